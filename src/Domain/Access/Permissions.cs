@@ -1,0 +1,38 @@
+using PresenceLedger.Domain.Agents;
+
+namespace PresenceLedger.Domain.Access;
+
+/// <summary>Who may do what: the last column of the API's tables. An agent acts on itself only; an administrator may do everything.</summary>
+public static class Permissions
+{
+    /// <summary>Whether an actor may give this command to this agent; the refusal says who may.</summary>
+    public static Refusal? Check(Actor actor, string agentId, AgentCommand command)
+    {
+        var allowed = Allowed(command);
+        if (actor.Kind is Persona.Administrator or Persona.System)
+            return null;
+        if (!allowed.Contains(actor.Kind))
+            return new(
+                RefusalCodes.Forbidden,
+                $"{actor} may not do this; {string.Join(", ", allowed.Select(p => p.ToString().ToLowerInvariant()))} or administrator may."
+            );
+        if (actor.Kind is Persona.Agent && actor.Id != agentId)
+            return new(RefusalCodes.Forbidden, $"{actor} acts on itself only, not on agent '{agentId}'. A supervisor may act for others.");
+        return null;
+    }
+
+    private static Persona[] Allowed(AgentCommand command) =>
+        command switch
+        {
+            ConfigureAgent or ResetCapacity => [],
+            SignIn or CloseConnection => [Persona.Agent],
+            SignOut or SetPresence or ResetPresence => [Persona.Agent, Persona.Supervisor],
+            AssignConversation => [Persona.Service, Persona.Supervisor],
+            MoveConversation => [Persona.Service, Persona.Agent],
+            TransferConversation => [Persona.Service, Persona.Agent, Persona.Supervisor],
+            ForceReleaseConversation => [Persona.Supervisor],
+            JoinConsult or LeaveConsult => [Persona.Agent, Persona.Supervisor, Persona.Service],
+            SettleDue => [],
+            _ => throw new InvalidOperationException($"Unknown agent command {command.GetType().Name}."),
+        };
+}

@@ -1,0 +1,462 @@
+using System.Collections.Immutable;
+using PresenceLedger.Domain.Capacity;
+using PresenceLedger.Domain.Configurations;
+using PresenceLedger.Domain.Statuses;
+
+namespace PresenceLedger.Domain.Agents;
+
+/// <summary>
+/// Decides commands on one agent. Pure: the same state, command and context give the same events. What has become due by
+/// itself is decided first, each thing at the instant at which it was due, so that it does not matter when somebody notices.
+/// Commands that repeat what already holds are no-ops (CAP-13, MAN-5).
+/// </summary>
+public static class AgentDecider
+{
+    /// <summary>How often at most a sign of life of a conversation becomes an event (STK-1).</summary>
+    public static readonly TimeSpan ActivityInterval = TimeSpan.FromMinutes(1);
+
+    /// <summary>The events of a command, those that were due before it first, or why it is refused.</summary>
+    public static Decision<AgentEvent> Decide(Agent agent, AgentCommand command, AgentContext context)
+    {
+        var unfolding = new Unfolding(agent, context);
+        unfolding.Settle();
+        var due = unfolding.Events.Count;
+        var refusal = unfolding.Handle(command);
+        return refusal is null ? new([.. unfolding.Events], null) { Due = due } : new([], refusal);
+    }
+
+    /// <summary>The state as it unfolds within one decision.</summary>
+    private sealed class Unfolding(Agent agent, AgentContext context)
+    {
+        private readonly Configuration _configuration = context.Configuration;
+        private Agent _agent = agent;
+        private DateTimeOffset _at = Later(context.Now, agent.LastOccurredAt);
+
+        public List<AgentEvent> Events { get; } = [];
+
+        private DateTimeOffset Now => Later(context.Now, _agent.LastOccurredAt);
+
+        /// <summary>Version of the event recorded last: what a change of presence follows from.</summary>
+        private long Latest => _agent.Version;
+
+        public void Settle()
+        {
+            while (
+                DueWork.Of(_agent, _configuration, context.SignsOfLife).FirstOrDefault() is { } due
+                && due.At <= context.Now
+                && _agent.IsRegistered
+            )
+            {
+                _at = Later(due.At, _agent.LastOccurredAt);
+                switch (due)
+                {
+                    case DueWork.WrapUpEnd end:
+                        Record(new WrapUpBlockEnded(end.ConversationId, end.At, context.Now) { Rule = Rules.Wrp3 });
+                        CapacityDecides(Latest);
+                        break;
+                    case DueWork.DayEnd end:
+                        Record(new CapacityReset(end.ProfileId, _agent.DayCounts[end.ProfileId].Items) { Rule = Rules.Cap7 });
+                        CapacityDecides(Latest);
+                        break;
+                    case DueWork.ConsultEnd end:
+                        Record(new ConsultEnded(end.ConversationId, end.EndedAt) { Rule = Rules.Cns2 });
+                        break;
+                    case DueWork.Loss loss:
+                        Lose(loss);
+                        break;
+                }
+            }
+            _at = Now;
+        }
+
+        public Refusal? Handle(AgentCommand command)
+        {
+            if (!_agent.IsRegistered && command is not ConfigureAgent)
+                return new(
+                    RefusalCodes.AgentUnknown,
+                    $"There is no agent '{_agent.AgentId}'. An administrator registers it with PUT /api/v1/agents/{_agent.AgentId}."
+                );
+            if (!_agent.SignedIn && NeedsSignIn(command))
+                return new(RefusalCodes.AgentNotSignedIn, $"Agent '{_agent.AgentId}' is not signed in (SGN-6). Sign in first.");
+
+            return command switch
+            {
+                ConfigureAgent c => Configure(c),
+                SignIn c => Arrive(c),
+                SignOut => Depart(),
+                CloseConnection c => Close(c),
+                SetPresence c => Set(c),
+                ResetPresence => Reset(),
+                AssignConversation c => Assign(c),
+                MoveConversation c => Move(c),
+                TransferConversation c => Transfer(c),
+                ForceReleaseConversation c => OnConversation(
+                    c.ConversationId,
+                    _ => End(new ConversationForceReleased(c.ConversationId) { Rule = Rules.Stk2 })
+                ),
+                JoinConsult c => Join(c),
+                LeaveConsult c => Leave(c),
+                ResetCapacity c => ResetDay(c),
+                SettleDue => null,
+                _ => throw new InvalidOperationException($"Unknown agent command {command.GetType().Name}."),
+            };
+        }
+
+        /// <summary>SGN-6.</summary>
+        private static bool NeedsSignIn(AgentCommand command) =>
+            command is SignOut or SetPresence or ResetPresence or JoinConsult or MoveConversation { Verb: ConversationVerb.Accept };
+
+        private Refusal? Configure(ConfigureAgent c)
+        {
+            var settings = c.Change(_agent.Settings);
+            if (settings.Profiles.Keys.FirstOrDefault(id => !_configuration.Profiles.ContainsKey(id)) is { } unknown)
+                return ProfileUnknown(unknown);
+            if (settings.DefaultStatusId is { } statusId && statusId != _agent.Settings.DefaultStatusId)
+                if (Selectable(statusId) is { } refusal)
+                    return refusal;
+
+            if (!_agent.IsRegistered)
+            {
+                Record(new AgentRegistered(settings));
+                return null;
+            }
+            if (settings.Equals(_agent.Settings))
+                return null;
+            var capacityChanges = !settings.SameCapacity(_agent.Settings);
+            Record(new AgentConfigured(settings));
+            if (capacityChanges)
+                CapacityDecides(Latest);
+            return null;
+        }
+
+        private Refusal? Arrive(SignIn c)
+        {
+            if (_agent.Connections.TryGetValue(c.ConnectionId, out var connection))
+            {
+                if (connection.ClosingAt is not null)
+                    Record(new ConnectionOpened(c.ConnectionId, c.Client) { Rule = Rules.Con6 });
+                return null;
+            }
+            if (_agent.SignedIn)
+            {
+                Record(new ConnectionOpened(c.ConnectionId, c.Client) { Rule = Rules.Sgn3 });
+                return null;
+            }
+
+            var captured = _agent.Captured is { } stood && _at <= stood.At + _configuration.Policy.RestoreWindow ? stood : null;
+            Record(new AgentSignedIn(c.ConnectionId, c.Client, Returned: captured is not null));
+            if (captured is null)
+                BeginPresence(Latest);
+            else if (captured.Status.Sticky || !captured.CapacityMoved)
+                Change(captured.Status, Rules.Con4, Latest);
+            else
+                ByCapacity(Latest, rule: null);
+            return null;
+        }
+
+        /// <summary>SGN-1, SGN-2; a default that was retired since counts as available (CAT-5).</summary>
+        private void BeginPresence(long follows)
+        {
+            var status =
+                _agent.Settings.DefaultStatusId is { } id && _configuration.Status(id) is { Retired: false } configured
+                    ? configured
+                    : BuiltInStatuses.Available;
+            var standing = new StandingStatus(status.Id, status.Base, Origin.Default);
+            if (_agent.Conversations.IsEmpty)
+                Change(standing, Rules.Sgn1, follows);
+            else if (standing.Sticky)
+                Change(standing, Rules.Sgn2, follows);
+            else
+                ByCapacity(follows, Rules.Sgn2);
+        }
+
+        private Refusal? Depart()
+        {
+            Record(new AgentSignedOut { Rule = Rules.Sgn4 });
+            Change(StandingStatus.NotConnected, Rules.Sgn4, Latest);
+            return null;
+        }
+
+        private Refusal? Close(CloseConnection c)
+        {
+            if (!_agent.Connections.TryGetValue(c.ConnectionId, out var connection))
+                return new(
+                    RefusalCodes.ConnectionUnknown,
+                    $"Agent '{_agent.AgentId}' has no connection '{c.ConnectionId}'; it was lost or never opened. Sign in again."
+                );
+            if (connection.ClosingAt is null || CameBack(c.ConnectionId, connection))
+                Record(new ConnectionClosing(c.ConnectionId) { Rule = Rules.Con1 });
+            return null;
+        }
+
+        private bool CameBack(string connectionId, Connection connection) =>
+            context.SignsOfLife.TryGetValue(connectionId, out var sign) && sign.LastSeenAt > connection.ClosingAt;
+
+        private void Lose(DueWork.Loss loss)
+        {
+            var last = _agent.Connections.Count == 1;
+            Record(
+                new ConnectionLost(loss.ConnectionId, loss.Cause, loss.LastSeenAt, loss.At, context.Now, last)
+                {
+                    Rule = last ? Rules.Con3 : Rules.Con2,
+                }
+            );
+            if (last)
+                Change(StandingStatus.NotConnected, Rules.Con3, Latest);
+        }
+
+        private Refusal? Set(SetPresence c)
+        {
+            if (Selectable(c.StatusId) is { } refusal)
+                return refusal;
+            Change(new StandingStatus(c.StatusId, _configuration.Statuses[c.StatusId].Base, Origin.Manual), Rules.Man1, follows: null);
+            return null;
+        }
+
+        private Refusal? Selectable(string statusId) =>
+            _configuration.Status(statusId) switch
+            {
+                null => new(RefusalCodes.StatusUnknown, $"There is no status '{statusId}'. GET /api/v1/statuses lists them."),
+                { Retired: true } => new(RefusalCodes.StatusRetired, $"Status '{statusId}' is retired (CAT-5). Choose another."),
+                var status when status.Id == BuiltInStatuses.Inactive.Id => new(
+                    RefusalCodes.StatusNotSelectable,
+                    "Status 'inactive' is set by the system alone (CAT-3). Choose another."
+                ),
+                _ => null,
+            };
+
+        private Refusal? Reset()
+        {
+            if (_agent.Status.Origin is not Origin.Notification)
+                return new(
+                    RefusalCodes.NothingToReset,
+                    "Reset ends a status that a missed or rejected notification set (NOT-4); none stands."
+                );
+            ByCapacity(follows: null, Rules.Not4);
+            return null;
+        }
+
+        private Refusal? Assign(AssignConversation c)
+        {
+            if (c.Work.Profiles.FirstOrDefault(id => !_configuration.Profiles.ContainsKey(id)) is { } unknown)
+                return ProfileUnknown(unknown);
+            if (_agent.Conversations.ContainsKey(c.ConversationId))
+                return null;
+            ImmutableArray<string> dayProfiles =
+            [
+                .. c.Work.Profiles.Where(id =>
+                    _agent.Settings.Profiles.ContainsKey(id) && _configuration.Profiles[id].Reset is ProfileReset.EndOfDay
+                ),
+            ];
+            Record(
+                new ConversationAssigned(c.ConversationId, c.Work, dayProfiles, c.FromAgentId)
+                {
+                    Rule = c.FromAgentId is null ? Rules.Cap7 : Rules.Trf1,
+                }
+            );
+            if (c.AutoAccept)
+            {
+                Record(new ConversationAccepted(c.ConversationId, Automatic: true) { Rule = Rules.Cap10 });
+                CapacityDecides(Latest);
+            }
+            else if (CapacityRules.Decide(_agent, _configuration).Rule is Rules.Cap5 or Rules.Cap6)
+            {
+                CapacityDecides(Latest);
+            }
+            return null;
+        }
+
+        private Refusal? Move(MoveConversation c) =>
+            OnConversation(
+                c.ConversationId,
+                conversation =>
+                    (c.Verb, conversation.State) switch
+                    {
+                        (ConversationVerb.Accept, ConversationState.Active) => null,
+                        (ConversationVerb.Accept, ConversationState.Assigned) => Decided(
+                            new ConversationAccepted(c.ConversationId, Automatic: false)
+                        ),
+                        (ConversationVerb.Miss, ConversationState.Assigned) => Notified(
+                            new ConversationMissed(c.ConversationId) { Rule = Rules.Not1 },
+                            _configuration.Policy.MissedNotificationSetsInactive,
+                            BuiltInStatuses.Inactive
+                        ),
+                        (ConversationVerb.Reject, ConversationState.Assigned) => Notified(
+                            new ConversationRejected(c.ConversationId) { Rule = Rules.Not2 },
+                            _configuration.Policy.RejectedNotificationSetsDoNotDisturb,
+                            BuiltInStatuses.DoNotDisturb
+                        ),
+                        (ConversationVerb.Accept or ConversationVerb.Miss or ConversationVerb.Reject, _) => new(
+                            RefusalCodes.ConversationNotAssigned,
+                            $"Conversation '{c.ConversationId}' is not awaiting acceptance (CAP-13); it is {Name(conversation.State)}."
+                        ),
+                        (ConversationVerb.Wait, ConversationState.Active) => Decided(
+                            new ConversationWaiting(c.ConversationId) { Rule = Rules.Cap7 }
+                        ),
+                        (ConversationVerb.WrapUp, ConversationState.Active) => WrapUp(c.ConversationId, conversation.Work.WrapUp),
+                        (ConversationVerb.Wait or ConversationVerb.WrapUp, _) => new(
+                            RefusalCodes.ConversationNotActive,
+                            $"Conversation '{c.ConversationId}' is not active (CAP-13); it is {Name(conversation.State)}."
+                        ),
+                        (ConversationVerb.Resume, ConversationState.Waiting) => Decided(
+                            new ConversationResumed(c.ConversationId) { Rule = Rules.Cap7 }
+                        ),
+                        (ConversationVerb.Resume, _) => new(
+                            RefusalCodes.ConversationNotWaiting,
+                            $"Conversation '{c.ConversationId}' is not waiting (CAP-13); it is {Name(conversation.State)}."
+                        ),
+                        (ConversationVerb.Close, ConversationState.Assigned) => End(
+                            new ConversationAbandoned(c.ConversationId) { Rule = Rules.Who2 }
+                        ),
+                        (ConversationVerb.Close, ConversationState.WrapUp) => End(
+                            new ConversationClosed(c.ConversationId) { Rule = Rules.Wrp2 }
+                        ),
+                        (ConversationVerb.Close, _) => End(new ConversationClosed(c.ConversationId) { Rule = Rules.Cap7 }),
+                        (ConversationVerb.Release, _) => End(new ConversationReleased(c.ConversationId) { Rule = Rules.Cap7 }),
+                        (ConversationVerb.Activity, _) => Activity(c.ConversationId, conversation),
+                        _ => throw new InvalidOperationException($"Unknown verb {c.Verb}."),
+                    }
+            );
+
+        private Refusal? OnConversation(string conversationId, Func<Conversation, Refusal?> act) =>
+            _agent.Conversations.TryGetValue(conversationId, out var conversation)
+                ? act(conversation)
+                : new(
+                    RefusalCodes.ConversationUnknown,
+                    $"Conversation '{conversationId}' is not open with agent '{_agent.AgentId}'; it was never assigned, or it ended."
+                );
+
+        /// <summary>One of the occasions at which capacity decides (CAP-9).</summary>
+        private Refusal? Decided(AgentEvent e)
+        {
+            Record(e);
+            CapacityDecides(Latest);
+            return null;
+        }
+
+        private Refusal? End(ConversationEnded e) => Decided(e);
+
+        /// <summary>
+        /// NOT-1, NOT-2 with NOT-3. Capacity is given back and does not decide here: missed and rejected are not among the
+        /// occasions of CAP-9.
+        /// </summary>
+        private Refusal? Notified(ConversationEnded e, bool policy, Status status)
+        {
+            Record(e);
+            if (policy && _agent.SignedIn && !_agent.Status.IsOwnStickyWord)
+                Change(new StandingStatus(status.Id, status.Base, Origin.Notification), e.Rule!, Latest);
+            return null;
+        }
+
+        private Refusal? WrapUp(string conversationId, WrapUp wrapUp)
+        {
+            DateTimeOffset? endsAt = wrapUp is { Policy: WrapUpPolicy.Custom, Seconds: { } seconds } ? _at.AddSeconds(seconds) : null;
+            return Decided(new WrapUpStarted(conversationId, wrapUp.Policy is not WrapUpPolicy.DontBlock, endsAt) { Rule = Rules.Wrp1 });
+        }
+
+        private Refusal? Activity(string conversationId, Conversation conversation)
+        {
+            if (_at - conversation.LastActivityAt >= ActivityInterval)
+                Record(new ConversationActivity(conversationId) { Rule = Rules.Stk1 });
+            return null;
+        }
+
+        private Refusal? Transfer(TransferConversation c) =>
+            c.ToAgentId == _agent.AgentId
+                ? new(RefusalCodes.Validation, "A conversation cannot be transferred to the agent who has it. Name another agent.")
+                : OnConversation(
+                    c.ConversationId,
+                    _ =>
+                        End(
+                            new ConversationTransferred(c.ConversationId, c.ToAgentId, c.ToQueue, c.External)
+                            {
+                                Rule = c.ToAgentId is null ? Rules.Trf2 : Rules.Trf1,
+                            }
+                        )
+                );
+
+        private Refusal? Join(JoinConsult c)
+        {
+            if (!_agent.Consults.ContainsKey(c.ConversationId))
+                Record(new ConsultJoined(c.ConversationId, c.Mode) { Rule = Rules.Cns1 });
+            return null;
+        }
+
+        private Refusal? Leave(LeaveConsult c)
+        {
+            if (!_agent.Consults.ContainsKey(c.ConversationId))
+                return new(
+                    RefusalCodes.ConsultUnknown,
+                    $"Agent '{_agent.AgentId}' takes part in no consult of conversation '{c.ConversationId}' (CNS-1)."
+                );
+            Record(new ConsultLeft(c.ConversationId) { Rule = Rules.Cns1 });
+            return null;
+        }
+
+        /// <summary>
+        /// Capacity decides at a reset even where nothing had been counted (CAP-9); then the reset is recorded only if the
+        /// status changes by it.
+        /// </summary>
+        private Refusal? ResetDay(ResetCapacity c)
+        {
+            if (_configuration.Profiles.GetValueOrDefault(c.ProfileId) is not { } profile)
+                return ProfileUnknown(c.ProfileId);
+            var counted = _agent.DayCounts.GetValueOrDefault(c.ProfileId)?.Items ?? 0;
+            var occasion = profile.Reset is ProfileReset.EndOfDay && _agent.Settings.Profiles.ContainsKey(c.ProfileId);
+            if (counted > 0 || (occasion && CapacityWouldChange()))
+            {
+                Record(new CapacityReset(c.ProfileId, counted) { Rule = Rules.Cap7 });
+                CapacityDecides(Latest);
+            }
+            return null;
+        }
+
+        private bool CapacityWouldChange() =>
+            _agent.SignedIn && !_agent.Status.Sticky && CapacityRules.Decide(_agent, _configuration).Status.Id != _agent.Status.StatusId;
+
+        /// <summary>CAP-9: nothing while not signed in or sticky; the status that already stands is no event.</summary>
+        private void CapacityDecides(long follows)
+        {
+            if (CapacityWouldChange())
+                ByCapacity(follows, rule: null);
+        }
+
+        private void ByCapacity(long? follows, string? rule)
+        {
+            var verdict = CapacityRules.Decide(_agent, _configuration);
+            var to = new StandingStatus(verdict.Status.Id, verdict.Status.Base, Origin.Capacity);
+            Change(to, rule ?? verdict.Rule, follows, verdict.Inputs);
+        }
+
+        /// <summary>A status and origin that already stand are no event (MAN-5).</summary>
+        private void Change(StandingStatus to, string rule, long? follows, CapacityInputs? inputs = null)
+        {
+            if (to != _agent.Status)
+                Record(new PresenceChanged(_agent.Status, to, follows, inputs) { Rule = rule });
+        }
+
+        private void Record(AgentEvent e)
+        {
+            var dated = e with { OccurredAt = _at };
+            Events.Add(dated);
+            _agent = _agent.Evolve(dated);
+        }
+
+        private static Refusal ProfileUnknown(string profileId) =>
+            new(
+                RefusalCodes.ProfileUnknown,
+                $"There is no capacity profile '{profileId}'. GET /api/v1/capacity-profiles lists them; an administrator adds one."
+            );
+
+        private static string Name(ConversationState state) =>
+            state switch
+            {
+                ConversationState.Assigned => "awaiting acceptance",
+                ConversationState.Active => "active",
+                ConversationState.Waiting => "waiting",
+                _ => "in wrap-up",
+            };
+
+        private static DateTimeOffset Later(DateTimeOffset a, DateTimeOffset b) => a > b ? a : b;
+    }
+}

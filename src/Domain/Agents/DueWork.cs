@@ -1,0 +1,91 @@
+using PresenceLedger.Domain.Configurations;
+using PresenceLedger.Domain.Policies;
+
+namespace PresenceLedger.Domain.Agents;
+
+/// <summary>Something that happens to an agent by itself when its time comes.</summary>
+public abstract record DueWork(DateTimeOffset At)
+{
+    /// <summary>A custom wrap-up block ends (WRP-3).</summary>
+    public sealed record WrapUpEnd(DateTimeOffset At, string ConversationId) : DueWork(At);
+
+    /// <summary>A connection is lost (CON-1).</summary>
+    public sealed record Loss(DateTimeOffset At, string ConnectionId, LossCause Cause, DateTimeOffset LastSeenAt) : DueWork(At);
+
+    /// <summary>A consult of an agent who did not come back ends (CNS-2).</summary>
+    public sealed record ConsultEnd(DateTimeOffset At, string ConversationId, DateTimeOffset EndedAt) : DueWork(At);
+
+    /// <summary>An end-of-day profile gives back (CAP-7).</summary>
+    public sealed record DayEnd(DateTimeOffset At, string ProfileId) : DueWork(At);
+
+    /// <summary>
+    /// The end of the restore window still counts as within (CON-4); what happens beyond it happens at the next instant
+    /// that the ledger can tell apart.
+    /// </summary>
+    public static readonly TimeSpan Beyond = TimeSpan.FromMilliseconds(1);
+
+    /// <summary>
+    /// All that is to happen to the agent by itself, soonest first. At one instant wrap-up ends come first, so that a status
+    /// captured by a loss at the same instant has seen them.
+    /// </summary>
+    public static IEnumerable<DueWork> Of(Agent agent, Configuration configuration, IReadOnlyDictionary<string, SignOfLife> signsOfLife) =>
+        All(agent, configuration, signsOfLife).OrderBy(due => due.At).ThenBy(Order);
+
+    /// <summary>
+    /// When the soonest of it is due, connections aside (their deadlines move with every heartbeat) unless they are closing;
+    /// null where nothing is.
+    /// </summary>
+    public static DateTimeOffset? NextAt(Agent agent, Configuration configuration)
+    {
+        var policy = configuration.Policy;
+        var closings = agent.Connections.Values.Where(c => c.ClosingAt is not null).Select(c => c.ClosingAt!.Value + policy.RefreshGrace);
+        var others = All(agent with { Connections = agent.Connections.Clear() }, configuration, AgentContext.NoSigns).Select(due => due.At);
+        return closings.Concat(others).Select(at => (DateTimeOffset?)at).Min();
+    }
+
+    /// <summary>
+    /// When a connection is lost unless it shows up. One that said it closes has the refresh grace, unless it was seen (or
+    /// granted a timeout) after saying so.
+    /// </summary>
+    public static Loss LossOf(string connectionId, Connection connection, SignOfLife? sign, Policy policy)
+    {
+        var seen = Latest(connection.OpenedAt, connection.ClosingAt, sign?.LastSeenAt);
+        var countsFrom = Latest(seen, sign?.CountsFrom, null);
+        return connection.ClosingAt is { } closing && countsFrom <= closing
+            ? new Loss(closing + policy.RefreshGrace, connectionId, LossCause.Closed, seen)
+            : new Loss(countsFrom + policy.HeartbeatTimeout, connectionId, LossCause.Heartbeat, seen);
+    }
+
+    private static IEnumerable<DueWork> All(Agent agent, Configuration configuration, IReadOnlyDictionary<string, SignOfLife> signsOfLife)
+    {
+        foreach (var (id, conversation) in agent.Conversations)
+            if (conversation is { HoldsCapacity: true, BlockEndsAt: { } endsAt })
+                yield return new WrapUpEnd(endsAt, id);
+
+        foreach (var (id, connection) in agent.Connections)
+            yield return LossOf(id, connection, signsOfLife.TryGetValue(id, out var sign) ? sign : null, configuration.Policy);
+
+        if (agent.Captured is { } captured)
+            foreach (var id in agent.Consults.Keys)
+                yield return new ConsultEnd(captured.At + configuration.Policy.RestoreWindow + Beyond, id, captured.At);
+
+        if (configuration.Policy.EndOfDay is { } endOfDay)
+            foreach (var (id, count) in agent.DayCounts)
+                yield return new DayEnd(endOfDay.NextAfter(count.Since), id);
+    }
+
+    private static int Order(DueWork due) =>
+        due switch
+        {
+            WrapUpEnd => 0,
+            DayEnd => 1,
+            Loss => 2,
+            _ => 3,
+        };
+
+    private static DateTimeOffset Latest(DateTimeOffset a, DateTimeOffset? b, DateTimeOffset? c)
+    {
+        var latest = b > a ? b.Value : a;
+        return c > latest ? c.Value : latest;
+    }
+}

@@ -1,0 +1,93 @@
+using System.Collections.Immutable;
+
+namespace PresenceLedger.Domain.Policies;
+
+/// <summary>The settings of the rules that an administrator may change. A version of it is named on every event (WHO-1).</summary>
+public sealed record Policy
+{
+    /// <summary>The channel that <see cref="StuckAfter"/> uses where a conversation's channel has no threshold of its own.</summary>
+    public const string AnyChannel = "default";
+
+    /// <summary>How long after a loss or sign-out a return restores the captured status (CON-4).</summary>
+    public TimeSpan RestoreWindow { get; init; } = TimeSpan.FromSeconds(150);
+
+    /// <summary>How long a connection lives without a sign of life (CON-1).</summary>
+    public TimeSpan HeartbeatTimeout { get; init; } = TimeSpan.FromSeconds(75);
+
+    /// <summary>How long a connection that said it closes may take to come back (CON-6).</summary>
+    public TimeSpan RefreshGrace { get; init; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>How often clients are asked to send heartbeats.</summary>
+    public TimeSpan HeartbeatInterval { get; init; } = TimeSpan.FromSeconds(15);
+
+    /// <summary>More open sessions than this make an agent do-not-disturb (CAP-5).</summary>
+    public int MaxOpenSessions { get; init; } = 10;
+
+    /// <summary>NOT-1.</summary>
+    public bool MissedNotificationSetsInactive { get; init; } = true;
+
+    /// <summary>NOT-2.</summary>
+    public bool RejectedNotificationSetsDoNotDisturb { get; init; } = true;
+
+    /// <summary>CAP-14.</summary>
+    public bool ZeroCapacityWorkSetsBusy { get; init; } = true;
+
+    /// <summary>By channel, how long a conversation may be open without activity before it is flagged (STK-1).</summary>
+    public ImmutableSortedDictionary<string, TimeSpan> StuckAfter { get; init; } =
+        ImmutableSortedDictionary.Create<string, TimeSpan>(StringComparer.Ordinal).Add(AnyChannel, TimeSpan.FromHours(4));
+
+    /// <summary>When end-of-day profiles are reset (CAP-7); null where only administrators reset them.</summary>
+    public EndOfDay? EndOfDay { get; init; }
+
+    /// <summary>The stuck threshold of a channel; null where none applies.</summary>
+    public TimeSpan? StuckThreshold(string? channel)
+    {
+        if (channel is not null && StuckAfter.TryGetValue(channel, out var own))
+            return own;
+        return StuckAfter.TryGetValue(AnyChannel, out var any) ? any : null;
+    }
+
+    /// <inheritdoc />
+    public bool Equals(Policy? other) =>
+        other is not null
+        && RestoreWindow == other.RestoreWindow
+        && HeartbeatTimeout == other.HeartbeatTimeout
+        && RefreshGrace == other.RefreshGrace
+        && HeartbeatInterval == other.HeartbeatInterval
+        && MaxOpenSessions == other.MaxOpenSessions
+        && MissedNotificationSetsInactive == other.MissedNotificationSetsInactive
+        && RejectedNotificationSetsDoNotDisturb == other.RejectedNotificationSetsDoNotDisturb
+        && ZeroCapacityWorkSetsBusy == other.ZeroCapacityWorkSetsBusy
+        && EndOfDay == other.EndOfDay
+        && StuckAfter.SequenceEqual(other.StuckAfter);
+
+    /// <inheritdoc />
+    public override int GetHashCode() => HashCode.Combine(RestoreWindow, HeartbeatTimeout, RefreshGrace, MaxOpenSessions, EndOfDay);
+}
+
+/// <summary>A time of day in a time zone at which end-of-day profiles give back what they counted.</summary>
+/// <param name="Time">Local time of day.</param>
+/// <param name="TimeZone">IANA name.</param>
+public sealed record EndOfDay(TimeOnly Time, string TimeZone)
+{
+    /// <summary>
+    /// The first end of day after an instant. A local time that daylight saving skips counts at the first instant after the
+    /// gap; one that happens twice counts the first time.
+    /// </summary>
+    public DateTimeOffset NextAfter(DateTimeOffset instant)
+    {
+        var zone = TimeZoneInfo.FindSystemTimeZoneById(TimeZone);
+        var day = DateOnly.FromDateTime(TimeZoneInfo.ConvertTime(instant, zone).DateTime);
+        var candidate = At(day, zone);
+        return candidate > instant ? candidate : At(day.AddDays(1), zone);
+    }
+
+    private DateTimeOffset At(DateOnly day, TimeZoneInfo zone)
+    {
+        var local = day.ToDateTime(Time, DateTimeKind.Unspecified);
+        while (zone.IsInvalidTime(local))
+            local = local.AddMinutes(1);
+        var offset = zone.IsAmbiguousTime(local) ? zone.GetAmbiguousTimeOffsets(local).Max() : zone.GetUtcOffset(local);
+        return new DateTimeOffset(local, offset).ToUniversalTime();
+    }
+}

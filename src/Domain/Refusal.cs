@@ -1,0 +1,28 @@
+namespace PresenceLedger.Domain;
+
+/// <summary>Why a command was refused: a stable code (part of the public contract) and a sentence that says what to do.</summary>
+/// <param name="Code">One of <see cref="RefusalCodes"/>.</param>
+/// <param name="Detail">What is wrong and what the caller can do about it.</param>
+public sealed record Refusal(string Code, string Detail);
+
+/// <summary>The codes a refusal can carry; they appear in problem details and in scenario files.</summary>
+public static class RefusalCodes
+{
+    public const string AgentUnknown = "agent-unknown";
+    public const string AgentNotSignedIn = "agent-not-signed-in";
+    public const string StatusUnknown = "status-unknown";
+    public const string StatusRetired = "status-retired";
+    public const string StatusNotSelectable = "status-not-selectable";
+    public const string StatusBuiltIn = "status-built-in";
+    public const string StatusInUse = "status-in-use";
+    public const string NothingToReset = "nothing-to-reset";
+    public const string ConversationUnknown = "conversation-unknown";
+    public const string ConversationNotAssigned = "conversation-not-assigned";
+    public const string ConversationNotActive = "conversation-not-active";
+    public const string ConversationNotWaiting = "conversation-not-waiting";
+    public const string ConsultUnknown = "consult-unknown";
+    public const string ProfileUnknown = "profile-unknown";
+    public const string ConnectionUnknown = "connection-unknown";
+    public const string Forbidden = "forbidden";
+    public const string Validation = "validation";
+}
