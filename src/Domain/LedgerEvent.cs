@@ -1,3 +1,5 @@
+using System.Text.Json.Serialization;
+
 namespace PresenceLedger.Domain;
 
 /// <summary>
@@ -7,8 +9,10 @@ namespace PresenceLedger.Domain;
 public abstract record LedgerEvent
 {
     /// <summary>When it took effect, UTC, to the millisecond; never before the event ahead of it in its stream (TIM-1).</summary>
+    [JsonIgnore]
     public DateTimeOffset OccurredAt { get; init; }
 
     /// <summary>The rule that made it, where one did.</summary>
+    [JsonIgnore]
     public string? Rule { get; init; }
 }

@@ -1,0 +1,82 @@
+using System.Security.Cryptography;
+using System.Text;
+
+namespace PresenceLedger.Ledger;
+
+/// <summary>An event as it is stored, but for its place in the order of all. The hash covers every other member.</summary>
+/// <param name="Stream">The stream.</param>
+/// <param name="Version">From 0 without gaps.</param>
+/// <param name="EventId">UUIDv7.</param>
+/// <param name="Type">Wire name with version, such as <c>presence-changed.v1</c>.</param>
+/// <param name="Data">JSON text, kept to the letter.</param>
+/// <param name="Metadata">JSON text of <see cref="Events.EventMetadata"/>, kept to the letter.</param>
+/// <param name="OccurredAt">When it took effect, UTC, to the millisecond.</param>
+/// <param name="RecordedAt">When it was stored, UTC, to the millisecond.</param>
+/// <param name="Hash">See <see cref="HashChain"/>.</param>
+public sealed record EventRecord(
+    string Stream,
+    long Version,
+    Guid EventId,
+    string Type,
+    string Data,
+    string Metadata,
+    DateTimeOffset OccurredAt,
+    DateTimeOffset RecordedAt,
+    byte[] Hash
+);
+
+/// <summary>An event with its place in the order of all.</summary>
+public sealed record StoredEvent(EventRecord Record, LogPosition Position);
+
+/// <summary>
+/// The hash chain of a stream: SHA-256 over the hash before it (32 zero bytes before the first) and the canonical bytes of the
+/// event. The canonical bytes are, in this order, stream, version (decimal), event id (lower case, hyphens), type, data,
+/// metadata, occurredAt and recordedAt (<c>yyyy-MM-ddTHH:mm:ss.fffZ</c>), each as UTF-8 with its length in four bytes, big
+/// endian, before it. <c>docs/hash-chain.md</c> has a worked example.
+/// </summary>
+public static class HashChain
+{
+    /// <summary>What stands before the first event of a stream.</summary>
+    public static byte[] Genesis => new byte[SHA256.HashSizeInBytes];
+
+    /// <summary>The hash of an event after the one with <paramref name="previous"/>.</summary>
+    public static byte[] Hash(
+        ReadOnlySpan<byte> previous,
+        string stream,
+        long version,
+        Guid eventId,
+        string type,
+        string data,
+        string metadata,
+        DateTimeOffset occurredAt,
+        DateTimeOffset recordedAt
+    )
+    {
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        hash.AppendData(previous);
+        Append(hash, stream);
+        Append(hash, version.ToString(System.Globalization.CultureInfo.InvariantCulture));
+        Append(hash, eventId.ToString("D"));
+        Append(hash, type);
+        Append(hash, data);
+        Append(hash, metadata);
+        Append(hash, Instant.Format(occurredAt));
+        Append(hash, Instant.Format(recordedAt));
+        return hash.GetHashAndReset();
+    }
+
+    /// <summary>Whether an event's hash is what its content and the hash before it give.</summary>
+    public static bool Holds(ReadOnlySpan<byte> previous, EventRecord e) =>
+        e
+            .Hash.AsSpan()
+            .SequenceEqual(Hash(previous, e.Stream, e.Version, e.EventId, e.Type, e.Data, e.Metadata, e.OccurredAt, e.RecordedAt));
+
+    private static void Append(IncrementalHash hash, string text)
+    {
+        var bytes = Encoding.UTF8.GetBytes(text);
+        Span<byte> length = stackalloc byte[4];
+        System.Buffers.Binary.BinaryPrimitives.WriteInt32BigEndian(length, bytes.Length);
+        hash.AppendData(length);
+        hash.AppendData(bytes);
+    }
+}

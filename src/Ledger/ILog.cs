@@ -1,0 +1,87 @@
+namespace PresenceLedger.Ledger;
+
+/// <summary>
+/// The log: the one truth. Append to streams at expected versions; read a stream either way; read all in an order that never
+/// changes and never skips. Implementations: PostgreSQL, and in memory for scenarios and tests.
+/// </summary>
+public interface ILog
+{
+    /// <summary>
+    /// Appends, durably, all of a commit or nothing of it: every stream must stand at its expected version. Safe to repeat
+    /// with the same event ids after an unknown outcome.
+    /// </summary>
+    /// <exception cref="LedgerUnavailableException">The log could not be reached in time.</exception>
+    Task<AppendResult> AppendAsync(Commit commit);
+
+    /// <summary>Up to <paramref name="count"/> events of a stream from a version on, upwards; empty where it has none.</summary>
+    Task<IReadOnlyList<StoredEvent>> ReadStreamAsync(string stream, long fromVersion, int count, CancellationToken ct);
+
+    /// <summary>Up to <paramref name="count"/> events of a stream from a version on, downwards.</summary>
+    Task<IReadOnlyList<StoredEvent>> ReadStreamBackwardsAsync(string stream, long fromVersion, int count, CancellationToken ct);
+
+    /// <summary>
+    /// Up to <paramref name="count"/> events after a position, in the order of all. What is not returned by a page that is not
+    /// full was not committed when the page was read, and will come after everything in it.
+    /// </summary>
+    Task<IReadOnlyList<StoredEvent>> ReadAllAsync(LogPosition after, int count, CancellationToken ct);
+
+    /// <summary>
+    /// Completes at the next append, on any node, as far as this node hears of it. Take it before reading, so that nothing falls
+    /// between; and poll now and then, for a word may be lost.
+    /// </summary>
+    Task NextAppend { get; }
+
+    /// <summary>The answer recorded under an idempotency key in the last 24 hours; null where there is none.</summary>
+    Task<RecordedAnswer?> FindAnswerAsync(string key, CancellationToken ct);
+}
+
+/// <summary>Events for one or more streams (a transfer has two), all or nothing, with the answer to remember.</summary>
+/// <param name="Streams">May be empty where only the answer is to be remembered.</param>
+/// <param name="Answer">Idempotency record; null where the caller gave no key.</param>
+public sealed record Commit(IReadOnlyList<StreamAppend> Streams, RecordedAnswer? Answer = null);
+
+/// <summary>New events of one stream.</summary>
+/// <param name="Stream">Its name.</param>
+/// <param name="ExpectedVersion">Version of its last event; -1 where it has none.</param>
+/// <param name="Events">With versions from <paramref name="ExpectedVersion"/> + 1 on.</param>
+public sealed record StreamAppend(string Stream, long ExpectedVersion, IReadOnlyList<EventRecord> Events);
+
+/// <summary>An answer to remember for an idempotency key.</summary>
+/// <param name="Key">The key, scoped to its actor.</param>
+/// <param name="Fingerprint">SHA-256 over what was asked.</param>
+/// <param name="Answer">What was answered: JSON.</param>
+/// <param name="RecordedAt">When.</param>
+public sealed record RecordedAnswer(string Key, byte[] Fingerprint, string Answer, DateTimeOffset RecordedAt)
+{
+    /// <summary>How long an answer is remembered.</summary>
+    public static readonly TimeSpan Kept = TimeSpan.FromHours(24);
+}
+
+/// <summary>What became of a commit.</summary>
+public enum AppendVerdict
+{
+    /// <summary>It is in the log, now or by an earlier try with the same event ids.</summary>
+    Appended,
+
+    /// <summary>A stream does not stand at its expected version; nothing was written.</summary>
+    Conflict,
+
+    /// <summary>The idempotency key has an answer; nothing was written.</summary>
+    KeyTaken,
+}
+
+/// <summary>A verdict, and where the commit ends in the order of all.</summary>
+public sealed record AppendResult(AppendVerdict Verdict, LogPosition Position);
+
+/// <summary>The log could not be reached in time.</summary>
+public sealed class LedgerUnavailableException : Exception
+{
+    public LedgerUnavailableException(string message, Exception? inner, bool outcomeUnknown = false)
+        : base(message, inner) => OutcomeUnknown = outcomeUnknown;
+
+    /// <summary>
+    /// The connection broke while a commit was under way and the log did not come back in time to ask: it may or may not be
+    /// recorded. The same command with the same idempotency key finds out.
+    /// </summary>
+    public bool OutcomeUnknown { get; }
+}

@@ -1,0 +1,84 @@
+namespace PresenceLedger.Ledger.InMemory;
+
+/// <summary>The log in memory, under the same contract: for scenarios and tests. It ends with its process.</summary>
+public sealed class InMemoryLog : ILog
+{
+    private readonly Lock _lock = new();
+    private readonly List<StoredEvent> _all = [];
+    private readonly Dictionary<string, List<StoredEvent>> _streams = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, RecordedAnswer> _answers = new(StringComparer.Ordinal);
+    private ulong _transaction;
+    private volatile TaskCompletionSource _appended = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    /// <inheritdoc />
+    public Task<AppendResult> AppendAsync(Commit commit)
+    {
+        lock (_lock)
+        {
+            if (commit.Streams.Any(s => Version(s.Stream) != s.ExpectedVersion))
+                return Task.FromResult(
+                    new AppendResult(
+                        commit.Streams.All(IsThereAlready) ? AppendVerdict.Appended : AppendVerdict.Conflict,
+                        new LogPosition(0, _transaction, _all.Count)
+                    )
+                );
+            if (commit.Answer is { } answer)
+            {
+                if (_answers.TryGetValue(answer.Key, out var known) && known.RecordedAt >= answer.RecordedAt - RecordedAnswer.Kept)
+                    return Task.FromResult(new AppendResult(AppendVerdict.KeyTaken, new LogPosition(0, _transaction, _all.Count)));
+                _answers[answer.Key] = answer;
+            }
+            _transaction++;
+            foreach (var stream in commit.Streams)
+            {
+                if (!_streams.TryGetValue(stream.Stream, out var events))
+                    _streams[stream.Stream] = events = [];
+                foreach (var e in stream.Events)
+                {
+                    var stored = new StoredEvent(e, new LogPosition(0, _transaction, _all.Count + 1));
+                    events.Add(stored);
+                    _all.Add(stored);
+                }
+            }
+            Interlocked.Exchange(ref _appended, new(TaskCreationOptions.RunContinuationsAsynchronously)).TrySetResult();
+            return Task.FromResult(new AppendResult(AppendVerdict.Appended, new LogPosition(0, _transaction, _all.Count)));
+        }
+    }
+
+    /// <inheritdoc />
+    public Task<IReadOnlyList<StoredEvent>> ReadStreamAsync(string stream, long fromVersion, int count, CancellationToken ct) =>
+        Read(stream, events => events.Where(e => e.Record.Version >= fromVersion).Take(count));
+
+    /// <inheritdoc />
+    public Task<IReadOnlyList<StoredEvent>> ReadStreamBackwardsAsync(string stream, long fromVersion, int count, CancellationToken ct) =>
+        Read(stream, events => events.Where(e => e.Record.Version <= fromVersion).Reverse().Take(count));
+
+    /// <inheritdoc />
+    public Task<IReadOnlyList<StoredEvent>> ReadAllAsync(LogPosition after, int count, CancellationToken ct)
+    {
+        lock (_lock)
+            return Task.FromResult<IReadOnlyList<StoredEvent>>([.. _all.Skip((int)after.Sequence).Take(count)]);
+    }
+
+    /// <inheritdoc />
+    public Task NextAppend => _appended.Task;
+
+    /// <inheritdoc />
+    public Task<RecordedAnswer?> FindAnswerAsync(string key, CancellationToken ct)
+    {
+        lock (_lock)
+            return Task.FromResult(_answers.GetValueOrDefault(key));
+    }
+
+    private Task<IReadOnlyList<StoredEvent>> Read(string stream, Func<List<StoredEvent>, IEnumerable<StoredEvent>> pick)
+    {
+        lock (_lock)
+            return Task.FromResult<IReadOnlyList<StoredEvent>>(_streams.TryGetValue(stream, out var events) ? [.. pick(events)] : []);
+    }
+
+    private long Version(string stream) => _streams.TryGetValue(stream, out var events) ? events.Count - 1 : -1;
+
+    private bool IsThereAlready(StreamAppend append) =>
+        _streams.TryGetValue(append.Stream, out var events)
+        && append.Events.All(e => e.Version < events.Count && events[(int)e.Version].Record.EventId == e.EventId);
+}

@@ -1,0 +1,22 @@
+using System.Globalization;
+
+namespace PresenceLedger.Ledger;
+
+/// <summary>Instants of the ledger: UTC, to the millisecond (TIM-4, REP-1).</summary>
+public static class Instant
+{
+    private const string Pattern = "yyyy-MM-dd'T'HH:mm:ss.fff'Z'";
+
+    /// <summary>Now, to the millisecond.</summary>
+    public static DateTimeOffset Now(this TimeProvider clock) => Truncate(clock.GetUtcNow());
+
+    /// <summary>Without what a millisecond cannot hold.</summary>
+    public static DateTimeOffset Truncate(DateTimeOffset instant)
+    {
+        var utc = instant.ToUniversalTime();
+        return utc.AddTicks(-(utc.Ticks % TimeSpan.TicksPerMillisecond));
+    }
+
+    /// <summary>RFC 3339 with milliseconds and <c>Z</c>.</summary>
+    public static string Format(DateTimeOffset instant) => instant.UtcDateTime.ToString(Pattern, CultureInfo.InvariantCulture);
+}

@@ -1,0 +1,95 @@
+using System.Globalization;
+using System.Reflection;
+using Npgsql;
+
+namespace PresenceLedger.Ledger.Postgres;
+
+/// <summary>Brings a database to the schema of this version: the scripts beside this file, once each, in order.</summary>
+public static class LedgerSchema
+{
+    private const long Lock = 0x4c45444745520001; // "LEDGER" and a number: one migrator at a time
+    private const string ScriptPrefix = "PresenceLedger.Ledger.Postgres.Schema.";
+
+    /// <summary>
+    /// Applies what is missing, and gives <paramref name="serviceRole"/> the rights the service needs: it may append events and
+    /// never change or delete them.
+    /// </summary>
+    /// <param name="ownerConnectionString">A role that may create schemas in the database.</param>
+    /// <param name="serviceRole">The role the service works as; the owner itself where there is only one.</param>
+    /// <param name="ct">Cancellation.</param>
+    public static async Task ApplyAsync(string ownerConnectionString, string serviceRole, CancellationToken ct)
+    {
+        await using var source = NpgsqlDataSource.Create(ownerConnectionString);
+        await using var connection = await source.OpenConnectionAsync(ct);
+        await using var transaction = await connection.BeginTransactionAsync(ct);
+        await RunAsync($"select pg_advisory_xact_lock({Lock})");
+        await RunAsync("create schema if not exists ledger");
+        await RunAsync("create table if not exists ledger.script (name text primary key, applied_at timestamptz not null default now())");
+        foreach (var (name, sql) in Scripts())
+        {
+            await using var done = new NpgsqlCommand("select 1 from ledger.script where name = $1", connection, transaction);
+            done.Parameters.Add(new() { Value = name });
+            if (await done.ExecuteScalarAsync(ct) is not null)
+                continue;
+            await RunAsync(sql);
+            await using var note = new NpgsqlCommand("insert into ledger.script (name) values ($1)", connection, transaction);
+            note.Parameters.Add(new() { Value = name });
+            await note.ExecuteNonQueryAsync(ct);
+        }
+        await RunAsync(
+            """
+            insert into ledger.epoch (epoch, system_identifier)
+                select coalesce(max(epoch), -1) + 1, (select system_identifier::text from pg_control_system()) from ledger.epoch
+                having not exists (
+                    select 1 from ledger.epoch e
+                    where e.epoch = (select max(epoch) from ledger.epoch)
+                        and e.system_identifier = (select system_identifier::text from pg_control_system())
+                )
+            """
+        );
+        await GrantAsync();
+        await transaction.CommitAsync(ct);
+
+        async Task RunAsync(string sql)
+        {
+            await using var command = new NpgsqlCommand(sql, connection, transaction);
+            await command.ExecuteNonQueryAsync(ct);
+        }
+
+        async Task GrantAsync()
+        {
+            var role = '"' + serviceRole.Replace("\"", "\"\"", StringComparison.Ordinal) + '"';
+            await RunAsync($"revoke all on ledger.event from public, {role}");
+            await RunAsync(
+                $"""
+                grant usage on schema ledger to {role};
+                grant select, insert on ledger.event to {role};
+                grant select on ledger.epoch, ledger.script to {role};
+                grant select, insert, update on ledger.stream to {role};
+                grant select, insert, update, delete on ledger.answer, ledger.snapshot, ledger.lease, ledger.due to {role};
+                grant execute on all functions in schema ledger to {role};
+                create schema if not exists read authorization {role};
+                """
+            );
+        }
+    }
+
+    private static IEnumerable<(string Name, string Sql)> Scripts()
+    {
+        var assembly = typeof(LedgerSchema).Assembly;
+        return assembly
+            .GetManifestResourceNames()
+            .Where(name => name.StartsWith(ScriptPrefix, StringComparison.Ordinal))
+            .Order(StringComparer.Ordinal)
+            .Select(name => (name[ScriptPrefix.Length..], Text(assembly, name)));
+    }
+
+    private static string Text(Assembly assembly, string name)
+    {
+        using var reader = new StreamReader(
+            assembly.GetManifestResourceStream(name)
+                ?? throw new InvalidOperationException(string.Create(CultureInfo.InvariantCulture, $"No resource {name}."))
+        );
+        return reader.ReadToEnd();
+    }
+}

@@ -1,0 +1,342 @@
+using System.Threading.Channels;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using Npgsql;
+using NpgsqlTypes;
+
+namespace PresenceLedger.Ledger.Postgres;
+
+/// <summary>
+/// The log in PostgreSQL: an append-only table of our own, written by group commit (whatever has come in while a statement was
+/// under way goes into the next one, with a verdict for each) and read below the transaction watermark, so that an event whose
+/// transaction commits late is never skipped.
+/// </summary>
+public sealed class PostgresLog : BackgroundService, ILog
+{
+    /// <summary>How long an append is retried while the database is away, before the caller is told.</summary>
+    public static readonly TimeSpan Patience = TimeSpan.FromSeconds(8);
+
+    private const int Writers = 2;
+    private const int LargestBatch = 256;
+    private const string Columns =
+        "epoch, transaction_id, position, stream, version, event_id, type, data::text, metadata::text, occurred_at, recorded_at, hash";
+
+    private readonly NpgsqlDataSource _database;
+    private readonly TimeProvider _clock;
+    private readonly ILogger<PostgresLog> _logger;
+    private readonly AppendSignal _signal;
+    private readonly Channel<Pending> _queue = Channel.CreateUnbounded<Pending>();
+    private int _epoch = -1;
+
+    public PostgresLog(NpgsqlDataSource database, TimeProvider clock, ILogger<PostgresLog> logger)
+    {
+        _database = database;
+        _clock = clock;
+        _logger = logger;
+        _signal = new AppendSignal(database, clock, logger);
+    }
+
+    /// <inheritdoc />
+    public async Task<AppendResult> AppendAsync(Commit commit)
+    {
+        var pending = new Pending(commit);
+        if (!_queue.Writer.TryWrite(pending))
+            throw new LedgerUnavailableException("The service is stopping.", null);
+        return await pending.Result.Task;
+    }
+
+    /// <inheritdoc />
+    public async Task<IReadOnlyList<StoredEvent>> ReadStreamAsync(string stream, long fromVersion, int count, CancellationToken ct) =>
+        await ReadAsync(
+            $"select {Columns} from ledger.event where stream = $1 and version >= $2 order by version limit $3",
+            ct,
+            new() { Value = stream },
+            new() { Value = fromVersion },
+            new() { Value = count }
+        );
+
+    /// <inheritdoc />
+    public async Task<IReadOnlyList<StoredEvent>> ReadStreamBackwardsAsync(
+        string stream,
+        long fromVersion,
+        int count,
+        CancellationToken ct
+    ) =>
+        await ReadAsync(
+            $"select {Columns} from ledger.event where stream = $1 and version <= $2 order by version desc limit $3",
+            ct,
+            new() { Value = stream },
+            new() { Value = fromVersion },
+            new() { Value = count }
+        );
+
+    /// <inheritdoc />
+    public async Task<IReadOnlyList<StoredEvent>> ReadAllAsync(LogPosition after, int count, CancellationToken ct) =>
+        await ReadAsync(
+            $"""
+            select {Columns} from ledger.event
+            where (epoch, transaction_id, position) > ($1, $2, $3)
+                and (epoch < $4 or transaction_id < pg_snapshot_xmin(pg_current_snapshot()))
+            order by epoch, transaction_id, position limit $5
+            """,
+            ct,
+            new() { Value = after.Epoch },
+            new() { Value = after.Transaction, NpgsqlDbType = NpgsqlDbType.Xid8 },
+            new() { Value = after.Sequence },
+            new() { Value = await EpochAsync(ct) },
+            new() { Value = count }
+        );
+
+    /// <inheritdoc />
+    public Task NextAppend => _signal.Next;
+
+    /// <inheritdoc />
+    public async Task<RecordedAnswer?> FindAnswerAsync(string key, CancellationToken ct)
+    {
+        await using var command = _database.CreateCommand(
+            "select fingerprint, answer, recorded_at from ledger.answer where key = $1 and recorded_at >= $2"
+        );
+        command.Parameters.Add(new() { Value = key });
+        command.Parameters.Add(new() { Value = _clock.Now() - RecordedAnswer.Kept });
+        await using var reader = await command.ExecuteReaderAsync(ct);
+        return await reader.ReadAsync(ct)
+            ? new RecordedAnswer(key, reader.GetFieldValue<byte[]>(0), reader.GetString(1), reader.GetFieldValue<DateTimeOffset>(2))
+            : null;
+    }
+
+    /// <inheritdoc />
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        var writers = Enumerable.Range(0, Writers).Select(_ => WriteAsync(stoppingToken));
+        var listener = _signal.RunAsync(stoppingToken);
+        await Task.WhenAll([.. writers, listener]);
+    }
+
+    /// <inheritdoc />
+    public override void Dispose()
+    {
+        _signal.Dispose();
+        base.Dispose();
+    }
+
+    /// <inheritdoc />
+    public override async Task StopAsync(CancellationToken cancellationToken)
+    {
+        // What was accepted is still written: the writers end when the queue is empty.
+        _queue.Writer.TryComplete();
+        await base.StopAsync(cancellationToken);
+        while (_queue.Reader.TryRead(out var left))
+            left.Result.TrySetException(new LedgerUnavailableException("The service is stopping.", null));
+    }
+
+    private async Task WriteAsync(CancellationToken stopping)
+    {
+        await Task.Yield();
+        var batch = new List<Pending>(LargestBatch);
+        var taken = new HashSet<string>(StringComparer.Ordinal);
+        Pending? deferred = null;
+        while (deferred is not null || await WaitToReadAsync(stopping))
+        {
+            batch.Clear();
+            taken.Clear();
+            if (deferred is not null && deferred.TryJoin(taken))
+                batch.Add(deferred);
+            deferred = null;
+            while (batch.Count < LargestBatch && _queue.Reader.TryRead(out var next))
+            {
+                if (!next.TryJoin(taken))
+                {
+                    deferred = next;
+                    break;
+                }
+                batch.Add(next);
+            }
+            if (batch.Count > 0)
+                await AppendAsync(batch);
+        }
+    }
+
+    /// <summary>Reads on while the service stops, until the queue is completed and empty.</summary>
+    private async ValueTask<bool> WaitToReadAsync(CancellationToken stopping)
+    {
+        try
+        {
+            return await _queue.Reader.WaitToReadAsync(stopping);
+        }
+        catch (OperationCanceledException)
+        {
+            return _queue.Reader.TryPeek(out _);
+        }
+    }
+
+    private async Task AppendAsync(List<Pending> batch)
+    {
+        var began = _clock.GetTimestamp();
+        var sent = false;
+        for (var attempt = 0; ; attempt++)
+        {
+            try
+            {
+                var epoch = await EpochAsync(CancellationToken.None);
+                await using var connection = await _database.OpenConnectionAsync();
+                sent = true;
+                await ExecuteAsync(connection, epoch, batch);
+                _signal.Appended();
+                return;
+            }
+            catch (Exception e)
+                when (e
+                        is NpgsqlException { IsTransient: true }
+                            or PostgresException { SqlState: "57P01" or "57P03" or "40P01" }
+                            or TimeoutException
+                            or IOException
+                )
+            {
+                if (_clock.GetElapsedTime(began) > Patience)
+                {
+                    Fail(batch, new LedgerUnavailableException("The database cannot be reached.", e, sent));
+                    return;
+                }
+                if (attempt == 0)
+                    _logger.LogWarning(e, "An append failed and is retried for up to {Patience}", Patience);
+                _database.Clear();
+                await Task.Delay(TimeSpan.FromMilliseconds(Math.Min(50 << Math.Min(attempt, 4), 500)), _clock);
+            }
+            catch (Exception e) when (batch.Count > 1)
+            {
+                // Something in the batch is refused as such; the others must not suffer for it.
+                _logger.LogError(e, "A batch of {Count} commits failed; each is tried alone", batch.Count);
+                foreach (var one in batch.ToArray())
+                    await AppendAsync([one]);
+                return;
+            }
+            catch (Exception e)
+            {
+                _logger.LogError(e, "A commit was refused by the database");
+                Fail(batch, new LedgerUnavailableException("The database refused the commit: " + e.Message, e));
+                return;
+            }
+        }
+    }
+
+    private static void Fail(List<Pending> batch, LedgerUnavailableException e)
+    {
+        foreach (var pending in batch)
+            pending.Result.TrySetException(e);
+    }
+
+    private async Task ExecuteAsync(NpgsqlConnection connection, int epoch, List<Pending> batch)
+    {
+        var streams = batch.SelectMany((p, n) => p.Commit.Streams.Select(s => (n, s))).ToArray();
+        var events = streams.SelectMany(x => x.s.Events.Select(e => (x.n, e))).ToArray();
+        var answers = batch.Select((p, n) => (n, p.Commit.Answer)).Where(x => x.Answer is not null).ToArray();
+
+        await using var command = new NpgsqlCommand(
+            "select * from ledger.append($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15,$16,$17,$18,$19,$20)",
+            connection
+        )
+        {
+            CommandTimeout = 15,
+        };
+        Add(epoch);
+        Add(_clock.Now());
+        Add(Array.ConvertAll(streams, x => x.n));
+        Add(Array.ConvertAll(streams, x => x.s.Stream));
+        Add(Array.ConvertAll(streams, x => x.s.ExpectedVersion));
+        Add(Array.ConvertAll(streams, x => x.s.Events.Count));
+        Add(Array.ConvertAll(events, x => x.n));
+        Add(Array.ConvertAll(events, x => x.e.Stream));
+        Add(Array.ConvertAll(events, x => x.e.Version));
+        Add(Array.ConvertAll(events, x => x.e.EventId));
+        Add(Array.ConvertAll(events, x => x.e.Type));
+        Add(Array.ConvertAll(events, x => x.e.Data));
+        Add(Array.ConvertAll(events, x => x.e.Metadata));
+        Add(Array.ConvertAll(events, x => x.e.OccurredAt));
+        Add(Array.ConvertAll(events, x => x.e.RecordedAt));
+        Add(Array.ConvertAll(events, x => x.e.Hash));
+        Add(Array.ConvertAll(answers, x => x.n));
+        Add(Array.ConvertAll(answers, x => x.Answer!.Key));
+        Add(Array.ConvertAll(answers, x => x.Answer!.Fingerprint));
+        Add(Array.ConvertAll(answers, x => x.Answer!.Answer));
+
+        int[] conflicts;
+        int[] taken;
+        LogPosition position;
+        await using (var reader = await command.ExecuteReaderAsync())
+        {
+            await reader.ReadAsync();
+            conflicts = reader.GetFieldValue<int[]>(0);
+            taken = reader.GetFieldValue<int[]>(1);
+            position = new LogPosition(epoch, reader.GetFieldValue<ulong>(2), await reader.IsDBNullAsync(3) ? 0 : reader.GetInt64(3));
+        }
+        for (var n = 0; n < batch.Count; n++)
+        {
+            var verdict =
+                conflicts.Contains(n) ? AppendVerdict.Conflict
+                : taken.Contains(n) ? AppendVerdict.KeyTaken
+                : AppendVerdict.Appended;
+            batch[n].Result.TrySetResult(new AppendResult(verdict, position));
+        }
+
+        void Add<T>(T value) => command.Parameters.Add(new NpgsqlParameter<T> { TypedValue = value });
+    }
+
+    private async Task<IReadOnlyList<StoredEvent>> ReadAsync(string sql, CancellationToken ct, params NpgsqlParameter[] parameters)
+    {
+        await using var command = _database.CreateCommand(sql);
+        command.Parameters.AddRange(parameters);
+        await using var reader = await command.ExecuteReaderAsync(ct);
+        var events = new List<StoredEvent>();
+        while (await reader.ReadAsync(ct))
+        {
+            var position = new LogPosition(reader.GetInt32(0), reader.GetFieldValue<ulong>(1), reader.GetInt64(2));
+            events.Add(
+                new StoredEvent(
+                    new EventRecord(
+                        reader.GetString(3),
+                        reader.GetInt64(4),
+                        reader.GetGuid(5),
+                        reader.GetString(6),
+                        reader.GetString(7),
+                        reader.GetString(8),
+                        reader.GetFieldValue<DateTimeOffset>(9),
+                        reader.GetFieldValue<DateTimeOffset>(10),
+                        reader.GetFieldValue<byte[]>(11)
+                    ),
+                    position
+                )
+            );
+        }
+        return events;
+    }
+
+    private async ValueTask<int> EpochAsync(CancellationToken ct)
+    {
+        if (_epoch >= 0)
+            return _epoch;
+        await using var command = _database.CreateCommand("select max(epoch) from ledger.epoch");
+        _epoch = (int)(await command.ExecuteScalarAsync(ct))!;
+        return _epoch;
+    }
+
+    /// <summary>A commit that waits for its verdict.</summary>
+    private sealed class Pending(Commit commit)
+    {
+        public Commit Commit { get; } = commit;
+
+        public TaskCompletionSource<AppendResult> Result { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+        /// <summary>Streams and keys stand in at most one commit of a batch.</summary>
+        public bool TryJoin(HashSet<string> taken)
+        {
+            var names = Commit.Streams.Select(s => "s:" + s.Stream);
+            if (Commit.Answer is { } answer)
+                names = names.Append("k:" + answer.Key);
+            var all = names.ToArray();
+            if (all.Any(taken.Contains))
+                return false;
+            taken.UnionWith(all);
+            return true;
+        }
+    }
+}
