@@ -1,0 +1,341 @@
+using System.Collections.Immutable;
+using Microsoft.Extensions.Caching.Memory;
+using Microsoft.Extensions.Logging;
+using PresenceLedger.Domain;
+using PresenceLedger.Domain.Agents;
+using PresenceLedger.Domain.Configurations;
+using PresenceLedger.Ledger.Configurations;
+using PresenceLedger.Ledger.Events;
+
+namespace PresenceLedger.Ledger.Agents;
+
+/// <summary>What became of a command on an agent.</summary>
+public abstract record AgentOutcome
+{
+    /// <summary>Accepted: the agent after it, and what was recorded of it (nothing for a no-op).</summary>
+    public sealed record Accepted(Agent Agent, Configuration Configuration, IReadOnlyList<EventRecord> Events) : AgentOutcome
+    {
+        /// <summary>Where it ends in the order of all; the start where nothing was recorded.</summary>
+        public LogPosition Position { get; init; }
+    }
+
+    /// <summary>Refused by a rule; nothing was recorded.</summary>
+    public sealed record Refused(Refusal Refusal) : AgentOutcome;
+
+    /// <summary>The agent moved on from the version the caller decided on; nothing was recorded.</summary>
+    public sealed record VersionConflict(long Expected, long Actual) : AgentOutcome;
+
+    /// <summary>The idempotency key came before, with the same command: the answer of then.</summary>
+    public sealed record Repeated(RecordedAnswer Answer) : AgentOutcome;
+
+    /// <summary>The idempotency key came before, with another command.</summary>
+    public sealed record KeyReused : AgentOutcome;
+}
+
+/// <summary>
+/// The streams of agents: load (from the cache, else snapshot and tail), decide, append at the expected version; on a conflict
+/// fetch the tail and decide again. A hot command costs one durable round trip. A decision that records nothing is checked
+/// against the log first, for another node may have moved the agent on.
+/// </summary>
+public sealed class AgentStreams(
+    ILog log,
+    ISnapshots snapshots,
+    ISignsOfLife signsOfLife,
+    ConfigurationStream configuration,
+    TimeProvider clock,
+    ILogger<AgentStreams> logger
+) : IDisposable
+{
+    private const int Attempts = 50;
+    private const int PageSize = 1000;
+    private const int CachedAgents = 200_000;
+
+    private readonly MemoryCache _cache = new(new MemoryCacheOptions { SizeLimit = CachedAgents });
+    private readonly StripedLocks _locks = new(1024);
+
+    /// <summary>Decides a command and appends what it leads to.</summary>
+    /// <param name="agentId">The agent.</param>
+    /// <param name="command">What is asked.</param>
+    /// <param name="envelope">Who asks, and how.</param>
+    /// <param name="answer">The answer to remember under the envelope's idempotency key, from the outcome.</param>
+    /// <param name="ct">Cancels loading; an append that began is seen through.</param>
+    /// <exception cref="LedgerUnavailableException">The log could not be reached, or the agent is fought over by too many.</exception>
+    public async Task<AgentOutcome> TransactAsync(
+        string agentId,
+        AgentCommand command,
+        CommandEnvelope envelope,
+        Func<AgentOutcome, string>? answer,
+        CancellationToken ct
+    )
+    {
+        var toAgentId = (command as TransferConversation)?.ToAgentId;
+        string[] agentIds = toAgentId is null || toAgentId == agentId ? [agentId] : [agentId, toAgentId];
+        using var held = await _locks.EnterAsync(agentIds, ct);
+        try
+        {
+            var agents = new Loaded[agentIds.Length];
+            for (var n = 0; n < agentIds.Length; n++)
+                agents[n] = await LoadAsync(agentIds[n], ct);
+            for (var attempt = 0; attempt < Attempts; attempt++)
+            {
+                if (await TryAsync(agents, command, envelope, caughtUp: attempt > 0, answer, ct) is { } outcome)
+                    return outcome;
+
+                // Another node was faster, or might have been: catch up, and decide again.
+                await configuration.RefreshAsync(ct);
+                for (var n = 0; n < agentIds.Length; n++)
+                    agents[n] = await RefreshAsync(agents[n], ct);
+            }
+        }
+        catch (LedgerUnavailableException)
+        {
+            // Whatever happened to it, what is cached may be behind now.
+            foreach (var id in agentIds)
+                _cache.Remove(id);
+            throw;
+        }
+        throw new LedgerUnavailableException($"Agent '{agentId}' is changed by too many at once.", null);
+    }
+
+    /// <summary>The agent as the log has it now.</summary>
+    public async Task<Agent> CurrentAsync(string agentId, CancellationToken ct)
+    {
+        using var held = await _locks.EnterAsync([agentId], ct);
+        return (await RefreshAsync(await LoadAsync(agentId, ct), ct)).Agent;
+    }
+
+    /// <summary>The agent as this node knows it: as of its last command here, or the log where there was none.</summary>
+    public async Task<Agent> KnownAsync(string agentId, CancellationToken ct)
+    {
+        if (_cache.TryGetValue(agentId, out Loaded? cached))
+            return cached!.Agent;
+        return await CurrentAsync(agentId, ct);
+    }
+
+    /// <summary>Forgets what is cached of an agent.</summary>
+    public void Evict(string agentId) => _cache.Remove(agentId);
+
+    /// <inheritdoc />
+    public void Dispose()
+    {
+        _cache.Dispose();
+        _locks.Dispose();
+    }
+
+    /// <summary>One try; null where it is to be decided again on newer states.</summary>
+    private async Task<AgentOutcome?> TryAsync(
+        Loaded[] agents,
+        AgentCommand command,
+        CommandEnvelope envelope,
+        bool caughtUp,
+        Func<AgentOutcome, string>? answer,
+        CancellationToken ct
+    )
+    {
+        var settings = configuration.Current;
+        var first = agents[0];
+        var now = clock.Now();
+        if (envelope.ConnectionId is { } connectionId && first.Agent.Connections.ContainsKey(connectionId))
+            signsOfLife.Seen(first.Agent.AgentId, connectionId, now);
+
+        var decisions = new Decision<AgentEvent>[agents.Length];
+        AgentOutcome outcome;
+        if (envelope.IfMatch is { } version && version != first.Agent.Version)
+            outcome = new AgentOutcome.VersionConflict(version, first.Agent.Version);
+        else if (await DecideAsync(agents, command, settings, now, decisions, ct) is { } refusal)
+            outcome = new AgentOutcome.Refused(refusal);
+        else
+            outcome = null!;
+
+        var streams = new List<StreamAppend>();
+        var after = first;
+        if (outcome is null)
+        {
+            for (var n = 0; n < agents.Length; n++)
+                if (!decisions[n].Events.IsEmpty)
+                    streams.Add(Seal(agents[n], decisions[n], envelope, settings.Version, now));
+            after = streams.Find(s => s.Stream == StreamNames.Agent(first.Agent.AgentId)) is { } own
+                ? first.After(decisions[0].Events, own.Events)
+                : first;
+            outcome = new AgentOutcome.Accepted(after.Agent, settings, streams.Count > 0 ? streams[0].Events : []);
+            var used = decisions
+                .SelectMany(d => d.Events)
+                .OfType<PresenceChanged>()
+                .Select(e => e.To.StatusId)
+                .Where(id => settings.Status(id) is { BuiltIn: false, Used: false });
+            if (configuration.NoteUse(settings, used, envelope) is { } note)
+                streams.Add(note);
+        }
+
+        if (streams.Count == 0 && !caughtUp)
+            return null;
+
+        RecordedAnswer? toRemember =
+            envelope.IdempotencyKey is { } key && answer is not null
+                ? new RecordedAnswer(key, envelope.Fingerprint, answer(outcome), now)
+                : null;
+        if (streams.Count == 0 && toRemember is null)
+            return outcome;
+
+        var result = await log.AppendAsync(new Commit(streams, toRemember));
+        switch (result.Verdict)
+        {
+            case AppendVerdict.Conflict:
+                return null;
+            case AppendVerdict.KeyTaken:
+                return await RepeatedAsync(toRemember!, ct);
+        }
+
+        for (var n = 0; n < agents.Length; n++)
+        {
+            var events = decisions[n]?.Events ?? [];
+            if (events.IsDefaultOrEmpty)
+                continue;
+            var records = streams.Find(s => s.Stream == StreamNames.Agent(agents[n].Agent.AgentId))!.Events;
+            await KeepAsync(agents[n].After(events, records));
+            FollowConnections(agents[n].Agent, events);
+        }
+        return outcome is AgentOutcome.Accepted accepted ? accepted with { Position = result.Position } : outcome;
+    }
+
+    private async Task<Refusal?> DecideAsync(
+        Loaded[] agents,
+        AgentCommand command,
+        Configuration settings,
+        DateTimeOffset now,
+        Decision<AgentEvent>[] decisions,
+        CancellationToken ct
+    )
+    {
+        decisions[0] = await DecideAsync(agents[0].Agent, command, settings, now, ct);
+        if (decisions[0].Refusal is { } refused || agents.Length == 1)
+            return decisions[0].Refusal;
+
+        // TRF-1: the same conversation, as it is, to the second agent.
+        var transfer = (TransferConversation)command;
+        var work = agents[0].Agent.Conversations[transfer.ConversationId].Work;
+        var assign = new AssignConversation(transfer.ConversationId, work, FromAgentId: agents[0].Agent.AgentId);
+        decisions[1] = await DecideAsync(agents[1].Agent, assign, settings, now, ct);
+        return decisions[1].Refusal;
+    }
+
+    private async ValueTask<Decision<AgentEvent>> DecideAsync(
+        Agent agent,
+        AgentCommand command,
+        Configuration settings,
+        DateTimeOffset now,
+        CancellationToken ct
+    ) => AgentDecider.Decide(agent, command, new AgentContext(now, settings, await signsOfLife.OfAsync(agent, settings.Policy, now, ct)));
+
+    private static StreamAppend Seal(
+        Loaded loaded,
+        Decision<AgentEvent> decision,
+        CommandEnvelope envelope,
+        long policyVersion,
+        DateTimeOffset now
+    )
+    {
+        var stream = StreamNames.Agent(loaded.Agent.AgentId);
+        var client =
+            envelope.ConnectionId is { } connection && loaded.Agent.Connections.TryGetValue(connection, out var known)
+                ? known.Client
+                : null;
+        return new StreamAppend(
+            stream,
+            loaded.Agent.Version,
+            Sealing.Seal(stream, loaded.Agent.Version, loaded.Hash, decision.Events, decision.Due, envelope, client, policyVersion, now)
+        );
+    }
+
+    private async Task<AgentOutcome> RepeatedAsync(RecordedAnswer asked, CancellationToken ct)
+    {
+        var first = await log.FindAnswerAsync(asked.Key, ct);
+        if (first is null)
+            throw new LedgerUnavailableException("The answer under this idempotency key expired this moment; try again.", null);
+        return first.Fingerprint.AsSpan().SequenceEqual(asked.Fingerprint)
+            ? new AgentOutcome.Repeated(first)
+            : new AgentOutcome.KeyReused();
+    }
+
+    private async Task<Loaded> LoadAsync(string agentId, CancellationToken ct)
+    {
+        if (_cache.TryGetValue(agentId, out Loaded? cached))
+            return cached!;
+        var snapshot = await snapshots.LoadAsync(agentId, ct);
+        var loaded = snapshot is null
+            ? new Loaded(Agent.Unknown(agentId), HashChain.Genesis, SnapshotVersion: -1)
+            : new Loaded(snapshot.Agent, snapshot.Hash, snapshot.Agent.Version);
+        return await RefreshAsync(loaded, ct);
+    }
+
+    private async Task<Loaded> RefreshAsync(Loaded loaded, CancellationToken ct)
+    {
+        var stream = StreamNames.Agent(loaded.Agent.AgentId);
+        while (true)
+        {
+            var page = await log.ReadStreamAsync(stream, loaded.Agent.Version + 1, PageSize, ct);
+            if (page.Count > 0)
+                loaded = loaded.After([.. page.Select(e => (AgentEvent)WireNames.Read(e.Record))], [.. page.Select(e => e.Record)]);
+            if (page.Count < PageSize)
+                break;
+        }
+        return await KeepAsync(loaded);
+    }
+
+    private async Task<Loaded> KeepAsync(Loaded loaded)
+    {
+        if (loaded.Agent.Version - loaded.SnapshotVersion >= AgentSnapshot.Interval)
+        {
+            loaded = loaded with { SnapshotVersion = loaded.Agent.Version };
+            try
+            {
+                await snapshots.SaveAsync(new AgentSnapshot(loaded.Agent, loaded.Hash), CancellationToken.None);
+            }
+            catch (Exception e) when (e is System.Data.Common.DbException or TimeoutException or IOException)
+            {
+                logger.LogWarning(
+                    e,
+                    "A snapshot of agent {AgentId} could not be kept; the next cold load reads more",
+                    loaded.Agent.AgentId
+                );
+            }
+        }
+        _cache.Set(loaded.Agent.AgentId, loaded, new MemoryCacheEntryOptions { Size = 1 });
+        return loaded;
+    }
+
+    private void FollowConnections(Agent before, ImmutableArray<AgentEvent> events)
+    {
+        foreach (var e in events)
+            switch (e)
+            {
+                case AgentSignedIn signedIn:
+                    signsOfLife.Seen(before.AgentId, signedIn.ConnectionId, e.OccurredAt);
+                    break;
+                case ConnectionOpened opened:
+                    signsOfLife.Seen(before.AgentId, opened.ConnectionId, e.OccurredAt);
+                    break;
+                case ConnectionLost lost:
+                    signsOfLife.Forget(before.AgentId, lost.ConnectionId);
+                    break;
+                case AgentSignedOut:
+                    foreach (var id in before.Connections.Keys)
+                        signsOfLife.Forget(before.AgentId, id);
+                    break;
+            }
+    }
+
+    /// <summary>An agent with the hash its next event follows.</summary>
+    /// <param name="Agent">The state.</param>
+    /// <param name="Hash">Hash of the last event.</param>
+    /// <param name="SnapshotVersion">Version of the newest snapshot.</param>
+    private sealed record Loaded(Agent Agent, byte[] Hash, long SnapshotVersion)
+    {
+        public Loaded After(ImmutableArray<AgentEvent> events, IReadOnlyList<EventRecord> records) =>
+            this with
+            {
+                Agent = events.Aggregate(Agent, (agent, e) => agent.Evolve(e)),
+                Hash = records[^1].Hash,
+            };
+    }
+}

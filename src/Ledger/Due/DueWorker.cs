@@ -1,0 +1,100 @@
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using Npgsql;
+using PresenceLedger.Domain.Access;
+using PresenceLedger.Domain.Agents;
+using PresenceLedger.Ledger.Agents;
+using PresenceLedger.Ledger.Configurations;
+using PresenceLedger.Ledger.Events;
+using PresenceLedger.Ledger.Heartbeats;
+
+namespace PresenceLedger.Ledger.Due;
+
+/// <summary>
+/// Works off what has become due by itself: losses, ends of refresh grace, wrap-up blocks and consults, end-of-day resets. It
+/// only finds the agents; what is due, and as of when, the domain decides. Doing it twice does nothing the second time.
+/// </summary>
+public sealed class DueWorker(
+    NpgsqlDataSource database,
+    AgentStreams agents,
+    Leases leases,
+    ConfigurationStream configuration,
+    TimeProvider clock,
+    ILogger<DueWorker> logger
+) : BackgroundService
+{
+    private const int AtMost = 1000;
+    private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(200);
+
+    /// <summary>Stands for a time that only a change of policy could bring.</summary>
+    public static DateTimeOffset Never { get; } = new(9999, 1, 1, 0, 0, 0, TimeSpan.Zero);
+
+    /// <inheritdoc />
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        while (!stoppingToken.IsCancellationRequested)
+        {
+            try
+            {
+                await WorkAsync(stoppingToken);
+                await Task.Delay(Interval, clock, stoppingToken);
+            }
+            catch (OperationCanceledException)
+            {
+                return;
+            }
+            catch (Exception e)
+            {
+                // Nothing is lost: what is due stays due.
+                logger.LogWarning("Due work waits: {Error}", e.Message);
+                await Task.Delay(TimeSpan.FromSeconds(1), clock, CancellationToken.None);
+            }
+        }
+    }
+
+    private async Task WorkAsync(CancellationToken ct)
+    {
+        var now = clock.Now();
+        var due = await DueAsync(now, ct);
+        var overdue = await leases.OverdueAsync(configuration.Current.Policy, now, AtMost, ct);
+        foreach (var agentId in due.Keys.Union(overdue, StringComparer.Ordinal))
+        {
+            var id = Guid.CreateVersion7(now);
+            var outcome = await agents.TransactAsync(
+                agentId,
+                new SettleDue(),
+                new CommandEnvelope(Actor.Ledger, id, id.ToString("N")),
+                answer: null,
+                ct
+            );
+            if (outcome is AgentOutcome.Accepted { Events.Count: 0 } nothing && due.TryGetValue(agentId, out var dueAt))
+                await ScheduleAsync(nothing.Agent, dueAt, ct);
+        }
+    }
+
+    private async Task<Dictionary<string, DateTimeOffset>> DueAsync(DateTimeOffset now, CancellationToken ct)
+    {
+        await using var command = database.CreateCommand(
+            "select agent_id, due_at from ledger.due where due_at <= $1 order by due_at limit $2"
+        );
+        command.Parameters.Add(new() { Value = now });
+        command.Parameters.Add(new() { Value = AtMost });
+        var due = new Dictionary<string, DateTimeOffset>(StringComparer.Ordinal);
+        await using var reader = await command.ExecuteReaderAsync(ct);
+        while (await reader.ReadAsync(ct))
+            due[reader.GetString(0)] = reader.GetFieldValue<DateTimeOffset>(1);
+        return due;
+    }
+
+    /// <summary>Nothing was due after all (the policy moved, or a loss is still doubted): look again when it may be.</summary>
+    private async Task ScheduleAsync(Agent agent, DateTimeOffset dueAt, CancellationToken ct)
+    {
+        var next = DueWork.NextAt(agent, configuration.Current) ?? Never;
+        var soonest = clock.Now() + Interval;
+        await using var command = database.CreateCommand("update ledger.due set due_at = $1 where agent_id = $2 and due_at = $3");
+        command.Parameters.Add(new() { Value = next > soonest ? next : soonest });
+        command.Parameters.Add(new() { Value = agent.AgentId });
+        command.Parameters.Add(new() { Value = dueAt });
+        await command.ExecuteNonQueryAsync(ct);
+    }
+}

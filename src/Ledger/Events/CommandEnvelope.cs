@@ -1,0 +1,25 @@
+using PresenceLedger.Domain.Access;
+
+namespace PresenceLedger.Ledger.Events;
+
+/// <summary>What is known of a command beside what it asks (WHO-1).</summary>
+/// <param name="Actor">Who asks.</param>
+/// <param name="CommandId">The command; the causation of its events.</param>
+/// <param name="CorrelationId">The interaction it belongs to.</param>
+public sealed record CommandEnvelope(Actor Actor, Guid CommandId, string CorrelationId)
+{
+    /// <summary>The reason given, if any.</summary>
+    public Reason? Reason { get; init; }
+
+    /// <summary>The connection it was sent over, if it names one; a sign of life of that connection (CON-1).</summary>
+    public string? ConnectionId { get; init; }
+
+    /// <summary>The version of the agent the caller decided on; null for any.</summary>
+    public long? IfMatch { get; init; }
+
+    /// <summary>The idempotency key, scoped to its actor; null where none was given.</summary>
+    public string? IdempotencyKey { get; init; }
+
+    /// <summary>SHA-256 over what was asked, for a key that comes again with something else.</summary>
+    public byte[] Fingerprint { get; init; } = [];
+}

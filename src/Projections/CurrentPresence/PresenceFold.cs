@@ -1,0 +1,54 @@
+using PresenceLedger.Domain.Agents;
+using PresenceLedger.Domain.Configurations;
+using PresenceLedger.Ledger;
+using PresenceLedger.Ledger.Events;
+
+namespace PresenceLedger.Projections.CurrentPresence;
+
+/// <summary>Folds a page of the log into documents. Pure: it reads no clock and makes no ids, so a rebuild gives the same.</summary>
+public sealed class PresenceFold(Configuration configuration, IReadOnlyDictionary<string, PresenceDocument> known)
+{
+    private readonly Dictionary<string, PresenceDocument> _changed = new(StringComparer.Ordinal);
+
+    /// <summary>The configuration as of the last event.</summary>
+    public Configuration Configuration { get; private set; } = configuration;
+
+    /// <summary>When the policy last changed within the page; null where it did not.</summary>
+    public DateTimeOffset? PolicyChangedAt { get; private set; }
+
+    /// <summary>The documents that the page changed.</summary>
+    public IReadOnlyCollection<PresenceDocument> Changed => _changed.Values;
+
+    /// <summary>The agents a page is about.</summary>
+    public static string[] AgentsOf(IEnumerable<StoredEvent> page) =>
+        [.. page.Select(e => StreamNames.AgentId(e.Record.Stream)).OfType<string>().Distinct(StringComparer.Ordinal)];
+
+    /// <summary>One more event.</summary>
+    public void Apply(EventRecord record)
+    {
+        switch (WireNames.Read(record))
+        {
+            case ConfigurationEvent e:
+                Configuration = Configuration.Evolve(e);
+                PolicyChangedAt = e is PolicyChanged ? e.OccurredAt : PolicyChangedAt;
+                break;
+            case AgentEvent e:
+                var agentId = StreamNames.AgentId(record.Stream)!;
+                var before = _changed.GetValueOrDefault(agentId) ?? known.GetValueOrDefault(agentId);
+                var agent = before?.Agent ?? Agent.Unknown(agentId);
+                if (agent.Version >= record.Version)
+                    return;
+                if (agent.Version + 1 != record.Version)
+                    throw new InvalidDataException($"{record.Stream}: version {record.Version} came after {agent.Version}.");
+                var lastChange = e is PresenceChanged ? ChangeOf(record) : before?.LastChange;
+                _changed[agentId] = PresenceDocument.Of(agent.Evolve(e), lastChange);
+                break;
+        }
+    }
+
+    private static LastChange ChangeOf(EventRecord record)
+    {
+        var metadata = LedgerJson.Read<EventMetadata>(record.Metadata);
+        return new LastChange(metadata.Actor, metadata.Rule, metadata.Reason, record.OccurredAt);
+    }
+}

@@ -1,0 +1,300 @@
+using System.Globalization;
+using Marten;
+using Marten.Services;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using Npgsql;
+using NpgsqlTypes;
+using PresenceLedger.Domain.Agents;
+using PresenceLedger.Domain.Configurations;
+using PresenceLedger.Ledger;
+using PresenceLedger.Ledger.Due;
+using PresenceLedger.Ledger.Events;
+using PresenceLedger.Projections.CurrentPresence;
+
+namespace PresenceLedger.Projections;
+
+/// <summary>
+/// Reads the log in order and keeps the read side: a page of events, a pure fold, the documents with leases, due times and the
+/// checkpoint in one transaction. One node at a time does it, by an advisory lock of its connection; the checkpoint is
+/// compare-and-set, so that a node that lost the lock without knowing changes nothing. An event that cannot be folded stops the
+/// loop, with the reason in health; nothing is skipped.
+/// </summary>
+public sealed class ProjectionLoop(
+    ILog log,
+    IDocumentStore store,
+    NpgsqlDataSource database,
+    TimeProvider clock,
+    ILogger<ProjectionLoop> logger
+) : BackgroundService
+{
+    private const long Lock = 0x4c45444745520002;
+    private const int PageSize = 500;
+    private static readonly TimeSpan Poll = TimeSpan.FromMilliseconds(250);
+    private static readonly TimeSpan Takeover = TimeSpan.FromMilliseconds(500);
+
+    private volatile TaskCompletionSource _projected = New();
+    private volatile string? _stopped;
+
+    /// <summary>Completes when this node has projected more; take it before looking.</summary>
+    public Task Projected => _projected.Task;
+
+    /// <summary>Why the loop stands still; null while it does not.</summary>
+    public string? Stopped => _stopped;
+
+    /// <inheritdoc />
+    public override async Task StartAsync(CancellationToken cancellationToken)
+    {
+        await store.Storage.ApplyAllConfiguredChangesToDatabaseAsync();
+        await using var command = database.CreateCommand(
+            $"""
+            create table if not exists {ReadSide.Schema}.checkpoint (
+                name text primary key,
+                epoch int not null,
+                transaction_id xid8 not null,
+                position bigint not null,
+                configuration json not null,
+                as_of timestamptz not null
+            )
+            """
+        );
+        await command.ExecuteNonQueryAsync(cancellationToken);
+        await base.StartAsync(cancellationToken);
+    }
+
+    /// <inheritdoc />
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        while (!stoppingToken.IsCancellationRequested)
+        {
+            try
+            {
+                await using var connection = await database.OpenConnectionAsync(stoppingToken);
+                if (await TryLockAsync(connection, stoppingToken))
+                    await ProjectAsync(connection, stoppingToken);
+                await Task.Delay(Takeover, clock, stoppingToken);
+            }
+            catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
+            {
+                return;
+            }
+            catch (InvalidDataException e)
+            {
+                _stopped = e.Message;
+                logger.LogError(e, "The projection stands still at an event it cannot read");
+                await Task.Delay(TimeSpan.FromSeconds(5), clock, CancellationToken.None);
+            }
+            catch (Exception e)
+            {
+                logger.LogWarning("The projection waits for the database: {Error}", e.Message);
+                await Task.Delay(Takeover, clock, CancellationToken.None);
+            }
+        }
+    }
+
+    private static async Task<bool> TryLockAsync(NpgsqlConnection connection, CancellationToken ct)
+    {
+        await using var command = new NpgsqlCommand(
+            $"select pg_try_advisory_lock({Lock.ToString(CultureInfo.InvariantCulture)})",
+            connection
+        );
+        return (bool)(await command.ExecuteScalarAsync(ct))!;
+    }
+
+    private async Task ProjectAsync(NpgsqlConnection connection, CancellationToken ct)
+    {
+        var checkpoint = await LoadAsync(connection, ct);
+        while (!ct.IsCancellationRequested)
+        {
+            var next = log.NextAppend;
+            var asOf = clock.Now();
+            var page = await log.ReadAllAsync(checkpoint.Position, PageSize, ct);
+            if (page.Count == PageSize)
+                asOf = page[^1].Record.RecordedAt;
+            if (page.Count > 0 || asOf - checkpoint.AsOf > TimeSpan.FromSeconds(1))
+            {
+                checkpoint = await ApplyAsync(connection, checkpoint, page, asOf, ct);
+                _stopped = null;
+            }
+            Interlocked.Exchange(ref _projected, New()).TrySetResult();
+            if (page.Count == 0)
+                await Task.WhenAny(next, Task.Delay(Poll, clock, ct));
+        }
+    }
+
+    private async Task<Checkpoint> ApplyAsync(
+        NpgsqlConnection connection,
+        Checkpoint before,
+        IReadOnlyList<StoredEvent> page,
+        DateTimeOffset asOf,
+        CancellationToken ct
+    )
+    {
+        await using var transaction = await connection.BeginTransactionAsync(ct);
+        var session = store.LightweightSession(SessionOptions.ForTransaction(transaction));
+        await using (session)
+        {
+            var ids = PresenceFold.AgentsOf(page);
+            var known = ids.Length == 0 ? [] : await session.LoadManyAsync<PresenceDocument>(ct, ids);
+            var fold = new PresenceFold(before.Configuration, known.ToDictionary(d => d.Id, StringComparer.Ordinal));
+            foreach (var e in page)
+                fold.Apply(e.Record);
+
+            var after = new Checkpoint(page.Count > 0 ? page[^1].Position : before.Position, fold.Configuration, asOf);
+            await MoveCheckpointAsync(connection, transaction, before, after, ct);
+            if (fold.Changed.Count > 0)
+            {
+                await KeepLeasesAsync(connection, transaction, fold.Changed, ct);
+                await KeepDueAsync(connection, transaction, fold, ct);
+                session.Store(fold.Changed.ToArray());
+                await session.SaveChangesAsync(ct);
+            }
+            if (fold.PolicyChangedAt is { } changedAt)
+                await DueAgainAsync(connection, transaction, changedAt, ct);
+            await transaction.CommitAsync(ct);
+            return after;
+        }
+    }
+
+    private static async Task<Checkpoint> LoadAsync(NpgsqlConnection connection, CancellationToken ct)
+    {
+        await using (
+            var create = new NpgsqlCommand(
+                $"""
+                insert into {ReadSide.Schema}.checkpoint (name, epoch, transaction_id, position, configuration, as_of)
+                    values ('presence', 0, '0', 0, $1, '-infinity') on conflict do nothing
+                """,
+                connection
+            )
+        )
+        {
+            create.Parameters.Add(new() { Value = LedgerJson.Write(Configuration.Initial), NpgsqlDbType = NpgsqlDbType.Json });
+            await create.ExecuteNonQueryAsync(ct);
+        }
+        await using var command = new NpgsqlCommand(
+            $"select epoch, transaction_id, position, configuration::text, as_of from {ReadSide.Schema}.checkpoint where name = 'presence'",
+            connection
+        );
+        await using var reader = await command.ExecuteReaderAsync(ct);
+        await reader.ReadAsync(ct);
+        return new Checkpoint(
+            new LogPosition(reader.GetInt32(0), reader.GetFieldValue<ulong>(1), reader.GetInt64(2)),
+            LedgerJson.Read<Configuration>(reader.GetString(3)),
+            reader.GetFieldValue<DateTimeOffset>(4)
+        );
+    }
+
+    private static async Task MoveCheckpointAsync(
+        NpgsqlConnection connection,
+        NpgsqlTransaction transaction,
+        Checkpoint before,
+        Checkpoint after,
+        CancellationToken ct
+    )
+    {
+        await using var command = new NpgsqlCommand(
+            $"""
+            update {ReadSide.Schema}.checkpoint
+                set epoch = $1, transaction_id = $2, position = $3, configuration = $4, as_of = $5
+                where name = 'presence' and epoch = $6 and transaction_id = $7 and position = $8
+            """,
+            connection,
+            transaction
+        );
+        command.Parameters.Add(new() { Value = after.Position.Epoch });
+        command.Parameters.Add(new() { Value = after.Position.Transaction, NpgsqlDbType = NpgsqlDbType.Xid8 });
+        command.Parameters.Add(new() { Value = after.Position.Sequence });
+        command.Parameters.Add(new() { Value = LedgerJson.Write(after.Configuration), NpgsqlDbType = NpgsqlDbType.Json });
+        command.Parameters.Add(new() { Value = after.AsOf });
+        command.Parameters.Add(new() { Value = before.Position.Epoch });
+        command.Parameters.Add(new() { Value = before.Position.Transaction, NpgsqlDbType = NpgsqlDbType.Xid8 });
+        command.Parameters.Add(new() { Value = before.Position.Sequence });
+        if (await command.ExecuteNonQueryAsync(ct) != 1)
+            throw new InvalidOperationException("The checkpoint was moved by another node.");
+    }
+
+    /// <summary>A lease for every connection that lives, none for the others.</summary>
+    private static async Task KeepLeasesAsync(
+        NpgsqlConnection connection,
+        NpgsqlTransaction transaction,
+        IReadOnlyCollection<PresenceDocument> changed,
+        CancellationToken ct
+    )
+    {
+        var live = changed
+            .SelectMany(d => d.Agent.Connections.Select(c => (d.Id, c.Key, c.Value.OpenedAt)))
+            .OrderBy(c => c.Id, StringComparer.Ordinal)
+            .ThenBy(c => c.Key, StringComparer.Ordinal)
+            .ToArray();
+        await using var command = new NpgsqlCommand(
+            """
+            with live as (
+                select c.agent_id, c.connection_id, c.at from unnest($2, $3, $4) as c (agent_id, connection_id, at)
+            ), gone as (
+                delete from ledger.lease l using (
+                    select agent_id, connection_id from ledger.lease
+                    where agent_id = any ($1) and (agent_id, connection_id) not in (select agent_id, connection_id from live)
+                    order by agent_id, connection_id for update
+                ) g where l.agent_id = g.agent_id and l.connection_id = g.connection_id
+            )
+            insert into ledger.lease (agent_id, connection_id, last_seen_at, counts_from)
+                select agent_id, connection_id, at, at from live order by agent_id, connection_id
+                on conflict do nothing
+            """,
+            connection,
+            transaction
+        );
+        command.Parameters.Add(new NpgsqlParameter<string[]> { TypedValue = [.. changed.Select(d => d.Id)] });
+        command.Parameters.Add(new NpgsqlParameter<string[]> { TypedValue = Array.ConvertAll(live, c => c.Id) });
+        command.Parameters.Add(new NpgsqlParameter<string[]> { TypedValue = Array.ConvertAll(live, c => c.Key) });
+        command.Parameters.Add(new NpgsqlParameter<DateTimeOffset[]> { TypedValue = Array.ConvertAll(live, c => c.OpenedAt) });
+        await command.ExecuteNonQueryAsync(ct);
+    }
+
+    private static async Task KeepDueAsync(
+        NpgsqlConnection connection,
+        NpgsqlTransaction transaction,
+        PresenceFold fold,
+        CancellationToken ct
+    )
+    {
+        var due = fold.Changed.Select(d => (d.Id, At: DueAt(d.Agent, fold.Configuration))).ToArray();
+        await using var command = new NpgsqlCommand(
+            """
+            with touched as (
+                select t.agent_id, t.due_at from unnest($1, $2) as t (agent_id, due_at)
+            ), gone as (
+                delete from ledger.due where agent_id in (select agent_id from touched where due_at is null)
+            )
+            insert into ledger.due (agent_id, due_at)
+                select agent_id, due_at from touched where due_at is not null order by agent_id
+                on conflict (agent_id) do update set due_at = excluded.due_at where due.due_at <> excluded.due_at
+            """,
+            connection,
+            transaction
+        );
+        command.Parameters.Add(new NpgsqlParameter<string[]> { TypedValue = Array.ConvertAll(due, d => d.Id) });
+        command.Parameters.Add(new NpgsqlParameter<DateTimeOffset?[]> { TypedValue = Array.ConvertAll(due, d => d.At) });
+        await command.ExecuteNonQueryAsync(ct);
+    }
+
+    private static DateTimeOffset? DueAt(Agent agent, Configuration configuration) =>
+        DueWork.NextAt(agent, configuration) ?? (agent.DayCounts.IsEmpty ? null : DueWorker.Never);
+
+    /// <summary>A policy that changed may have moved what is due; the worker looks again at all of it.</summary>
+    private static async Task DueAgainAsync(
+        NpgsqlConnection connection,
+        NpgsqlTransaction transaction,
+        DateTimeOffset at,
+        CancellationToken ct
+    )
+    {
+        await using var command = new NpgsqlCommand("update ledger.due set due_at = $1 where due_at > $1", connection, transaction);
+        command.Parameters.Add(new() { Value = at });
+        await command.ExecuteNonQueryAsync(ct);
+    }
+
+    private static TaskCompletionSource New() => new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    private sealed record Checkpoint(LogPosition Position, Configuration Configuration, DateTimeOffset AsOf);
+}
