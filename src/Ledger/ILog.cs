@@ -57,6 +57,21 @@ public sealed record RecordedAnswer(string Key, byte[] Fingerprint, string Answe
     public static readonly TimeSpan Kept = TimeSpan.FromHours(24);
 }
 
+/// <summary>What is the same for every log.</summary>
+public static class LogExtensions
+{
+    /// <summary>What an idempotency key that is taken means: the answer of the first time, or that it is used for something else.</summary>
+    public static async Task<CommandOutcome> RepeatedAsync(this ILog log, RecordedAnswer asked, CancellationToken ct)
+    {
+        var first =
+            await log.FindAnswerAsync(asked.Key, ct)
+            ?? throw new LedgerUnavailableException("The answer under this idempotency key expired this moment; try again.", null);
+        return first.Fingerprint.AsSpan().SequenceEqual(asked.Fingerprint)
+            ? new CommandOutcome.Repeated(first)
+            : new CommandOutcome.KeyReused();
+    }
+}
+
 /// <summary>What became of a commit.</summary>
 public enum AppendVerdict
 {

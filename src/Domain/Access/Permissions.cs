@@ -21,6 +21,18 @@ public static class Permissions
         return null;
     }
 
+    /// <summary>Configuration is the administrator's.</summary>
+    public static Refusal? CheckConfigure(Actor actor) =>
+        actor.Kind is Persona.Administrator
+            ? null
+            : new(RefusalCodes.Forbidden, $"{actor} may not change statuses, capacity profiles or policy; an administrator may.");
+
+    /// <summary>Anybody reads presence; the audit of an agent is for the agent, supervisors, services, auditors and administrators.</summary>
+    public static Refusal? CheckAudit(Actor actor, string agentId) =>
+        actor.Kind is Persona.Agent && actor.Id != agentId
+            ? new(RefusalCodes.Forbidden, $"{actor} reads its own audit only, not that of agent '{agentId}'.")
+            : null;
+
     private static Persona[] Allowed(AgentCommand command) =>
         command switch
         {

@@ -9,27 +9,11 @@ using PresenceLedger.Ledger.Events;
 
 namespace PresenceLedger.Ledger.Agents;
 
-/// <summary>What became of a command on an agent.</summary>
-public abstract record AgentOutcome
+/// <summary>A command on an agent was accepted: the agent after it, and what was recorded of it (nothing for a no-op).</summary>
+public sealed record AgentAccepted(Agent Agent, Configuration Configuration, IReadOnlyList<EventRecord> Events) : CommandOutcome
 {
-    /// <summary>Accepted: the agent after it, and what was recorded of it (nothing for a no-op).</summary>
-    public sealed record Accepted(Agent Agent, Configuration Configuration, IReadOnlyList<EventRecord> Events) : AgentOutcome
-    {
-        /// <summary>Where it ends in the order of all; the start where nothing was recorded.</summary>
-        public LogPosition Position { get; init; }
-    }
-
-    /// <summary>Refused by a rule; nothing was recorded.</summary>
-    public sealed record Refused(Refusal Refusal) : AgentOutcome;
-
-    /// <summary>The agent moved on from the version the caller decided on; nothing was recorded.</summary>
-    public sealed record VersionConflict(long Expected, long Actual) : AgentOutcome;
-
-    /// <summary>The idempotency key came before, with the same command: the answer of then.</summary>
-    public sealed record Repeated(RecordedAnswer Answer) : AgentOutcome;
-
-    /// <summary>The idempotency key came before, with another command.</summary>
-    public sealed record KeyReused : AgentOutcome;
+    /// <summary>Where it ends in the order of all; the start where nothing was recorded.</summary>
+    public LogPosition Position { get; init; }
 }
 
 /// <summary>
@@ -60,11 +44,11 @@ public sealed class AgentStreams(
     /// <param name="answer">The answer to remember under the envelope's idempotency key, from the outcome.</param>
     /// <param name="ct">Cancels loading; an append that began is seen through.</param>
     /// <exception cref="LedgerUnavailableException">The log could not be reached, or the agent is fought over by too many.</exception>
-    public async Task<AgentOutcome> TransactAsync(
+    public async Task<CommandOutcome> TransactAsync(
         string agentId,
         AgentCommand command,
         CommandEnvelope envelope,
-        Func<AgentOutcome, string>? answer,
+        Func<CommandOutcome, string>? answer,
         CancellationToken ct
     )
     {
@@ -123,12 +107,12 @@ public sealed class AgentStreams(
     }
 
     /// <summary>One try; null where it is to be decided again on newer states.</summary>
-    private async Task<AgentOutcome?> TryAsync(
+    private async Task<CommandOutcome?> TryAsync(
         Loaded[] agents,
         AgentCommand command,
         CommandEnvelope envelope,
         bool caughtUp,
-        Func<AgentOutcome, string>? answer,
+        Func<CommandOutcome, string>? answer,
         CancellationToken ct
     )
     {
@@ -139,11 +123,11 @@ public sealed class AgentStreams(
             signsOfLife.Seen(first.Agent.AgentId, connectionId, now);
 
         var decisions = new Decision<AgentEvent>[agents.Length];
-        AgentOutcome outcome;
+        CommandOutcome outcome;
         if (envelope.IfMatch is { } version && version != first.Agent.Version)
-            outcome = new AgentOutcome.VersionConflict(version, first.Agent.Version);
+            outcome = new CommandOutcome.VersionConflict(version, first.Agent.Version);
         else if (await DecideAsync(agents, command, settings, now, decisions, ct) is { } refusal)
-            outcome = new AgentOutcome.Refused(refusal);
+            outcome = new CommandOutcome.Refused(refusal);
         else
             outcome = null!;
 
@@ -157,7 +141,7 @@ public sealed class AgentStreams(
             after = streams.Find(s => s.Stream == StreamNames.Agent(first.Agent.AgentId)) is { } own
                 ? first.After(decisions[0].Events, own.Events)
                 : first;
-            outcome = new AgentOutcome.Accepted(after.Agent, settings, streams.Count > 0 ? streams[0].Events : []);
+            outcome = new AgentAccepted(after.Agent, settings, streams.Count > 0 ? streams[0].Events : []);
             var used = decisions
                 .SelectMany(d => d.Events)
                 .OfType<PresenceChanged>()
@@ -183,7 +167,7 @@ public sealed class AgentStreams(
             case AppendVerdict.Conflict:
                 return null;
             case AppendVerdict.KeyTaken:
-                return await RepeatedAsync(toRemember!, ct);
+                return await log.RepeatedAsync(toRemember!, ct);
         }
 
         for (var n = 0; n < agents.Length; n++)
@@ -195,7 +179,7 @@ public sealed class AgentStreams(
             await KeepAsync(agents[n].After(events, records));
             FollowConnections(agents[n].Agent, events);
         }
-        return outcome is AgentOutcome.Accepted accepted ? accepted with { Position = result.Position } : outcome;
+        return outcome is AgentAccepted accepted ? accepted with { Position = result.Position } : outcome;
     }
 
     private async Task<Refusal?> DecideAsync(
@@ -245,16 +229,6 @@ public sealed class AgentStreams(
             loaded.Agent.Version,
             Sealing.Seal(stream, loaded.Agent.Version, loaded.Hash, decision.Events, decision.Due, envelope, client, policyVersion, now)
         );
-    }
-
-    private async Task<AgentOutcome> RepeatedAsync(RecordedAnswer asked, CancellationToken ct)
-    {
-        var first = await log.FindAnswerAsync(asked.Key, ct);
-        if (first is null)
-            throw new LedgerUnavailableException("The answer under this idempotency key expired this moment; try again.", null);
-        return first.Fingerprint.AsSpan().SequenceEqual(asked.Fingerprint)
-            ? new AgentOutcome.Repeated(first)
-            : new AgentOutcome.KeyReused();
     }
 
     private async Task<Loaded> LoadAsync(string agentId, CancellationToken ct)

@@ -5,10 +5,8 @@ using PresenceLedger.Ledger.Events;
 
 namespace PresenceLedger.Ledger.Configurations;
 
-/// <summary>What became of a command on the configuration.</summary>
-/// <param name="Configuration">The configuration after it.</param>
-/// <param name="Refusal">Why it was refused; null where it was accepted.</param>
-public sealed record ConfigurationOutcome(Configuration Configuration, Refusal? Refusal);
+/// <summary>A command on the configuration was accepted: the configuration after it.</summary>
+public sealed record ConfigurationAccepted(Configuration Configuration) : CommandOutcome;
 
 /// <summary>
 /// Statuses, capacity profiles and policy, held in memory on every node and kept current by following the log. A decision names
@@ -27,21 +25,41 @@ public sealed class ConfigurationStream(ILog log, TimeProvider clock) : Backgrou
     public Configuration Current => _held.Configuration;
 
     /// <summary>Decides and appends a command.</summary>
-    public async Task<ConfigurationOutcome> TransactAsync(ConfigurationCommand command, CommandEnvelope envelope, CancellationToken ct)
+    /// <param name="command">What is asked.</param>
+    /// <param name="envelope">Who asks, and how.</param>
+    /// <param name="answer">The answer to remember under the envelope's idempotency key, from the outcome.</param>
+    /// <param name="ct">Cancellation.</param>
+    public async Task<CommandOutcome> TransactAsync(
+        ConfigurationCommand command,
+        CommandEnvelope envelope,
+        Func<CommandOutcome, string>? answer,
+        CancellationToken ct
+    )
     {
         for (var attempt = 0; attempt < Attempts; attempt++)
         {
             // An administrator's change is rare: always decide on the newest.
             await RefreshAsync(ct);
             var held = _held;
-            var decision = ConfigurationDecider.Decide(held.Configuration, command, clock.Now());
-            if (decision.Refusal is not null || decision.Events.IsEmpty)
-                return new(held.Configuration, decision.Refusal);
-            var append = Append(held, decision.Events, envelope);
-            if ((await log.AppendAsync(new Commit([append]))).Verdict is AppendVerdict.Appended)
+            var now = clock.Now();
+            var decision = ConfigurationDecider.Decide(held.Configuration, command, now);
+            CommandOutcome outcome = decision.Refusal is { } refusal
+                ? new CommandOutcome.Refused(refusal)
+                : new ConfigurationAccepted(decision.Events.Aggregate(held.Configuration, (configuration, e) => configuration.Evolve(e)));
+            StreamAppend[] streams = decision.Events.IsEmpty ? [] : [Append(held, decision.Events, envelope)];
+            var toRemember =
+                envelope.IdempotencyKey is { } key && answer is not null
+                    ? new RecordedAnswer(key, envelope.Fingerprint, answer(outcome), now)
+                    : null;
+            if (streams.Length == 0 && toRemember is null)
+                return outcome;
+            switch ((await log.AppendAsync(new Commit(streams, toRemember))).Verdict)
             {
-                await RefreshAsync(ct);
-                return new(Current, null);
+                case AppendVerdict.KeyTaken:
+                    return await log.RepeatedAsync(toRemember!, ct);
+                case AppendVerdict.Appended:
+                    await RefreshAsync(ct);
+                    return outcome;
             }
         }
         throw new LedgerUnavailableException("The configuration is changed by too many at once.", null);

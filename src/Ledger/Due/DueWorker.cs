@@ -67,7 +67,7 @@ public sealed class DueWorker(
                 answer: null,
                 ct
             );
-            if (outcome is AgentOutcome.Accepted { Events.Count: 0 } nothing && due.TryGetValue(agentId, out var dueAt))
+            if (outcome is AgentAccepted { Events.Count: 0 } nothing && due.TryGetValue(agentId, out var dueAt))
                 await ScheduleAsync(nothing.Agent, dueAt, ct);
         }
     }
