@@ -22,6 +22,8 @@ need_dotnet() {
   export DOTNET_CLI_HOME="${DOTNET_CLI_HOME:-$HOME}" DOTNET_NOLOGO=1 DOTNET_CLI_TELEMETRY_OPTOUT=1
   # Build servers that stay behind would hold our locks and our output open.
   export MSBUILDDISABLENODEREUSE=1 DOTNET_CLI_USE_MSBUILD_SERVER=0 UseSharedCompilation=false
+  # Nor may a build wait, for minutes where there is no network, for lists of advisories and revoked certificates.
+  export NuGetAudit=false NUGET_CERT_REVOCATION_MODE=offline
 
   if ! command -v dotnet >/dev/null; then
     local folder

@@ -263,7 +263,7 @@ public sealed class EmbeddedPostgres : IAsyncDisposable
         catch (NpgsqlException e) when (e is not PostgresException)
         {
             throw new EmbeddedPostgresException(
-                $"PostgreSQL (process {ProcessId}) runs but does not answer: {e.Message} See its log {_cluster.Log}; "
+                $"PostgreSQL (process {ProcessId}) runs but does not answer ({e.Message}). See its log {_cluster.Log}; "
                     + $"kill -INT {ProcessId} stops it, and the next start begins afresh.",
                 e
             );

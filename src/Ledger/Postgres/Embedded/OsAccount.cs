@@ -115,7 +115,8 @@ internal sealed class OsAccount
         }
         catch (Win32Exception e)
         {
-            throw new EmbeddedPostgresException($"{program} cannot be started: {e.Message}", e);
+            var hint = IsOther ? $" It has to run as the operating system user '{ServerAccount}', who must be able to reach it." : "";
+            throw new EmbeddedPostgresException($"{program} cannot be started: {e.Message}.{hint}", e);
         }
     }
 }
