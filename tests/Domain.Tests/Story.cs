@@ -131,6 +131,12 @@ internal sealed class Story
 
     public Story ThenNothing() => Then();
 
+    public Story ThenAccepted()
+    {
+        Assert.Null(_decision!.Refusal);
+        return this;
+    }
+
     public Story ThenRefused(string code)
     {
         Assert.Equal(code, _decision!.Refusal?.Code);
