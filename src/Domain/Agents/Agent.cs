@@ -232,7 +232,7 @@ public sealed record Agent
     public bool SignedIn => !Connections.IsEmpty;
 
     /// <summary>Units that counting conversations take.</summary>
-    public int UnitsUsed => Conversations.Values.Where(c => c.HoldsCapacity).Sum(c => c.Work.Units);
+    public int UnitsUsed => (int)Math.Min(int.MaxValue, Conversations.Values.Where(c => c.HoldsCapacity).Sum(c => (long)c.Work.Units));
 
     /// <summary>The state after one more event. Total: every event that was ever stored has its effect here.</summary>
     public Agent Evolve(AgentEvent @event)

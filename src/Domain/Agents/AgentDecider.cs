@@ -18,7 +18,7 @@ public static class AgentDecider
     /// <summary>The events of a command, those that were due before it first, or why it is refused.</summary>
     public static Decision<AgentEvent> Decide(Agent agent, AgentCommand command, AgentContext context)
     {
-        var unfolding = new Unfolding(agent, context);
+        var unfolding = new Unfolding(agent, context with { Now = context.Now.ToMillisecond() });
         unfolding.Settle();
         var due = unfolding.Events.Count;
         var refusal = unfolding.Handle(command);
@@ -109,11 +109,13 @@ public static class AgentDecider
         private Refusal? Configure(ConfigureAgent c)
         {
             var settings = c.Change(_agent.Settings);
+            var unfit = settings.DefaultStatusId is { } id && id != _agent.Settings.DefaultStatusId ? Selectable(id) : null;
+            if (unfit is { Code: RefusalCodes.StatusUnknown })
+                return unfit;
             if (settings.Profiles.Keys.FirstOrDefault(id => !_configuration.Profiles.ContainsKey(id)) is { } unknown)
                 return ProfileUnknown(unknown);
-            if (settings.DefaultStatusId is { } statusId && statusId != _agent.Settings.DefaultStatusId)
-                if (Selectable(statusId) is { } refusal)
-                    return refusal;
+            if (unfit is not null)
+                return unfit;
 
             if (!_agent.IsRegistered)
             {
@@ -184,13 +186,14 @@ public static class AgentDecider
                     RefusalCodes.ConnectionUnknown,
                     $"Agent '{_agent.AgentId}' has no connection '{c.ConnectionId}'; it was lost or never opened. Sign in again."
                 );
-            if (connection.ClosingAt is null || CameBack(c.ConnectionId, connection))
+            if (!IsClosing(c.ConnectionId, connection))
                 Record(new ConnectionClosing(c.ConnectionId) { Rule = Rules.Con1 });
             return null;
         }
 
-        private bool CameBack(string connectionId, Connection connection) =>
-            context.SignsOfLife.TryGetValue(connectionId, out var sign) && sign.LastSeenAt > connection.ClosingAt;
+        /// <summary>It said that it closes, and nothing since gave it a timeout again.</summary>
+        private bool IsClosing(string connectionId, Connection connection) =>
+            DueWork.LossOf(connectionId, connection, context.SignsOfLife, _configuration.Policy).Cause is LossCause.Closed;
 
         private void Lose(DueWork.Loss loss)
         {
@@ -244,9 +247,9 @@ public static class AgentDecider
                 return null;
             ImmutableArray<string> dayProfiles =
             [
-                .. c.Work.Profiles.Where(id =>
-                    _agent.Settings.Profiles.ContainsKey(id) && _configuration.Profiles[id].Reset is ProfileReset.EndOfDay
-                ),
+                .. c
+                    .Work.Profiles.Distinct(StringComparer.Ordinal)
+                    .Where(id => _agent.Settings.Profiles.ContainsKey(id) && _configuration.Profiles[id].Reset is ProfileReset.EndOfDay),
             ];
             Record(
                 new ConversationAssigned(c.ConversationId, c.Work, dayProfiles, c.FromAgentId)
@@ -350,7 +353,9 @@ public static class AgentDecider
 
         private Refusal? WrapUp(string conversationId, WrapUp wrapUp)
         {
-            DateTimeOffset? endsAt = wrapUp is { Policy: WrapUpPolicy.Custom, Seconds: { } seconds } ? _at.AddSeconds(seconds) : null;
+            DateTimeOffset? endsAt = wrapUp is { Policy: WrapUpPolicy.Custom, Seconds: { } seconds }
+                ? _at.AddSeconds(seconds).ToMillisecond()
+                : null;
             return Decided(new WrapUpStarted(conversationId, wrapUp.Policy is not WrapUpPolicy.DontBlock, endsAt) { Rule = Rules.Wrp1 });
         }
 

@@ -35,10 +35,21 @@ public abstract record DueWork(DateTimeOffset At)
     /// When the soonest of it is due, connections aside (their deadlines move with every heartbeat) unless they are closing;
     /// null where nothing is.
     /// </summary>
-    public static DateTimeOffset? NextAt(Agent agent, Configuration configuration)
+    /// <param name="agent">The agent.</param>
+    /// <param name="configuration">Statuses, profiles and policy.</param>
+    /// <param name="signsOfLife">
+    /// Where they are known, a closing connection that came back by a heartbeat, which is no event, is not due any more.
+    /// </param>
+    public static DateTimeOffset? NextAt(
+        Agent agent,
+        Configuration configuration,
+        IReadOnlyDictionary<string, SignOfLife>? signsOfLife = null
+    )
     {
-        var policy = configuration.Policy;
-        var closings = agent.Connections.Values.Where(c => c.ClosingAt is not null).Select(c => c.ClosingAt!.Value + policy.RefreshGrace);
+        var closings = agent
+            .Connections.Select(c => LossOf(c.Key, c.Value, signsOfLife ?? AgentContext.NoSigns, configuration.Policy))
+            .Where(loss => loss.Cause is LossCause.Closed)
+            .Select(loss => loss.At);
         var others = All(agent with { Connections = agent.Connections.Clear() }, configuration, AgentContext.NoSigns).Select(due => due.At);
         return closings.Concat(others).Select(at => (DateTimeOffset?)at).Min();
     }
@@ -49,12 +60,15 @@ public abstract record DueWork(DateTimeOffset At)
     /// </summary>
     public static Loss LossOf(string connectionId, Connection connection, SignOfLife? sign, Policy policy)
     {
-        var seen = Latest(connection.OpenedAt, connection.ClosingAt, sign?.LastSeenAt);
-        var countsFrom = Latest(seen, sign?.CountsFrom, null);
+        var seen = Latest(connection.OpenedAt, connection.ClosingAt, sign?.LastSeenAt.ToMillisecond());
+        var countsFrom = Latest(seen, sign?.CountsFrom.ToMillisecond(), null);
         return connection.ClosingAt is { } closing && countsFrom <= closing
-            ? new Loss(closing + policy.RefreshGrace, connectionId, LossCause.Closed, seen)
-            : new Loss(countsFrom + policy.HeartbeatTimeout, connectionId, LossCause.Heartbeat, seen);
+            ? new Loss((closing + policy.RefreshGrace).ToMillisecond(), connectionId, LossCause.Closed, seen)
+            : new Loss((countsFrom + policy.HeartbeatTimeout).ToMillisecond(), connectionId, LossCause.Heartbeat, seen);
     }
+
+    internal static Loss LossOf(string connectionId, Connection connection, IReadOnlyDictionary<string, SignOfLife> signs, Policy policy) =>
+        LossOf(connectionId, connection, signs.TryGetValue(connectionId, out var sign) ? sign : null, policy);
 
     private static IEnumerable<DueWork> All(Agent agent, Configuration configuration, IReadOnlyDictionary<string, SignOfLife> signsOfLife)
     {
@@ -63,11 +77,11 @@ public abstract record DueWork(DateTimeOffset At)
                 yield return new WrapUpEnd(endsAt, id);
 
         foreach (var (id, connection) in agent.Connections)
-            yield return LossOf(id, connection, signsOfLife.TryGetValue(id, out var sign) ? sign : null, configuration.Policy);
+            yield return LossOf(id, connection, signsOfLife, configuration.Policy);
 
         if (agent.Captured is { } captured)
             foreach (var id in agent.Consults.Keys)
-                yield return new ConsultEnd(captured.At + configuration.Policy.RestoreWindow + Beyond, id, captured.At);
+                yield return new ConsultEnd((captured.At + configuration.Policy.RestoreWindow).ToMillisecond() + Beyond, id, captured.At);
 
         if (configuration.Policy.EndOfDay is { } endOfDay)
             foreach (var (id, count) in agent.DayCounts)

@@ -17,6 +17,9 @@ public sealed record Configuration(
     Policy Policy
 )
 {
+    /// <summary>When the last event took effect: no later event takes effect before (TIM-1).</summary>
+    public DateTimeOffset LastOccurredAt { get; init; } = DateTimeOffset.MinValue;
+
     /// <summary>Before any event: the six statuses and the default policy.</summary>
     public static Configuration Initial { get; } =
         new(
@@ -53,7 +56,7 @@ public sealed record Configuration(
             PolicyChanged e => this with { Policy = e.Policy },
             _ => throw new InvalidOperationException($"Unknown configuration event {@event.GetType().Name}."),
         };
-        return next with { Version = Version + 1 };
+        return next with { Version = Version + 1, LastOccurredAt = @event.OccurredAt };
     }
 
     private Configuration WithStatus(Status status) => this with { Statuses = Statuses.SetItem(status.Id, status) };

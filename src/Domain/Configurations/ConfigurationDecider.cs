@@ -39,7 +39,8 @@ public static class ConfigurationDecider
             ChangePolicy c => configuration.Policy.Equals(c.Policy) ? Nothing : Of(new PolicyChanged(c.Policy)),
             _ => throw new InvalidOperationException($"Unknown configuration command {command.GetType().Name}."),
         };
-        return decision with { Events = [.. decision.Events.Select(e => e with { OccurredAt = now })] };
+        var at = now.ToMillisecond() > configuration.LastOccurredAt ? now.ToMillisecond() : configuration.LastOccurredAt;
+        return decision with { Events = [.. decision.Events.Select(e => e with { OccurredAt = at })] };
     }
 
     private static Decision<ConfigurationEvent> Decide(Configuration configuration, DefineStatus c)
