@@ -1,1 +1,3 @@
-return 0;
+using PresenceLedger.Api.Hosting;
+
+return await Verbs.RunAsync(args);

@@ -1,0 +1,151 @@
+using System.Net;
+using System.Security.Claims;
+using Microsoft.AspNetCore.Authentication;
+using PresenceLedger.Api.Http;
+using PresenceLedger.Domain;
+using PresenceLedger.Domain.Access;
+
+namespace PresenceLedger.Api.Access;
+
+/// <summary>Finds out who calls (DIA-1), before any endpoint is asked.</summary>
+internal sealed class AccessMiddleware(RequestDelegate next, AccessOptions options)
+{
+    private const string Header = "X-Actor";
+    private static readonly Actor Default = new(Persona.Service, "local");
+
+    public async Task InvokeAsync(HttpContext context)
+    {
+        if (!context.Request.Path.StartsWithSegments("/api", StringComparison.Ordinal))
+        {
+            await next(context);
+            return;
+        }
+        var problem = options.Mode is AccessMode.Open ? Open(context) : await JwtAsync(context);
+        if (problem is not null)
+            await problem.ExecuteAsync(context);
+        else
+            await next(context);
+    }
+
+    private static IResult? Open(HttpContext context)
+    {
+        // A page of another site that a browser on this machine shows must not act here.
+        if (!IsThisMachine(context.Request.Host.Host) || IsFromElsewhere(context.Request))
+            return Problems.Of(
+                StatusCodes.Status403Forbidden,
+                RefusalCodes.Forbidden,
+                "Access:Mode=Open serves pages and programs of this machine only."
+            );
+        var text = context.Request.Headers[Header].ToString();
+        // navigator.sendBeacon cannot set headers.
+        if (text.Length == 0 && context.Request.Path.Value!.EndsWith("/closing", StringComparison.Ordinal))
+            text = context.Request.Query["actor"].ToString();
+        if (text.Length == 0)
+        {
+            context.SetActor(Default);
+            return null;
+        }
+        var colon = text.IndexOf(':', StringComparison.Ordinal);
+        if (colon <= 0 || PersonaOf(text[..colon]) is not { } persona || !Identifiers.IsValid(text[(colon + 1)..]))
+            return Problems.Of(
+                StatusCodes.Status401Unauthorized,
+                "unauthorized",
+                $"{Header} must be KIND:ID, KIND one of agent, supervisor, administrator, auditor, service."
+            );
+        context.SetActor(new Actor(persona, text[(colon + 1)..]));
+        return null;
+    }
+
+    private async Task<IResult?> JwtAsync(HttpContext context)
+    {
+        if (
+            context.Request.Headers.Authorization.Count == 0
+            && context.Request.Path.Value!.EndsWith("/closing", StringComparison.Ordinal)
+            && context.Request.Query["access_token"].ToString() is { Length: > 0 } token
+        )
+            context.Request.Headers.Authorization = "Bearer " + token;
+
+        var result = await context.AuthenticateAsync();
+        if (!result.Succeeded)
+        {
+            context.Response.Headers.WWWAuthenticate = "Bearer";
+            return Problems.Of(
+                StatusCodes.Status401Unauthorized,
+                "unauthorized",
+                "Send a valid bearer token: Authorization: Bearer …" + (result.Failure is { } why ? " (" + why.GetType().Name + ")" : "")
+            );
+        }
+        var id = result.Principal.FindFirstValue(options.IdClaim);
+        if (!Identifiers.IsValid(id))
+            return Problems.Of(
+                StatusCodes.Status401Unauthorized,
+                "unauthorized",
+                $"The token has no claim '{options.IdClaim}' that is an identifier."
+            );
+        var roles = result.Principal.FindAll(options.RoleClaim).Select(c => c.Value).ToArray();
+        var personas = roles.Select(r => options.Roles.TryGetValue(r, out var mapped) ? mapped : PersonaOf(r)).OfType<Persona>().ToArray();
+        context.SetSubject(id!);
+        // Of several roles, the one that may most.
+        if (personas.Length > 0)
+            context.SetActor(new Actor(personas.MinBy(Rank), id!));
+        else if (!context.Request.Path.Value!.EndsWith("/diagnostics", StringComparison.Ordinal))
+            return Problems.Of(
+                StatusCodes.Status403Forbidden,
+                RefusalCodes.Forbidden,
+                $"None of the token's roles ({string.Join(", ", roles)}) is mapped to a persona (DIA-1). An administrator maps them under Access:Roles."
+            );
+        return null;
+    }
+
+    private static int Rank(Persona persona) =>
+        persona switch
+        {
+            Persona.Administrator => 0,
+            Persona.Supervisor => 1,
+            Persona.Service => 2,
+            Persona.Agent => 3,
+            _ => 4,
+        };
+
+    private static Persona? PersonaOf(string text) =>
+        text.ToLowerInvariant() switch
+        {
+            "agent" => Persona.Agent,
+            "supervisor" => Persona.Supervisor,
+            "administrator" => Persona.Administrator,
+            "auditor" => Persona.Auditor,
+            "service" => Persona.Service,
+            _ => null,
+        };
+
+    private static bool IsThisMachine(string host) =>
+        host.Equals("localhost", StringComparison.OrdinalIgnoreCase)
+        || (IPAddress.TryParse(host.Trim('[', ']'), out var address) && IPAddress.IsLoopback(address));
+
+    private static bool IsFromElsewhere(HttpRequest request)
+    {
+        var origin = request.Headers.Origin.ToString();
+        return origin.Length > 0 && (!Uri.TryCreate(origin, UriKind.Absolute, out var uri) || !IsThisMachine(uri.Host));
+    }
+}
+
+/// <summary>Who calls, kept with the request.</summary>
+internal static class CallerOfRequest
+{
+    private static readonly object ActorKey = new();
+    private static readonly object SubjectKey = new();
+
+    /// <summary>Who calls.</summary>
+    public static Actor Actor(this HttpContext context) =>
+        (Actor?)context.Items[ActorKey] ?? throw new InvalidOperationException("The caller has no persona.");
+
+    /// <summary>Who calls; null where the token's roles are not mapped.</summary>
+    public static Actor? ActorOrNone(this HttpContext context) => (Actor?)context.Items[ActorKey];
+
+    /// <summary>The id in the token; null in mode Open.</summary>
+    public static string? Subject(this HttpContext context) => (string?)context.Items[SubjectKey];
+
+    public static void SetActor(this HttpContext context, Actor actor) => context.Items[ActorKey] = actor;
+
+    public static void SetSubject(this HttpContext context, string id) => context.Items[SubjectKey] = id;
+}

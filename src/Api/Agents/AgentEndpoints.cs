@@ -1,0 +1,168 @@
+using PresenceLedger.Api.Http;
+using PresenceLedger.Domain;
+using PresenceLedger.Domain.Agents;
+using PresenceLedger.Ledger.Configurations;
+
+namespace PresenceLedger.Api.Agents;
+
+/// <summary>The addresses of agents: commands here, each a line from body to command; queries in files of their own.</summary>
+internal static class AgentEndpoints
+{
+    private const string Commands = "Commands";
+
+    public static void Map(RouteGroupBuilder api)
+    {
+        var agent = api.MapGroup("/agents/{agentId}");
+        MapConnections(agent);
+        MapPresence(agent);
+        MapConversations(agent);
+        RegisterAgent.Map(agent);
+        Heartbeats.Map(api, agent);
+        GetPresence.Map(agent);
+        ListAgents.Map(api);
+        Timeline.Map(agent);
+        StateAt.Map(agent);
+        Diagnostics.Map(agent);
+    }
+
+    private static void MapConnections(RouteGroupBuilder agent)
+    {
+        Command(
+            agent.MapPost(
+                "/sign-in",
+                (HttpContext http, string agentId, Body<SignInBody> body, ConfigurationStream configuration) =>
+                {
+                    var connectionId = body.Value.ConnectionId ?? Guid.CreateVersion7().ToString("N");
+                    return CommandEndpoint.SendAsync(
+                        http,
+                        agentId,
+                        body,
+                        b => new SignIn(connectionId, b.Client),
+                        accepted => new PresenceAnswer(accepted)
+                        {
+                            ConnectionId = connectionId,
+                            HeartbeatSeconds = accepted.Configuration.Policy.HeartbeatInterval.TotalSeconds,
+                            HeartbeatTimeoutSeconds = accepted.Configuration.Policy.HeartbeatTimeout.TotalSeconds,
+                        }
+                    );
+                }
+            ),
+            "Sign in, or add a connection (SGN, CON-4). Send heartbeats from then on."
+        );
+        Command(
+            agent.MapPost(
+                "/sign-out",
+                (HttpContext http, string agentId, Body<NoBody> body) => CommandEndpoint.SendAsync(http, agentId, body, _ => new SignOut())
+            ),
+            "Sign out: all connections close, the status is offline (SGN-4)."
+        );
+    }
+
+    private static void MapPresence(RouteGroupBuilder agent)
+    {
+        Command(
+            agent.MapPut(
+                "/presence",
+                (HttpContext http, string agentId, Body<SetPresenceBody> body) =>
+                    CommandEndpoint.SendAsync(http, agentId, body, b => new SetPresence(b.StatusId!))
+            ),
+            "Set the presence by hand (MAN)."
+        );
+        Command(
+            agent.MapPost(
+                "/presence/reset",
+                (HttpContext http, string agentId, Body<NoBody> body) =>
+                    CommandEndpoint.SendAsync(http, agentId, body, _ => new ResetPresence())
+            ),
+            "End a status that a missed or rejected notification set (NOT-4)."
+        );
+    }
+
+    private static void MapConversations(RouteGroupBuilder agent)
+    {
+        const string one = "/conversations/{conversationId}";
+        Command(
+            agent.MapPut(
+                one,
+                (HttpContext http, string agentId, string conversationId, Body<AssignBody> body) =>
+                    CommandEndpoint.SendAsync(http, agentId, body, b => new AssignConversation(conversationId, b.ToWork(), b.AutoAccept))
+            ),
+            "Assign a conversation (CAP-7, CAP-10)."
+        );
+        foreach (var verb in Enum.GetValues<ConversationVerb>())
+            Command(
+                agent.MapPost(
+                    $"{one}/{System.Text.Json.JsonNamingPolicy.KebabCaseLower.ConvertName(verb.ToString())}",
+                    (HttpContext http, string agentId, string conversationId, Body<NoBody> body) =>
+                        CommandEndpoint.SendAsync(
+                            http,
+                            agentId,
+                            body,
+                            _ => new MoveConversation(conversationId, verb),
+                            null,
+                            RefusalCodes.ConversationUnknown
+                        )
+                ),
+                $"{verb}: a step of the conversation's life (CAP-13)."
+            );
+        Command(
+            agent.MapPost(
+                one + "/transfer",
+                (HttpContext http, string agentId, string conversationId, Body<TransferBody> body) =>
+                    CommandEndpoint.SendAsync(
+                        http,
+                        agentId,
+                        body,
+                        b => new TransferConversation(conversationId, b.ToAgentId, b.ToQueue, b.External),
+                        null,
+                        RefusalCodes.ConversationUnknown
+                    )
+            ),
+            "Transfer to an agent, a queue or an external number (TRF)."
+        );
+        Command(
+            agent.MapPost(
+                one + "/force-release",
+                (HttpContext http, string agentId, string conversationId, Body<ForceReleaseBody> body) =>
+                    CommandEndpoint.SendAsync(
+                        http,
+                        agentId,
+                        body,
+                        _ => new ForceReleaseConversation(conversationId),
+                        null,
+                        RefusalCodes.ConversationUnknown
+                    )
+            ),
+            "Release a stuck conversation, with a reason (STK-2)."
+        );
+        Command(
+            agent.MapPut(
+                "/consults/{conversationId}",
+                (HttpContext http, string agentId, string conversationId, Body<ConsultBody> body) =>
+                    CommandEndpoint.SendAsync(http, agentId, body, b => new JoinConsult(conversationId, b.Mode))
+            ),
+            "Join a consult, or monitor (CNS-1)."
+        );
+        Command(
+            agent.MapDelete(
+                "/consults/{conversationId}",
+                (HttpContext http, string agentId, string conversationId, Body<ConsultBody> body) =>
+                    CommandEndpoint.SendAsync(http, agentId, body, _ => new LeaveConsult(conversationId), null, RefusalCodes.ConsultUnknown)
+            ),
+            "Leave it (CNS-1)."
+        );
+    }
+
+    private static void Command(RouteHandlerBuilder endpoint, string summary) =>
+        endpoint
+            .WithTags(Commands)
+            .WithSummary(summary)
+            .Produces<PresenceAnswer>()
+            .ProducesProblem(StatusCodes.Status400BadRequest)
+            .ProducesProblem(StatusCodes.Status403Forbidden)
+            .ProducesProblem(StatusCodes.Status404NotFound)
+            .ProducesProblem(StatusCodes.Status409Conflict)
+            .ProducesProblem(StatusCodes.Status412PreconditionFailed)
+            .ProducesProblem(StatusCodes.Status422UnprocessableEntity)
+            .ProducesProblem(StatusCodes.Status503ServiceUnavailable);
+}

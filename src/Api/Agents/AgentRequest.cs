@@ -1,0 +1,178 @@
+using System.Diagnostics;
+using System.Text.Json;
+using MediatR;
+using Microsoft.AspNetCore.Mvc;
+using PresenceLedger.Api.Access;
+using PresenceLedger.Api.Hosting;
+using PresenceLedger.Api.Http;
+using PresenceLedger.Domain.Access;
+using PresenceLedger.Domain.Agents;
+using PresenceLedger.Ledger;
+using PresenceLedger.Ledger.Agents;
+using PresenceLedger.Ledger.Events;
+
+namespace PresenceLedger.Api.Agents;
+
+/// <summary>A command on an agent, on its way to the one handler.</summary>
+/// <param name="AgentId">The agent.</param>
+/// <param name="Command">What is asked.</param>
+/// <param name="Envelope">Who asks, and how.</param>
+/// <param name="Answer">The answer to remember under the idempotency key.</param>
+public sealed record AgentRequest(
+    string AgentId,
+    AgentCommand Command,
+    CommandEnvelope Envelope,
+    Func<CommandOutcome, string>? Answer = null
+) : IRequest<CommandOutcome>, IDescribed
+{
+    /// <inheritdoc />
+    public string Name => Command is MoveConversation move ? "Conversation" + move.Verb : Command.GetType().Name;
+}
+
+/// <summary>Handles every command on agents: may they, then transact.</summary>
+public sealed class AgentRequestHandler(AgentStreams agents) : IRequestHandler<AgentRequest, CommandOutcome>
+{
+    /// <inheritdoc />
+    public async Task<CommandOutcome> Handle(AgentRequest request, CancellationToken cancellationToken) =>
+        Permissions.Check(request.Envelope.Actor, request.AgentId, request.Command) is { } forbidden
+            ? new CommandOutcome.Refused(forbidden)
+            : await agents.TransactAsync(request.AgentId, request.Command, request.Envelope, request.Answer, cancellationToken);
+}
+
+/// <summary>From a request to a command and from its outcome to an answer: what all command endpoints share.</summary>
+internal static class CommandEndpoint
+{
+    private const string IdempotencyHeader = "Idempotency-Key";
+    private const string ConnectionHeader = "X-Connection";
+    private const int LongestKey = 255;
+
+    /// <summary>Sends a command on an agent and answers with the presence after it.</summary>
+    /// <param name="context">The request.</param>
+    /// <param name="agentId">The agent.</param>
+    /// <param name="body">Its body.</param>
+    /// <param name="command">The command, from the body.</param>
+    /// <param name="present">What to add to the presence.</param>
+    /// <param name="namedInPath">Codes of unknown things that the path names: 404.</param>
+    public static async Task<IResult> SendAsync<T>(
+        HttpContext context,
+        string agentId,
+        Body<T> body,
+        Func<T, AgentCommand> command,
+        Func<AgentAccepted, PresenceAnswer>? present = null,
+        params string[] namedInPath
+    )
+        where T : BodyWithReason, new()
+    {
+        if (body.Problem is { } bad)
+            return bad;
+        if (Envelope(context, body.Value.Reason, Fingerprint.Of(context.Request, body.Bytes), out var envelope) is { } badHeader)
+            return badHeader;
+
+        var mediator = context.RequestServices.GetRequiredService<IMediator>();
+        Remembered? made = null;
+        var outcome = await mediator.Send(
+            new AgentRequest(
+                agentId,
+                command(body.Value),
+                envelope,
+                outcome => JsonSerializer.Serialize(made = AnswerTo(outcome, present, namedInPath), WireJson.Options)
+            ),
+            context.RequestAborted
+        );
+        return Answer(context, outcome, outcome => made ?? AnswerTo(outcome, present, namedInPath));
+    }
+
+    /// <summary>Answers an outcome: as it was answered the first time, where the key says so.</summary>
+    public static IResult Answer(HttpContext context, CommandOutcome outcome, Func<CommandOutcome, Remembered> answer)
+    {
+        var remembered = outcome is CommandOutcome.Repeated repeated
+            ? JsonSerializer.Deserialize<Remembered>(repeated.Answer.Answer, WireJson.Options)!
+            : answer(outcome);
+        if (outcome is CommandOutcome.Repeated)
+            context.Response.Headers["Idempotency-Replayed"] = "true";
+        if (outcome is AgentAccepted { Position: var position } && position > LogPosition.Start)
+            ReadPositionHeaders.Set(context, position);
+        if (remembered.Version is { } version)
+            context.Response.Headers.ETag = $"\"{version.ToString(System.Globalization.CultureInfo.InvariantCulture)}\"";
+        return Results.Content(
+            remembered.Body,
+            remembered.Status < 400 ? "application/json; charset=utf-8" : Problems.ContentType,
+            statusCode: remembered.Status
+        );
+    }
+
+    /// <summary>Reads what the headers say of a command; the problem where one is bad.</summary>
+    public static IResult? Envelope(HttpContext context, Reason? reason, byte[] fingerprint, out CommandEnvelope envelope)
+    {
+        var clock = context.RequestServices.GetRequiredService<TimeProvider>();
+        var id = Guid.CreateVersion7(clock.GetUtcNow());
+        var request = context.Request;
+        // The trace that the caller is in; without one the command is an interaction of its own.
+        var correlation =
+            request.Headers.TraceParent.Count > 0 && Activity.Current is { } activity ? activity.TraceId.ToString() : id.ToString("N");
+        envelope = new CommandEnvelope(context.Actor(), id, correlation) { Reason = reason, Fingerprint = fingerprint };
+
+        if (request.Headers[IdempotencyHeader].ToString() is { Length: > 0 } key)
+        {
+            if (key.Length > LongestKey || key.Any(c => c is < '!' or > '~'))
+                return Problems.Validation(IdempotencyHeader, "must be 1 to 255 visible ASCII characters");
+            envelope = envelope with { IdempotencyKey = $"{envelope.Actor} {key}" };
+        }
+        if (request.Headers[ConnectionHeader].ToString() is { Length: > 0 } connection)
+        {
+            if (!Identifiers.IsValid(connection))
+                return Problems.Validation(ConnectionHeader, Identifiers.Error);
+            envelope = envelope with { ConnectionId = connection };
+        }
+        if (request.Headers.IfMatch.ToString() is { Length: > 0 } match && match != "*")
+        {
+            var text = match.StartsWith("W/", StringComparison.Ordinal) ? match[2..] : match;
+            if (!long.TryParse(text.Trim('"'), System.Globalization.NumberStyles.None, null, out var version))
+                return Problems.Validation("If-Match", "must be the version of the agent, such as \"17\"");
+            envelope = envelope with { IfMatch = version };
+        }
+        return null;
+    }
+
+    /// <summary>The answer to what was refused, of any kind of command.</summary>
+    public static ProblemDetails Refusal(CommandOutcome outcome, string[] namedInPath) =>
+        outcome switch
+        {
+            CommandOutcome.Refused refused => Problems.Details(refused.Refusal, namedInPath),
+            CommandOutcome.VersionConflict conflict => Problems.Details(
+                StatusCodes.Status412PreconditionFailed,
+                "version-conflict",
+                $"The agent is at version {conflict.Actual}, not {conflict.Expected}. Look at the presence again, and decide on that."
+            ),
+            CommandOutcome.KeyReused => Problems.Details(
+                StatusCodes.Status422UnprocessableEntity,
+                "idempotency-key-reused",
+                "This Idempotency-Key came before with another command. Use a new key for a new command. Nothing was recorded."
+            ),
+            _ => throw new InvalidOperationException($"{outcome.GetType().Name} is no refusal."),
+        };
+
+    private static Remembered AnswerTo(CommandOutcome outcome, Func<AgentAccepted, PresenceAnswer>? present, string[] namedInPath)
+    {
+        if (outcome is AgentAccepted accepted)
+        {
+            var presence = present?.Invoke(accepted) ?? new PresenceAnswer(accepted);
+            return new Remembered(StatusCodes.Status200OK, JsonSerializer.Serialize(presence, WireJson.Options), presence.Version);
+        }
+        return Remembered.Of(Refusal(outcome, namedInPath));
+    }
+}
+
+/// <summary>An answer as it is given, and given again to the same idempotency key.</summary>
+/// <param name="Status">HTTP status.</param>
+/// <param name="Body">JSON.</param>
+/// <param name="Version">The agent's version, for the ETag.</param>
+internal sealed record Remembered(int Status, string Body, long? Version)
+{
+    public static Remembered Of(ProblemDetails problem) =>
+        new(
+            problem.Status ?? StatusCodes.Status500InternalServerError,
+            JsonSerializer.Serialize(problem, problem.GetType(), WireJson.Options),
+            null
+        );
+}

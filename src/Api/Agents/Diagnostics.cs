@@ -1,0 +1,84 @@
+using PresenceLedger.Api.Access;
+using PresenceLedger.Api.Http;
+using PresenceLedger.Domain;
+using PresenceLedger.Domain.Access;
+using PresenceLedger.Domain.Agents;
+using PresenceLedger.Ledger;
+using PresenceLedger.Ledger.Agents;
+using PresenceLedger.Ledger.Configurations;
+using PresenceLedger.Ledger.Heartbeats;
+
+namespace PresenceLedger.Api.Agents;
+
+/// <summary>Why presence does not load: its prerequisites, each with pass or fail and what to do (DIA-2).</summary>
+internal static class Diagnostics
+{
+    public static void Map(RouteGroupBuilder agent) =>
+        agent
+            .MapGet("/diagnostics", GetAsync)
+            .WithTags("Audit")
+            .WithSummary("The prerequisites of the agent's presence, each with pass or fail and what to do (DIA-2).")
+            .Produces<DiagnosticsAnswer>();
+
+    private static async Task<IResult> GetAsync(
+        HttpContext http,
+        string agentId,
+        AgentStreams agents,
+        Leases leases,
+        ConfigurationStream configuration,
+        AccessOptions access,
+        TimeProvider clock
+    )
+    {
+        var actor = http.ActorOrNone();
+        // Somebody whose roles are not mapped may still ask what is wrong with the own presence.
+        if (actor is null && http.Subject() != agentId)
+            return Problems.Of(new Refusal(RefusalCodes.Forbidden, "Without a persona one reads the own diagnostics only (DIA-1)."));
+        if (actor is not null && Permissions.CheckAudit(actor, agentId) is { } forbidden)
+            return Problems.Of(forbidden);
+
+        var now = clock.Now();
+        var agent = await agents.CurrentAsync(agentId, http.RequestAborted);
+        var signs = await leases.ReadAsync(agent, http.RequestAborted);
+        var prerequisites = Prerequisites.Of(agent, configuration.Current, signs, now).ToList();
+        prerequisites.Insert(
+            0,
+            new(
+                "authenticated",
+                true,
+                access.Mode is AccessMode.Open ? "Access:Mode=Open trusts the header X-Actor." : "The token is valid.",
+                null
+            )
+        );
+        prerequisites.Insert(
+            1,
+            actor is not null
+                ? new("persona-mapped", true, $"The caller is {actor}.", null)
+                : new(
+                    "persona-mapped",
+                    false,
+                    "None of the token's roles is mapped to a persona.",
+                    "An administrator maps a role of the token under Access:Roles."
+                )
+        );
+        return Results.Json(
+            new DiagnosticsAnswer(
+                agentId,
+                now,
+                prerequisites.TrueForAll(p => p.Passes),
+                [.. prerequisites.Select(p => new CheckAnswer(p.Check, p.Passes ? "pass" : "fail", p.Finding, p.WhatToDo))]
+            ),
+            WireJson.Options
+        );
+    }
+}
+
+/// <summary>The prerequisites of an agent's presence.</summary>
+/// <param name="AgentId">The agent.</param>
+/// <param name="AsOf">When they were looked at.</param>
+/// <param name="Healthy">All pass.</param>
+/// <param name="Checks">Each of them.</param>
+public sealed record DiagnosticsAnswer(string AgentId, DateTimeOffset AsOf, bool Healthy, IReadOnlyList<CheckAnswer> Checks);
+
+/// <summary>One of them: <c>pass</c> or <c>fail</c>, what was found, and what to do where it fails.</summary>
+public sealed record CheckAnswer(string Check, string Result, string Finding, string? WhatToDo);

@@ -1,0 +1,57 @@
+using Marten;
+using PresenceLedger.Api.Http;
+using PresenceLedger.Domain;
+using PresenceLedger.Ledger.Configurations;
+using PresenceLedger.Projections;
+using PresenceLedger.Projections.CurrentPresence;
+
+namespace PresenceLedger.Api.Agents;
+
+/// <summary>The current presence of an agent, from the projection.</summary>
+internal static class GetPresence
+{
+    private static readonly TimeSpan Longest = TimeSpan.FromSeconds(5);
+
+    public static void Map(RouteGroupBuilder agent) =>
+        agent
+            .MapGet("/presence", GetAsync)
+            .WithTags("Queries")
+            .WithSummary("The current presence.")
+            .Produces<PresenceAnswer>()
+            .ProducesProblem(StatusCodes.Status404NotFound)
+            .ProducesProblem(StatusCodes.Status503ServiceUnavailable);
+
+    private static async Task<IResult> GetAsync(
+        HttpContext http,
+        string agentId,
+        long? minVersion,
+        IDocumentStore store,
+        ReadPosition position,
+        ConfigurationStream configuration
+    )
+    {
+        if (await ReadPositionHeaders.WaitAsync(http, position) is { } problem)
+            return problem;
+        await using var session = store.QuerySession();
+        PresenceDocument? document = null;
+        Read read = null!;
+        var found = await position.WaitAsync(
+            async () =>
+            {
+                read = await position.ReadAsync(http.RequestAborted);
+                document = await session.LoadAsync<PresenceDocument>(agentId, http.RequestAborted);
+                return minVersion is null || document?.Agent.Version >= minVersion;
+            },
+            Longest,
+            http.RequestAborted
+        );
+        if (!found)
+            return ReadPositionHeaders.Behind();
+        if (document is null)
+            return Problems.Of(new Refusal(RefusalCodes.AgentUnknown, $"There is no agent '{agentId}'. An administrator registers it."));
+        ReadPositionHeaders.Set(http, read.Position);
+        var answer = new PresenceAnswer(document.Agent, configuration.Current) { AsOf = read.AsOf };
+        http.Response.Headers.ETag = $"\"{answer.Version}\"";
+        return Results.Json(answer, WireJson.Options);
+    }
+}

@@ -1,0 +1,121 @@
+using PresenceLedger.Api.Access;
+using PresenceLedger.Api.Http;
+using PresenceLedger.Domain;
+using PresenceLedger.Domain.Access;
+using PresenceLedger.Domain.Agents;
+using PresenceLedger.Ledger;
+using PresenceLedger.Ledger.Agents;
+using PresenceLedger.Ledger.Heartbeats;
+
+namespace PresenceLedger.Api.Agents;
+
+/// <summary>Signs of life, one by one and in batches, and the client's word that it closes (CON-1, CON-7, CON-9).</summary>
+internal static class Heartbeats
+{
+    public static void Map(RouteGroupBuilder api, RouteGroupBuilder agent)
+    {
+        agent
+            .MapPost("/connections/{connectionId}/heartbeat", BeatAsync)
+            .WithTags("Connections")
+            .WithSummary("A sign of life of a connection; no event (CON-7).")
+            .Produces(StatusCodes.Status204NoContent)
+            .ProducesProblem(StatusCodes.Status404NotFound);
+        api.MapPost("/heartbeats", BeatAllAsync)
+            .WithTags("Connections")
+            .WithSummary("Signs of life of many connections, from a gateway.")
+            .Produces<HeartbeatsAnswer>();
+        agent
+            .MapDelete("/connections/{connectionId}", CloseAsync)
+            .WithTags("Connections")
+            .WithSummary("The client closes; it has the refresh grace to come back (CON-1, CON-6).")
+            .Produces(StatusCodes.Status204NoContent)
+            .ProducesProblem(StatusCodes.Status404NotFound);
+        agent
+            .MapPost(
+                "/connections/{connectionId}/closing",
+                (HttpContext http, string agentId, string connectionId) => CloseAsync(http, agentId, connectionId)
+            )
+            .WithTags("Connections")
+            .WithSummary("The same for navigator.sendBeacon; the actor may stand in the query (actor, or access_token).")
+            .Produces(StatusCodes.Status204NoContent)
+            .ProducesProblem(StatusCodes.Status404NotFound);
+    }
+
+    private static async Task<IResult> BeatAsync(
+        HttpContext http,
+        string agentId,
+        string connectionId,
+        AgentStreams agents,
+        Leases leases,
+        TimeProvider clock
+    )
+    {
+        // Who may close a connection may keep it alive.
+        if (Permissions.Check(http.Actor(), agentId, new CloseConnection(connectionId)) is { } forbidden)
+            return Problems.Of(forbidden);
+        return await IsAliveAsync(agentId, connectionId, agents, leases, clock.Now(), http.RequestAborted)
+            ? Results.NoContent()
+            : Problems.Of(
+                StatusCodes.Status404NotFound,
+                RefusalCodes.ConnectionUnknown,
+                $"Agent '{agentId}' has no connection '{connectionId}'; it was lost or never opened. Sign in again."
+            );
+    }
+
+    private static async Task<IResult> BeatAllAsync(
+        HttpContext http,
+        Body<HeartbeatsBody> body,
+        AgentStreams agents,
+        Leases leases,
+        TimeProvider clock
+    )
+    {
+        if (http.Actor() is { Kind: not (Persona.Service or Persona.Administrator) } actor)
+            return Problems.Of(new Refusal(RefusalCodes.Forbidden, $"{actor} may not do this; service or administrator may."));
+        if (body.Problem is { } bad)
+            return bad;
+        var now = clock.Now();
+        var unknown = new List<HeartbeatBody>();
+        foreach (var heartbeat in body.Value.Heartbeats!)
+            if (!await IsAliveAsync(heartbeat.AgentId, heartbeat.ConnectionId, agents, leases, now, http.RequestAborted))
+                unknown.Add(heartbeat);
+        return Results.Json(new HeartbeatsAnswer(unknown), WireJson.Options);
+    }
+
+    /// <summary>Notes a sign of life; false where the connection is none (CON-9). Only what this node has not seen of late is looked up.</summary>
+    private static async Task<bool> IsAliveAsync(
+        string agentId,
+        string connectionId,
+        AgentStreams agents,
+        Leases leases,
+        DateTimeOffset now,
+        CancellationToken ct
+    )
+    {
+        if (!leases.Knows(agentId, connectionId))
+        {
+            var agent = await agents.CurrentAsync(agentId, ct);
+            if (!agent.Connections.ContainsKey(connectionId))
+                return false;
+        }
+        leases.Seen(agentId, connectionId, now);
+        return true;
+    }
+
+    private static async Task<IResult> CloseAsync(HttpContext http, string agentId, string connectionId)
+    {
+        var body = await Body<NoBody>.EmptyAsync(http);
+        var answer = await CommandEndpoint.SendAsync(
+            http,
+            agentId,
+            body,
+            _ => new CloseConnection(connectionId),
+            null,
+            RefusalCodes.ConnectionUnknown
+        );
+        return answer is IStatusCodeHttpResult { StatusCode: StatusCodes.Status200OK } ? Results.NoContent() : answer;
+    }
+}
+
+/// <summary>The connections of a batch that are none (CON-9): their clients sign in again.</summary>
+public sealed record HeartbeatsAnswer(IReadOnlyList<HeartbeatBody> Unknown);

@@ -1,0 +1,159 @@
+using System.Text.Json.Serialization;
+using PresenceLedger.Domain.Agents;
+using PresenceLedger.Domain.Capacity;
+using PresenceLedger.Domain.Configurations;
+using PresenceLedger.Domain.Statuses;
+using PresenceLedger.Ledger;
+using PresenceLedger.Ledger.Agents;
+using PresenceLedger.Ledger.Events;
+
+namespace PresenceLedger.Api.Agents;
+
+/// <summary>The presence of an agent, as the API shows it.</summary>
+public sealed record PresenceAnswer
+{
+    /// <summary>The presence that a state shows.</summary>
+    public PresenceAnswer(Agent agent, Configuration configuration)
+    {
+        AgentId = agent.AgentId;
+        Version = agent.Version;
+        StatusId = agent.Status.StatusId;
+        StatusText = configuration.StatusText(agent.Status.StatusId);
+        Base = agent.Status.Base;
+        Origin = agent.Status.Origin;
+        Rule = agent.Rule;
+        Sticky = agent.Status.Sticky;
+        Since = agent.Since;
+        SignedIn = agent.SignedIn;
+        Connections = agent.Connections.Count;
+        Capacity = new CapacityAnswer(
+            agent.Settings.Units is { } total ? new UnitsAnswer(total, agent.UnitsUsed, total - agent.UnitsUsed) : null,
+            [
+                .. CapacityRules
+                    .ProfilesInUse(agent, configuration)
+                    .Select(p => new ProfileAnswer(p.Profile.Id, p.Limit, p.Used, p.Limit - p.Used, p.Profile.Blocking, p.CustomLimit)),
+            ]
+        );
+        Conversations =
+        [
+            .. agent
+                .Conversations.OrderBy(c => c.Value.AssignedAt)
+                .Select(c => new ConversationAnswer(
+                    c.Key,
+                    c.Value.State,
+                    c.Value.Work.Channel,
+                    c.Value.Work.Queue,
+                    c.Value.Work.Workstream,
+                    c.Value.Work.Units,
+                    c.Value.Work.Profiles,
+                    c.Value.HoldsCapacity,
+                    c.Value.Since,
+                    c.Value.AssignedAt,
+                    c.Value.BlockEndsAt
+                )),
+        ];
+        Consults = [.. agent.Consults.Select(c => new ConsultAnswer(c.Key, c.Value.Mode, c.Value.JoinedAt))];
+    }
+
+    /// <summary>The presence after a command, with what it recorded.</summary>
+    public PresenceAnswer(AgentAccepted accepted)
+        : this(accepted.Agent, accepted.Configuration) => Events = [.. accepted.Events.Select(RecordedEvent.Of)];
+
+    public string AgentId { get; }
+
+    /// <summary>Version of the agent's last event.</summary>
+    public long Version { get; }
+    public string StatusId { get; }
+    public string StatusText { get; }
+    public BaseStatus Base { get; }
+    public Origin Origin { get; }
+
+    /// <summary>The rule of the last change; null before the first.</summary>
+    public string? Rule { get; }
+
+    /// <summary>Capacity does not change it.</summary>
+    public bool Sticky { get; }
+
+    /// <summary>Since when the status stands.</summary>
+    public DateTimeOffset Since { get; }
+    public bool SignedIn { get; }
+
+    /// <summary>How many connections live.</summary>
+    public int Connections { get; }
+    public CapacityAnswer Capacity { get; }
+
+    /// <summary>Open conversations, the first assigned first.</summary>
+    public IReadOnlyList<ConversationAnswer> Conversations { get; }
+    public IReadOnlyList<ConsultAnswer> Consults { get; }
+
+    /// <summary>What a command recorded, nothing for a no-op; left out of queries.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public IReadOnlyList<RecordedEvent>? Events { get; init; }
+
+    /// <summary>The connection that signed in; in the answer to a sign-in.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? ConnectionId { get; init; }
+
+    /// <summary>How often to send heartbeats; in the answer to a sign-in.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public double? HeartbeatSeconds { get; init; }
+
+    /// <summary>How long a connection lives without; in the answer to a sign-in.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public double? HeartbeatTimeoutSeconds { get; init; }
+
+    /// <summary>The name to show; in lists.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? DisplayName { get; init; }
+
+    /// <summary>The agent's queues; in lists.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public IReadOnlyList<string>? Queues { get; init; }
+
+    /// <summary>The agent's skills; in lists.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public IReadOnlyList<SkillBody>? Skills { get; init; }
+
+    /// <summary>Up to which instant a query's answer is complete; left out of commands' answers.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public DateTimeOffset? AsOf { get; init; }
+}
+
+/// <summary>Capacity in use; units are null where none are configured.</summary>
+public sealed record CapacityAnswer(UnitsAnswer? Units, IReadOnlyList<ProfileAnswer> Profiles);
+
+/// <summary>Capacity units; available is negative where more is assigned than there is.</summary>
+public sealed record UnitsAnswer(int Total, int Used, int Available);
+
+/// <summary>One capacity profile of the agent.</summary>
+public sealed record ProfileAnswer(string ProfileId, int Limit, int Used, int Available, bool Blocking, bool CustomLimit);
+
+/// <summary>An open conversation; <c>assigned</c> is awaiting acceptance.</summary>
+public sealed record ConversationAnswer(
+    string ConversationId,
+    ConversationState State,
+    string? Channel,
+    string? Queue,
+    string? Workstream,
+    int Units,
+    IReadOnlyList<string> Profiles,
+    bool HoldsCapacity,
+    DateTimeOffset Since,
+    DateTimeOffset AssignedAt,
+    DateTimeOffset? WrapUpBlockEndsAt
+);
+
+/// <summary>A consult or monitor that is on.</summary>
+public sealed record ConsultAnswer(string ConversationId, ConsultMode Mode, DateTimeOffset Since);
+
+/// <summary>An event that a command recorded.</summary>
+public sealed record RecordedEvent(
+    Guid EventId,
+    string Type,
+    long Version,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? Rule
+)
+{
+    internal static RecordedEvent Of(EventRecord e) =>
+        new(e.EventId, WireNames.Short(e.Type), e.Version, LedgerJson.Read<EventMetadata>(e.Metadata).Rule);
+}

@@ -1,0 +1,140 @@
+using MediatR;
+using Npgsql;
+using PresenceLedger.Api.Access;
+using PresenceLedger.Api.Agents;
+using PresenceLedger.Api.Http;
+using PresenceLedger.Domain;
+using PresenceLedger.Domain.Access;
+using PresenceLedger.Domain.Agents;
+using PresenceLedger.Domain.Capacity;
+using PresenceLedger.Domain.Configurations;
+using PresenceLedger.Ledger;
+using PresenceLedger.Ledger.Agents;
+using PresenceLedger.Ledger.Configurations;
+using PresenceLedger.Projections;
+
+namespace PresenceLedger.Api.Configurations;
+
+/// <summary>Capacity profiles, and their reset by hand.</summary>
+internal static class CapacityProfiles
+{
+    private static readonly TimeSpan Longest = TimeSpan.FromSeconds(5);
+
+    public static void Map(RouteGroupBuilder api)
+    {
+        api.MapGet("/capacity-profiles", Get)
+            .WithTags("Configuration")
+            .WithSummary("The capacity profiles.")
+            .Produces<Page<CapacityProfileAnswer>>();
+        api.MapPut(
+                "/capacity-profiles/{profileId}",
+                (HttpContext http, string profileId, Body<CapacityProfileBody> body) =>
+                    ConfigurationEndpoints.SendAsync(
+                        http,
+                        body,
+                        b => new SetCapacityProfile(
+                            new CapacityProfile(profileId, b.Name ?? profileId, b.Limit!.Value, b.Blocking, b.Reset)
+                        ),
+                        c => new CapacityProfileAnswer(c.Profiles[profileId])
+                    )
+            )
+            .WithTags("Configuration")
+            .WithSummary("Add or change a capacity profile; agents feel it at their next decision by capacity.")
+            .Produces<CapacityProfileAnswer>();
+        api.MapPost("/capacity-profiles/{profileId}/reset", ResetAsync)
+            .WithTags("Configuration")
+            .WithSummary("Give back what an end-of-day profile has counted, for every agent who has it (CAP-7).")
+            .Produces<CapacityResetAnswer>()
+            .ProducesProblem(StatusCodes.Status404NotFound);
+    }
+
+    private static IResult Get(HttpContext http, ConfigurationStream configuration) =>
+        Paging.Read(http, out var paging)
+        ?? Results.Json(paging.Of(configuration.Current.Profiles.Values, p => p.Id, p => new CapacityProfileAnswer(p)), WireJson.Options);
+
+    private static async Task<IResult> ResetAsync(
+        HttpContext http,
+        string profileId,
+        Body<NoBody> body,
+        ConfigurationStream configuration,
+        ReadPosition position,
+        NpgsqlDataSource database,
+        IMediator mediator,
+        TimeProvider clock
+    )
+    {
+        var ct = http.RequestAborted;
+        if (body.Problem is { } bad)
+            return bad;
+        if (Permissions.CheckConfigure(http.Actor()) is { } forbidden)
+            return Problems.Of(forbidden);
+        await configuration.RefreshAsync(ct);
+        if (!configuration.Current.Profiles.ContainsKey(profileId))
+            return Problems.Of(StatusCodes.Status404NotFound, RefusalCodes.ProfileUnknown, $"There is no capacity profile '{profileId}'.");
+        if (CommandEndpoint.Envelope(http, body.Value.Reason, [], out var envelope) is { } badHeader)
+            return badHeader;
+
+        // All that was recorded before this request is to be reset; repeating it does nothing more, so it needs no key.
+        var now = clock.Now();
+        if (!await position.WaitAsync(read => read.AsOf >= now, Longest, ct))
+            return ReadPositionHeaders.Behind();
+        var reset = 0;
+        foreach (var agentId in await AgentsWithAsync(database, profileId, ct))
+        {
+            var outcome = await mediator.Send(
+                new AgentRequest(agentId, new ResetCapacity(profileId), envelope with { IdempotencyKey = null, IfMatch = null }),
+                ct
+            );
+            if (outcome is AgentAccepted { Events.Count: > 0 })
+                reset++;
+        }
+        return Results.Json(new CapacityResetAnswer(profileId, reset), WireJson.Options);
+    }
+
+    private static async Task<List<string>> AgentsWithAsync(NpgsqlDataSource database, string profileId, CancellationToken ct)
+    {
+        await using var command = database.CreateCommand(
+            $"""
+            select id from {ReadSide.Schema}.mt_doc_presence
+            where data #> '{"{agent,settings,profiles}"}' ? $1 or data #> '{"{agent,dayCounts}"}' ? $1 order by id
+            """
+        );
+        command.Parameters.Add(new() { Value = profileId });
+        var ids = new List<string>();
+        await using var reader = await command.ExecuteReaderAsync(ct);
+        while (await reader.ReadAsync(ct))
+            ids.Add(reader.GetString(0));
+        return ids;
+    }
+}
+
+/// <summary>A capacity profile.</summary>
+public sealed record CapacityProfileBody : BodyWithReason
+{
+    public string? Name { get; init; }
+
+    /// <summary>Work items an agent may have at once, or a day.</summary>
+    public int? Limit { get; init; }
+
+    /// <summary>A full one alone makes its agent exhausted (CAP-4).</summary>
+    public bool Blocking { get; init; }
+    public ProfileReset Reset { get; init; }
+
+    internal override IEnumerable<(string, string)> Errors()
+    {
+        if (BodyChecks.Text(Name) is { } name)
+            yield return ("name", name);
+        if (Limit is not (>= 0 and <= 1_000_000))
+            yield return ("limit", "is needed: 0 to 1000000");
+    }
+}
+
+/// <summary>A capacity profile.</summary>
+public sealed record CapacityProfileAnswer(string ProfileId, string Name, int Limit, bool Blocking, ProfileReset Reset)
+{
+    internal CapacityProfileAnswer(CapacityProfile p)
+        : this(p.Id, p.Name, p.Limit, p.Blocking, p.Reset) { }
+}
+
+/// <summary>For how many agents something was given back.</summary>
+public sealed record CapacityResetAnswer(string ProfileId, int Agents);

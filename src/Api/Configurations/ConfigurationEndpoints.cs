@@ -1,0 +1,74 @@
+using System.Text.Json;
+using MediatR;
+using PresenceLedger.Api.Agents;
+using PresenceLedger.Api.Hosting;
+using PresenceLedger.Api.Http;
+using PresenceLedger.Domain.Access;
+using PresenceLedger.Domain.Configurations;
+using PresenceLedger.Ledger;
+using PresenceLedger.Ledger.Configurations;
+using PresenceLedger.Ledger.Events;
+
+namespace PresenceLedger.Api.Configurations;
+
+/// <summary>A command on the configuration, on its way to its handler.</summary>
+/// <param name="Command">What is asked.</param>
+/// <param name="Envelope">Who asks, and how.</param>
+/// <param name="Answer">The answer to remember under the idempotency key.</param>
+public sealed record ConfigurationRequest(ConfigurationCommand Command, CommandEnvelope Envelope, Func<CommandOutcome, string>? Answer)
+    : IRequest<CommandOutcome>,
+        IDescribed
+{
+    /// <inheritdoc />
+    public string Name => Command.GetType().Name;
+}
+
+/// <summary>Handles every command on the configuration: may they, then transact.</summary>
+public sealed class ConfigurationRequestHandler(ConfigurationStream configuration) : IRequestHandler<ConfigurationRequest, CommandOutcome>
+{
+    /// <inheritdoc />
+    public async Task<CommandOutcome> Handle(ConfigurationRequest request, CancellationToken cancellationToken) =>
+        Permissions.CheckConfigure(request.Envelope.Actor) is { } forbidden
+            ? new CommandOutcome.Refused(forbidden)
+            : await configuration.TransactAsync(request.Command, request.Envelope, request.Answer, cancellationToken);
+}
+
+/// <summary>The addresses of statuses, capacity profiles and policy.</summary>
+internal static class ConfigurationEndpoints
+{
+    public static void Map(RouteGroupBuilder api)
+    {
+        Statuses.Map(api);
+        CapacityProfiles.Map(api);
+        PolicyEndpoints.Map(api);
+    }
+
+    /// <summary>Sends a command on the configuration and answers with what <paramref name="present"/> shows of it.</summary>
+    public static async Task<IResult> SendAsync<T>(
+        HttpContext context,
+        Body<T> body,
+        Func<T, ConfigurationCommand> command,
+        Func<Configuration, object> present,
+        params string[] namedInPath
+    )
+        where T : BodyWithReason, new()
+    {
+        if (body.Problem is { } bad)
+            return bad;
+        var fingerprint = Fingerprint.Of(context.Request, body.Bytes);
+        if (CommandEndpoint.Envelope(context, body.Value.Reason, fingerprint, out var envelope) is { } badHeader)
+            return badHeader;
+        var outcome = await context
+            .RequestServices.GetRequiredService<IMediator>()
+            .Send(
+                new ConfigurationRequest(command(body.Value), envelope, o => JsonSerializer.Serialize(AnswerTo(o), WireJson.Options)),
+                context.RequestAborted
+            );
+        return CommandEndpoint.Answer(context, outcome, AnswerTo);
+
+        Remembered AnswerTo(CommandOutcome o) =>
+            o is ConfigurationAccepted accepted
+                ? new Remembered(StatusCodes.Status200OK, JsonSerializer.Serialize(present(accepted.Configuration), WireJson.Options), null)
+                : Remembered.Of(CommandEndpoint.Refusal(o, namedInPath));
+    }
+}

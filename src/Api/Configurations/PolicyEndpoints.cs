@@ -1,0 +1,159 @@
+using System.Collections.Immutable;
+using System.Globalization;
+using PresenceLedger.Api.Http;
+using PresenceLedger.Domain.Configurations;
+using PresenceLedger.Domain.Policies;
+using PresenceLedger.Ledger.Configurations;
+
+namespace PresenceLedger.Api.Configurations;
+
+/// <summary>The policy of the rules.</summary>
+internal static class PolicyEndpoints
+{
+    public static void Map(RouteGroupBuilder api)
+    {
+        api.MapGet("/policy", (ConfigurationStream configuration) => Results.Json(PolicyAnswer.Of(configuration.Current), WireJson.Options))
+            .WithTags("Configuration")
+            .WithSummary("The policy.")
+            .Produces<PolicyAnswer>();
+        api.MapPut("/policy", PutAsync)
+            .WithTags("Configuration")
+            .WithSummary("Change the policy; what is left out stays as it is.")
+            .Produces<PolicyAnswer>();
+    }
+
+    private static async Task<IResult> PutAsync(HttpContext http, Body<PolicyBody> body, ConfigurationStream configuration)
+    {
+        // What is left out stays as the newest policy has it.
+        await configuration.RefreshAsync(http.RequestAborted);
+        return await ConfigurationEndpoints.SendAsync(
+            http,
+            body,
+            b => new ChangePolicy(b.Change(configuration.Current.Policy, body)),
+            PolicyAnswer.Of
+        );
+    }
+}
+
+/// <summary>The policy, or part of it. Durations in seconds; fractions are taken to the millisecond.</summary>
+public sealed record PolicyBody : BodyWithReason
+{
+    /// <summary>CON-4.</summary>
+    public double? RestoreWindow { get; init; }
+
+    /// <summary>CON-1.</summary>
+    public double? HeartbeatTimeout { get; init; }
+
+    /// <summary>CON-6.</summary>
+    public double? RefreshGrace { get; init; }
+
+    /// <summary>How often clients are asked to send heartbeats.</summary>
+    public double? HeartbeatSeconds { get; init; }
+
+    /// <summary>CAP-5.</summary>
+    public int? MaxOpenSessions { get; init; }
+
+    /// <summary>NOT-1.</summary>
+    public bool? MissedNotificationSetsInactive { get; init; }
+
+    /// <summary>NOT-2.</summary>
+    public bool? RejectedNotificationSetsDoNotDisturb { get; init; }
+
+    /// <summary>CAP-14.</summary>
+    public bool? ZeroCapacityWorkSetsBusy { get; init; }
+
+    /// <summary>By channel, <c>default</c> for the others: STK-1.</summary>
+    public Dictionary<string, double>? StuckAfterSeconds { get; init; }
+
+    /// <summary>When end-of-day profiles are reset; null for never by itself (CAP-7).</summary>
+    public EndOfDayBody? EndOfDay { get; init; }
+
+    internal override IEnumerable<(string, string)> Errors()
+    {
+        const double aDay = 86_400;
+        foreach (
+            var (field, value, least) in new[]
+            {
+                ("restoreWindow", RestoreWindow, 0),
+                ("heartbeatTimeout", HeartbeatTimeout, 0.5),
+                ("refreshGrace", RefreshGrace, 0),
+                ("heartbeatSeconds", HeartbeatSeconds, 0.1),
+            }
+        )
+            if (value is { } seconds && !(seconds >= least && seconds <= aDay))
+                yield return (field, string.Create(CultureInfo.InvariantCulture, $"must be {least} to {aDay} seconds"));
+        if (MaxOpenSessions is < 0 or > 10_000)
+            yield return ("maxOpenSessions", "must be 0 to 10000");
+        if (StuckAfterSeconds?.Any(s => !Identifiers.IsValid(s.Key) || !(s.Value > 0 && s.Value <= 365 * aDay)) == true)
+            yield return ("stuckAfterSeconds", "must have a number of seconds, above 0 and up to a year, by channel");
+        if (EndOfDay is { } end)
+        {
+            if (end.ToTime() is null)
+                yield return ("endOfDay.time", "must be HH:MM");
+            if (!TimeZoneInfo.TryFindSystemTimeZoneById(end.TimeZone ?? "", out _))
+                yield return ("endOfDay.timeZone", "must be an IANA time zone such as Europe/Berlin");
+        }
+    }
+
+    internal Policy Change(Policy present, Body<PolicyBody> body) =>
+        present with
+        {
+            RestoreWindow = Seconds(RestoreWindow) ?? present.RestoreWindow,
+            HeartbeatTimeout = Seconds(HeartbeatTimeout) ?? present.HeartbeatTimeout,
+            RefreshGrace = Seconds(RefreshGrace) ?? present.RefreshGrace,
+            HeartbeatInterval = Seconds(HeartbeatSeconds) ?? present.HeartbeatInterval,
+            MaxOpenSessions = MaxOpenSessions ?? present.MaxOpenSessions,
+            MissedNotificationSetsInactive = MissedNotificationSetsInactive ?? present.MissedNotificationSetsInactive,
+            RejectedNotificationSetsDoNotDisturb = RejectedNotificationSetsDoNotDisturb ?? present.RejectedNotificationSetsDoNotDisturb,
+            ZeroCapacityWorkSetsBusy = ZeroCapacityWorkSetsBusy ?? present.ZeroCapacityWorkSetsBusy,
+            StuckAfter =
+                StuckAfterSeconds?.ToImmutableSortedDictionary(s => s.Key, s => Seconds(s.Value)!.Value, StringComparer.Ordinal)
+                ?? present.StuckAfter,
+            EndOfDay = body.Has("endOfDay") ? EndOfDay?.ToEndOfDay() : present.EndOfDay,
+        };
+
+    private static TimeSpan? Seconds(double? seconds) => seconds is { } s ? TimeSpan.FromMilliseconds(Math.Round(s * 1000)) : null;
+}
+
+/// <summary>A time of day (<c>HH:MM</c>) and an IANA time zone.</summary>
+public sealed record EndOfDayBody(string Time, string TimeZone)
+{
+    internal TimeOnly? ToTime() =>
+        TimeOnly.TryParseExact(Time, "HH:mm", CultureInfo.InvariantCulture, DateTimeStyles.None, out var time) ? time : null;
+
+    internal EndOfDay ToEndOfDay() => new(ToTime()!.Value, TimeZone);
+}
+
+/// <summary>The policy.</summary>
+public sealed record PolicyAnswer(
+    long Version,
+    double RestoreWindow,
+    double HeartbeatTimeout,
+    double RefreshGrace,
+    double HeartbeatSeconds,
+    int MaxOpenSessions,
+    bool MissedNotificationSetsInactive,
+    bool RejectedNotificationSetsDoNotDisturb,
+    bool ZeroCapacityWorkSetsBusy,
+    IReadOnlyDictionary<string, double> StuckAfterSeconds,
+    EndOfDayBody? EndOfDay
+)
+{
+    internal static PolicyAnswer Of(Configuration configuration)
+    {
+        var p = configuration.Policy;
+        return new PolicyAnswer(
+            configuration.Version,
+            p.RestoreWindow.TotalSeconds,
+            p.HeartbeatTimeout.TotalSeconds,
+            p.RefreshGrace.TotalSeconds,
+            p.HeartbeatInterval.TotalSeconds,
+            p.MaxOpenSessions,
+            p.MissedNotificationSetsInactive,
+            p.RejectedNotificationSetsDoNotDisturb,
+            p.ZeroCapacityWorkSetsBusy,
+            p.StuckAfter.ToDictionary(s => s.Key, s => s.Value.TotalSeconds),
+            p.EndOfDay is { } end ? new EndOfDayBody(end.Time.ToString("HH:mm", CultureInfo.InvariantCulture), end.TimeZone) : null
+        );
+    }
+}

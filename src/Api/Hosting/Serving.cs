@@ -1,0 +1,216 @@
+using Marten;
+using Npgsql;
+using OpenTelemetry.Metrics;
+using PresenceLedger.Api.Access;
+using PresenceLedger.Api.Agents;
+using PresenceLedger.Api.Configurations;
+using PresenceLedger.Api.Http;
+using PresenceLedger.Ledger;
+using PresenceLedger.Ledger.Agents;
+using PresenceLedger.Ledger.Configurations;
+using PresenceLedger.Ledger.Due;
+using PresenceLedger.Ledger.Heartbeats;
+using PresenceLedger.Ledger.Postgres;
+using PresenceLedger.Ledger.Postgres.Embedded;
+using PresenceLedger.Projections;
+using Scalar.AspNetCore;
+
+namespace PresenceLedger.Api.Hosting;
+
+/// <summary>The service: database, ledger, projections and HTTP.</summary>
+public static class Serving
+{
+    private const string DefaultUrl = "http://127.0.0.1:5080";
+
+    /// <summary>Runs the service until it is told to stop (SIGINT, SIGTERM).</summary>
+    /// <exception cref="MisconfiguredException">It cannot start as configured.</exception>
+    public static async Task<int> RunAsync(DatabaseChoice choice, string? urls, string[] args, CancellationToken ct)
+    {
+        var builder = WebApplication.CreateBuilder(new WebApplicationOptions { Args = args, ContentRootPath = AppContext.BaseDirectory });
+        builder.Logging.ClearProviders();
+        builder.Logging.AddSimpleConsole(o =>
+        {
+            o.SingleLine = true;
+            o.UseUtcTimestamp = true;
+            o.TimestampFormat = "yyyy-MM-ddTHH:mm:ss.fffZ ";
+        });
+        builder.Logging.AddFilter("Microsoft.AspNetCore", LogLevel.Warning);
+        builder.Logging.AddFilter("Npgsql", LogLevel.Warning);
+        builder.Logging.AddFilter("Microsoft.Hosting.Lifetime", LogLevel.Warning);
+
+        // HTTP_PORTS and its like would listen on every address; where to listen is said by --urls (or urls) alone.
+        builder.WebHost.UseSetting(WebHostDefaults.HttpPortsKey, null);
+        builder.WebHost.UseSetting(WebHostDefaults.HttpsPortsKey, null);
+        builder.WebHost.UseUrls((urls ?? builder.Configuration["urls"] ?? DefaultUrl).Split(';', StringSplitOptions.RemoveEmptyEntries));
+
+        using var startLogging = LoggerFactory.Create(l => l.AddSimpleConsole(o => o.SingleLine = true));
+        AccessSetup.Configure(builder, urls ?? builder.Configuration["urls"] ?? DefaultUrl);
+        await using var database = await DatabaseAsync(choice, builder.Configuration, startLogging.CreateLogger("PostgreSQL"), ct);
+        Compose(builder, database.ConnectionString);
+
+        var app = builder.Build();
+        Map(app);
+        await using (app)
+        {
+            await app.StartAsync(ct);
+            Greet(app);
+            await app.WaitForShutdownAsync(ct);
+        }
+        return 0;
+    }
+
+    /// <summary>Everything but where the database is and who may come in.</summary>
+    public static void Compose(WebApplicationBuilder builder, string connectionString)
+    {
+        var services = builder.Services;
+        Limits.Configure(builder);
+        services.AddSingleton(TimeProvider.System);
+        services.AddSingleton(_ => DataSource(connectionString));
+
+        services.AddSingleton<PostgresLog>();
+        services.AddSingleton<ILog>(s => s.GetRequiredService<PostgresLog>());
+        services.AddSingleton<ISnapshots, PostgresSnapshots>();
+        services.AddSingleton<ConfigurationStream>();
+        services.AddSingleton<Leases>();
+        services.AddSingleton<ISignsOfLife>(s => s.GetRequiredService<Leases>());
+        services.AddSingleton<AgentStreams>();
+        services.AddSingleton<DueWorker>();
+        services.AddSingleton<IDocumentStore>(s =>
+            DocumentStore.For(options => ReadSide.Configure(options, s.GetRequiredService<NpgsqlDataSource>()))
+        );
+        services.AddSingleton<ProjectionLoop>();
+        services.AddSingleton<ReadPosition>();
+
+        // In the order in which they start; they stop in the reverse one, the log last.
+        services.AddHostedService(s => s.GetRequiredService<PostgresLog>());
+        services.AddHostedService(s => s.GetRequiredService<ConfigurationStream>());
+        services.AddHostedService(s => s.GetRequiredService<Leases>());
+        services.AddHostedService(s => s.GetRequiredService<ProjectionLoop>());
+        services.AddHostedService(s => s.GetRequiredService<DueWorker>());
+        services.Configure<HostOptions>(o => o.ShutdownTimeout = TimeSpan.FromSeconds(20));
+
+        Mediation.Add(services);
+        services.AddExceptionHandler<FailureHandler>();
+        services.AddProblemDetails();
+        services.ConfigureHttpJsonOptions(o => WireJson.Configure(o.SerializerOptions));
+        services.AddOpenApi(o => ApiDescription.Configure(o));
+        services.AddOpenTelemetry().WithMetrics(m => m.AddAspNetCoreInstrumentation().AddMeter(Telemetry.Name).AddPrometheusExporter());
+        services.AddHealthChecks().AddCheck<Readiness>("ledger", tags: ["ready"]);
+    }
+
+    /// <summary>The endpoints.</summary>
+    public static void Map(WebApplication app)
+    {
+        app.UseExceptionHandler();
+        app.UseStatusCodePages(Problems.ForEmptyResponsesAsync);
+        app.UseRouting();
+        app.UseRateLimiter();
+        app.UseMiddleware<AccessMiddleware>();
+
+        var api = app.MapGroup("/api/v1").AddEndpointFilter<IdentifierFilter>();
+        AgentEndpoints.Map(api);
+        ConfigurationEndpoints.Map(api);
+
+        app.MapOpenApi("/openapi/{documentName}.json");
+        app.MapScalarApiReference("/docs", o => o.WithTitle("PresenceLedger").DisableDefaultFonts());
+        app.MapPrometheusScrapingEndpoint("/metrics");
+        Readiness.Map(app);
+    }
+
+    /// <summary>Connections to the database; few, because on few cores more writers are slower for everybody.</summary>
+    public static NpgsqlDataSource DataSource(string connectionString)
+    {
+        var settings = new NpgsqlConnectionStringBuilder(connectionString)
+        {
+            ApplicationName = "presence-ledger",
+            MaxPoolSize = 16,
+            MaxAutoPrepare = 50,
+            AutoPrepareMinUsages = 2,
+            Timeout = 5,
+            CommandTimeout = 15,
+            KeepAlive = 10,
+        };
+        return NpgsqlDataSource.Create(settings);
+    }
+
+    private static async Task<RunningDatabase> DatabaseAsync(
+        DatabaseChoice choice,
+        IConfiguration configuration,
+        ILogger logger,
+        CancellationToken ct
+    )
+    {
+        if (configuration["Ledger:Store"] is { } store && !store.Equals("Postgres", StringComparison.OrdinalIgnoreCase))
+            throw new MisconfiguredException($"Ledger:Store={store} is not known; this version keeps the ledger in Postgres.");
+        var given =
+            choice.ConnectionString
+            ?? configuration["Ledger:ConnectionString"]
+            ?? Environment.GetEnvironmentVariable("PRESENCE_LEDGER_CONNECTION");
+        if (given is not null)
+        {
+            NpgsqlConnectionStringBuilder settings;
+            try
+            {
+                settings = new NpgsqlConnectionStringBuilder(given);
+            }
+            catch (ArgumentException e)
+            {
+                throw new MisconfiguredException("The connection string cannot be read: " + e.Message);
+            }
+            // The schema by its owner, the work by the service's own role, where both are given.
+            var owner = configuration["Ledger:OwnerConnectionString"] ?? given;
+            await LedgerSchema.ApplyAsync(owner, settings.Username ?? Environment.UserName, ct);
+            return new RunningDatabase(given, null);
+        }
+
+        var binaries = configuration["Ledger:PostgresBinaries"];
+        var server = await EmbeddedPostgres.StartAsync(
+            new EmbeddedPostgresOptions(choice.DataFolder) { BinariesFolder = binaries },
+            logger,
+            ct
+        );
+        try
+        {
+            await LedgerSchema.ApplyAsync(
+                server.ConnectionString(EmbeddedPostgres.Superuser, EmbeddedPostgres.Database),
+                EmbeddedPostgres.ServiceRole,
+                ct
+            );
+        }
+        catch
+        {
+            await server.DisposeAsync();
+            throw;
+        }
+        return new RunningDatabase(server.ConnectionString(EmbeddedPostgres.ServiceRole, EmbeddedPostgres.Database), server);
+    }
+
+    private static void Greet(WebApplication app)
+    {
+        var url = app.Urls.FirstOrDefault() ?? DefaultUrl;
+        Console.WriteLine(
+            $"""
+
+            PresenceLedger is ready at {url}
+              the API, to browse and try     {url}/docs
+              is it well                     {url}/health/ready
+              try it
+                curl -X PUT {url}/api/v1/agents/ana -H 'X-Actor: administrator:root' -H 'Content-Type: application/json' -d '{"{"}"units":100{"}"}'
+                curl -X POST {url}/api/v1/agents/ana/sign-in -H 'X-Actor: agent:ana'
+                curl {url}/api/v1/agents/ana/timeline
+              stop it                        Ctrl-C
+
+            """
+        );
+    }
+
+    private sealed record RunningDatabase(string ConnectionString, EmbeddedPostgres? Server) : IAsyncDisposable
+    {
+        public async ValueTask DisposeAsync()
+        {
+            NpgsqlConnection.ClearAllPools();
+            if (Server is not null)
+                await Server.DisposeAsync();
+        }
+    }
+}

@@ -1,0 +1,106 @@
+using System.CommandLine;
+using PresenceLedger.Api.Scenarios;
+using PresenceLedger.Ledger;
+using PresenceLedger.Ledger.Postgres.Embedded;
+
+namespace PresenceLedger.Api.Hosting;
+
+/// <summary>The verbs of the one executable, <c>presence-ledger</c>; without a verb it serves.</summary>
+public static class Verbs
+{
+    private const int Failed = 1;
+    private const int Misconfigured = 2;
+
+    /// <summary>Runs a verb; returns its exit code: 0 done, 1 what was asked did not hold, 2 it could not be started.</summary>
+    public static async Task<int> RunAsync(string[] args)
+    {
+        var data = new Option<string>("--data")
+        {
+            Description = "The folder of the data; also of the database that the service brings along.",
+            DefaultValueFactory = _ => Path.Combine(Environment.CurrentDirectory, ".data"),
+            Recursive = true,
+        };
+        var connection = new Option<string?>("--connection")
+        {
+            Description = "A PostgreSQL connection string, to use that server instead.",
+            Recursive = true,
+        };
+        var urls = new Option<string?>("--urls") { Description = "Where to listen (http://127.0.0.1:5080)." };
+
+        var serve = new Command("serve", "Runs the service.") { urls };
+        // What the host understands beyond these goes to its configuration, as --Section:Key value.
+        serve.TreatUnmatchedTokensAsErrors = false;
+        serve.SetAction(
+            (parsed, ct) =>
+                GuardAsync(() =>
+                    Serving.RunAsync(
+                        new DatabaseChoice(parsed.GetRequiredValue(data), parsed.GetValue(connection)),
+                        parsed.GetValue(urls),
+                        [.. parsed.UnmatchedTokens],
+                        ct
+                    )
+                )
+        );
+
+        var files = new Argument<string[]>("FILE") { Description = "Scenario files (YAML).", Arity = ArgumentArity.OneOrMore };
+        var quiet = new Option<bool>("--quiet") { Description = "Only what does not hold, and the totals." };
+        var runScenario = new Command("run", "Checks scenarios against the rules, in virtual time.") { files, quiet };
+        runScenario.SetAction(
+            (parsed, ct) =>
+                GuardAsync(() => ScenarioCommand.RunAsync(parsed.GetRequiredValue(files), parsed.GetValue(quiet), Console.Out, ct))
+        );
+        var scenario = new Command("scenario", "Scenarios: how presence is expected to behave.") { runScenario };
+
+        var sql = new Command("sql", "Opens psql on the database that the service brings along.") { TreatUnmatchedTokensAsErrors = false };
+        sql.SetAction(
+            (parsed, ct) =>
+                GuardAsync(async () =>
+                {
+                    await using var server = await EmbeddedPostgres.StartAsync(
+                        new EmbeddedPostgresOptions(parsed.GetRequiredValue(data)),
+                        Microsoft.Extensions.Logging.Abstractions.NullLogger.Instance,
+                        ct
+                    );
+                    return await Psql.RunPsqlAsync(server, [.. parsed.UnmatchedTokens]);
+                })
+        );
+
+        var root = new RootCommand("PresenceLedger: an event-sourced ledger of agent presence.") { serve, scenario, sql };
+        root.Options.Add(data);
+        root.Options.Add(connection);
+        string[] verbed =
+            args is [] || (args[0].StartsWith('-') && args[0] is not ("-h" or "--help" or "-?" or "--version")) ? ["serve", .. args] : args;
+        return await root.Parse(verbed)
+            .InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null });
+    }
+
+    private static async Task<int> GuardAsync(Func<Task<int>> run)
+    {
+        try
+        {
+            return await run();
+        }
+        catch (Exception e) when (e is MisconfiguredException or EmbeddedPostgresException or LedgerUnavailableException)
+        {
+            await Console.Error.WriteLineAsync("presence-ledger: " + e.Message);
+            return Misconfigured;
+        }
+        catch (Npgsql.NpgsqlException e)
+        {
+            await Console.Error.WriteLineAsync("presence-ledger: the database cannot be used: " + e.Message);
+            return Misconfigured;
+        }
+        catch (OperationCanceledException)
+        {
+            return Failed;
+        }
+    }
+}
+
+/// <summary>The service cannot start as it is configured; the message says what to change.</summary>
+public sealed class MisconfiguredException(string message) : Exception(message);
+
+/// <summary>Which database: the one in a data folder, or another server.</summary>
+/// <param name="DataFolder">The data folder.</param>
+/// <param name="ConnectionString">Given on the command line; null where not.</param>
+public sealed record DatabaseChoice(string DataFolder, string? ConnectionString);

@@ -1,0 +1,121 @@
+using System.Diagnostics;
+using Microsoft.AspNetCore.Diagnostics;
+using Microsoft.AspNetCore.Mvc;
+using Npgsql;
+using PresenceLedger.Domain;
+using PresenceLedger.Ledger;
+
+namespace PresenceLedger.Api.Http;
+
+/// <summary>Problem details (RFC 9457): a stable code, and what to do.</summary>
+internal static class Problems
+{
+    public const string ContentType = "application/problem+json";
+
+    /// <summary>The problem, as it is answered.</summary>
+    public static ProblemDetails Details(int status, string code, string detail, IDictionary<string, string[]>? errors = null)
+    {
+        var problem = errors is null ? new ProblemDetails() : new HttpValidationProblemDetails(errors);
+        problem.Type = "urn:presence-ledger:" + code;
+        problem.Title = Title(code);
+        problem.Status = status;
+        problem.Detail = detail;
+        problem.Extensions["code"] = code;
+        problem.Extensions["traceId"] = Activity.Current?.TraceId.ToString() ?? ActivityTraceId.CreateRandom().ToString();
+        return problem;
+    }
+
+    public static IResult Of(int status, string code, string detail) => Results.Problem(Details(status, code, detail));
+
+    /// <summary>A bad body or parameter, by field.</summary>
+    public static IResult Validation(string field, string error) => Validation(new Dictionary<string, string[]> { [field] = [error] });
+
+    public static IResult Validation(IDictionary<string, string[]> errors) =>
+        Results.Problem(
+            Details(
+                StatusCodes.Status400BadRequest,
+                RefusalCodes.Validation,
+                "The request is not valid; 'errors' says where. Nothing was recorded.",
+                errors
+            )
+        );
+
+    /// <summary>A refusal by a rule: 409, but 404 for an unknown thing that the path names, 403 for who may not, 400 for nonsense.</summary>
+    public static ProblemDetails Details(Refusal refusal, params ReadOnlySpan<string> namedInPath)
+    {
+        var status = refusal.Code switch
+        {
+            RefusalCodes.AgentUnknown => StatusCodes.Status404NotFound,
+            RefusalCodes.Forbidden => StatusCodes.Status403Forbidden,
+            RefusalCodes.Validation => StatusCodes.Status400BadRequest,
+            var code when namedInPath.Contains(code) => StatusCodes.Status404NotFound,
+            _ => StatusCodes.Status409Conflict,
+        };
+        return Details(status, refusal.Code, refusal.Detail);
+    }
+
+    public static IResult Of(Refusal refusal) => Results.Problem(Details(refusal));
+
+    /// <summary>Statuses that the framework answers without a body (404, 405, 415) get one.</summary>
+    public static async Task ForEmptyResponsesAsync(StatusCodeContext context)
+    {
+        var (code, detail) = context.HttpContext.Response.StatusCode switch
+        {
+            404 => ("not-found", "There is nothing at this address. GET /docs shows what there is."),
+            405 => ("method-not-allowed", "This address does not take this method. GET /docs shows what it takes."),
+            415 => (RefusalCodes.Validation, "Send the body as application/json."),
+            401 => ("unauthorized", "Send a valid bearer token."),
+            var status => ("http-" + status.ToString(System.Globalization.CultureInfo.InvariantCulture), "The request was not served."),
+        };
+        await Of(context.HttpContext.Response.StatusCode, code, detail).ExecuteAsync(context.HttpContext);
+    }
+
+    private static string Title(string code)
+    {
+        var words = code.Replace('-', ' ');
+        return char.ToUpperInvariant(words[0]) + words[1..];
+    }
+}
+
+/// <summary>What is thrown, as problem details; nothing of the inside is told.</summary>
+internal sealed class FailureHandler(ILogger<FailureHandler> logger) : IExceptionHandler
+{
+    public async ValueTask<bool> TryHandleAsync(HttpContext httpContext, Exception exception, CancellationToken cancellationToken)
+    {
+        if (exception is OperationCanceledException && httpContext.RequestAborted.IsCancellationRequested)
+        {
+            httpContext.Response.StatusCode = 499;
+            return true;
+        }
+        var result = exception switch
+        {
+            BadHttpRequestException { StatusCode: StatusCodes.Status413PayloadTooLarge } => Problems.Of(
+                StatusCodes.Status413PayloadTooLarge,
+                RefusalCodes.Validation,
+                $"The body is larger than {Hosting.Limits.BodyBytes} bytes. Nothing was recorded."
+            ),
+            BadHttpRequestException bad => Problems.Of(bad.StatusCode, RefusalCodes.Validation, bad.Message),
+            LedgerUnavailableException { OutcomeUnknown: true } => Unavailable(
+                "The database went away while the command was written: it may or may not be recorded. Send it again with the same Idempotency-Key to find out."
+            ),
+            LedgerUnavailableException => Unavailable("The ledger cannot be reached; nothing was recorded. Try again."),
+            NpgsqlException or TimeoutException => Unavailable("The database cannot be reached; nothing was recorded. Try again."),
+            _ => Problems.Of(
+                StatusCodes.Status500InternalServerError,
+                "internal-error",
+                "Something went wrong inside; the log has it under this trace id."
+            ),
+        };
+        if (result is IStatusCodeHttpResult { StatusCode: StatusCodes.Status500InternalServerError })
+            logger.LogError(exception, "A request failed: {Method} {Path}", httpContext.Request.Method, httpContext.Request.Path);
+        if (exception is LedgerUnavailableException or NpgsqlException or TimeoutException)
+        {
+            httpContext.Response.Headers.RetryAfter = "1";
+            logger.LogWarning("Unavailable: {Error}", exception.InnerException?.Message ?? exception.Message);
+        }
+        await result.ExecuteAsync(httpContext);
+        return true;
+    }
+
+    private static IResult Unavailable(string detail) => Problems.Of(StatusCodes.Status503ServiceUnavailable, "ledger-unavailable", detail);
+}

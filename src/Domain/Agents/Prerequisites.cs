@@ -1,0 +1,98 @@
+using System.Globalization;
+using PresenceLedger.Domain.Configurations;
+using PresenceLedger.Domain.Statuses;
+
+namespace PresenceLedger.Domain.Agents;
+
+/// <summary>A prerequisite of an agent's presence (DIA-2).</summary>
+/// <param name="Check">Its name.</param>
+/// <param name="Passes">It holds.</param>
+/// <param name="Finding">What was found.</param>
+/// <param name="WhatToDo">What to do where it does not hold; null where it does.</param>
+public sealed record Prerequisite(string Check, bool Passes, string Finding, string? WhatToDo);
+
+/// <summary>Looks at the prerequisites that the ledger knows of; who calls is looked at by the API.</summary>
+public static class Prerequisites
+{
+    /// <summary>Each prerequisite, pass or fail.</summary>
+    public static IEnumerable<Prerequisite> Of(
+        Agent agent,
+        Configuration configuration,
+        IReadOnlyDictionary<string, SignOfLife> signsOfLife,
+        DateTimeOffset now
+    )
+    {
+        yield return Check(
+            "agent-registered",
+            agent.IsRegistered,
+            "The agent is registered.",
+            "The agent is not registered.",
+            $"An administrator registers it: PUT /api/v1/agents/{agent.AgentId}."
+        );
+
+        var defaultId = agent.Settings.DefaultStatusId ?? BuiltInStatuses.Available.Id;
+        yield return Check(
+            "default-presence-valid",
+            configuration.Status(defaultId) is { Retired: false },
+            $"The default presence is {configuration.StatusText(defaultId)}.",
+            $"The default presence {configuration.StatusText(defaultId)} is retired; at sign-in it counts as Available (CAT-5).",
+            "An administrator gives the agent another defaultStatusId."
+        );
+
+        yield return Check(
+            "capacity-configured",
+            agent.Settings.Units is not null || !agent.Settings.Profiles.IsEmpty,
+            "Capacity is configured.",
+            "Neither units nor capacity profiles are configured, so capacity is never exhausted (CAP-4).",
+            "An administrator gives the agent units or capacity profiles."
+        );
+
+        yield return Check(
+            "connection-alive",
+            agent.SignedIn,
+            string.Create(CultureInfo.InvariantCulture, $"{agent.Connections.Count} connections live."),
+            "The agent is not signed in: no connection lives.",
+            "The agent signs in. If the client believes that it is, look whether its heartbeats reach the service."
+        );
+
+        var interval = configuration.Policy.HeartbeatInterval;
+        var late = agent
+            .Connections.Where(c => now - Seen(c, signsOfLife) > 2 * interval)
+            .Select(c => $"{c.Key} (last seen {Seen(c, signsOfLife):HH:mm:ss}Z)")
+            .ToArray();
+        yield return Check(
+            "heartbeats-on-time",
+            agent.SignedIn && late.Length == 0,
+            "Heartbeats arrive on time.",
+            agent.SignedIn ? $"No heartbeat for more than two intervals: {string.Join(", ", late)}." : "No connection sends heartbeats.",
+            string.Create(
+                CultureInfo.InvariantCulture,
+                $"The client sends a heartbeat every {interval.TotalSeconds} s; look at the network between, and at tabs that the browser put to sleep."
+            )
+        );
+
+        var stuck = Stuck(agent, configuration, now).ToArray();
+        yield return Check(
+            "no-stuck-conversation",
+            stuck.Length == 0,
+            "No conversation is stuck.",
+            $"Open for long without activity: {string.Join(", ", stuck)} (STK-1).",
+            "Close them, or a supervisor releases them by force (STK-2)."
+        );
+    }
+
+    /// <summary>Open conversations without activity for longer than the threshold of their channel (STK-1).</summary>
+    public static IEnumerable<string> Stuck(Agent agent, Configuration configuration, DateTimeOffset now) =>
+        from conversation in agent.Conversations
+        let threshold = configuration.Policy.StuckThreshold(conversation.Value.Work.Channel)
+        where now - conversation.Value.LastActivityAt > threshold
+        select conversation.Key;
+
+    private static DateTimeOffset Seen(KeyValuePair<string, Connection> connection, IReadOnlyDictionary<string, SignOfLife> signs) =>
+        signs.TryGetValue(connection.Key, out var sign) && sign.LastSeenAt > connection.Value.OpenedAt
+            ? sign.LastSeenAt
+            : connection.Value.OpenedAt;
+
+    private static Prerequisite Check(string check, bool passes, string good, string bad, string whatToDo) =>
+        new(check, passes, passes ? good : bad, passes ? null : whatToDo);
+}

@@ -1,0 +1,51 @@
+using Npgsql;
+using PresenceLedger.Ledger;
+
+namespace PresenceLedger.Projections;
+
+/// <summary>How far the read side is.</summary>
+/// <param name="Position">The last event it has.</param>
+/// <param name="AsOf">The instant up to which it is complete.</param>
+public sealed record Read(LogPosition Position, DateTimeOffset AsOf);
+
+/// <summary>Tells how far the read side is, whichever node keeps it, and waits for it.</summary>
+public sealed class ReadPosition(NpgsqlDataSource database, ProjectionLoop loop, TimeProvider clock)
+{
+    private static readonly TimeSpan Poll = TimeSpan.FromMilliseconds(50);
+
+    /// <summary>Where it is now.</summary>
+    public async Task<Read> ReadAsync(CancellationToken ct)
+    {
+        await using var command = database.CreateCommand(
+            $"select epoch, transaction_id, position, as_of from {ReadSide.Schema}.checkpoint where name = 'presence'"
+        );
+        await using var reader = await command.ExecuteReaderAsync(ct);
+        return await reader.ReadAsync(ct)
+            ? new Read(
+                new LogPosition(reader.GetInt32(0), reader.GetFieldValue<ulong>(1), reader.GetInt64(2)),
+                reader.GetFieldValue<DateTimeOffset>(3)
+            )
+            : new Read(LogPosition.Start, DateTimeOffset.MinValue);
+    }
+
+    /// <summary>Waits until it is far enough; false where it was not in time.</summary>
+    public Task<bool> WaitAsync(Func<Read, bool> enough, TimeSpan atMost, CancellationToken ct) =>
+        WaitAsync(async () => enough(await ReadAsync(ct)), atMost, ct);
+
+    /// <summary>Waits until something holds that can only come about by projecting; false where it did not in time.</summary>
+    public async Task<bool> WaitAsync(Func<Task<bool>> holds, TimeSpan atMost, CancellationToken ct)
+    {
+        var began = clock.GetTimestamp();
+        while (true)
+        {
+            var projected = loop.Projected;
+            if (await holds())
+                return true;
+            if (clock.GetElapsedTime(began) > atMost)
+                return false;
+            // Where another node projects, only looking helps.
+            await Task.WhenAny(projected, Task.Delay(Poll, clock, ct));
+            ct.ThrowIfCancellationRequested();
+        }
+    }
+}
