@@ -54,7 +54,11 @@ public static class TestPostgres
         }
 
         _sweeper = Process.Start(
-            new ProcessStartInfo("setsid", ["sh", "-c", Sweep, folder]) { UseShellExecute = false, RedirectStandardInput = true }
+            new ProcessStartInfo("/usr/bin/env", ["setsid", "sh", "-c", Sweep, folder])
+            {
+                UseShellExecute = false,
+                RedirectStandardInput = true,
+            }
         );
         var options = new EmbeddedPostgresOptions(folder) { Settings = new Dictionary<string, string> { ["max_connections"] = "200" } };
         return EmbeddedPostgres.StartAsync(options, NullLogger.Instance, CancellationToken.None);

@@ -286,6 +286,29 @@ public sealed class EmbeddedPostgresTests : IDisposable
     }
 
     [AsRootFact]
+    public async Task Programs_in_the_working_directory_are_not_mistaken_for_the_systems()
+    {
+        var before = Environment.CurrentDirectory;
+        var folder = Folder;
+        foreach (var name in new[] { "id", "test", "mkdir", "sync", "setsid" })
+        {
+            await File.WriteAllTextAsync(Path.Combine(_private, name), "#!/bin/sh\nexit 1\n");
+            File.SetUnixFileMode(Path.Combine(_private, name), Everybody);
+        }
+
+        Environment.CurrentDirectory = _private;
+        try
+        {
+            await using var server = await StartAsync(folder);
+            Assert.Null(new DirectoryInfo(Path.Combine(folder, "postgres")).LinkTarget);
+        }
+        finally
+        {
+            Environment.CurrentDirectory = before;
+        }
+    }
+
+    [AsRootFact]
     public async Task Below_a_private_folder_the_cluster_lives_elsewhere_and_a_new_folder_gets_a_new_one()
     {
         var link = new DirectoryInfo(Path.Combine(_private, "postgres"));

@@ -86,14 +86,15 @@ internal sealed class OsAccount
         params ReadOnlySpan<(string Name, string Value)> environment
     )
     {
-        var start = new ProcessStartInfo(program, arguments)
-        {
-            UseShellExecute = false,
-            WorkingDirectory = workingFolder,
-            RedirectStandardInput = true,
-            RedirectStandardOutput = true,
-            RedirectStandardError = true,
-        };
+        // .NET looks for a bare name in the working directory first, where there may be anything; env looks on the PATH only.
+        var start = Path.IsPathRooted(program)
+            ? new ProcessStartInfo(program, arguments)
+            : new ProcessStartInfo("/usr/bin/env", arguments.Prepend(program));
+        start.UseShellExecute = false;
+        start.WorkingDirectory = workingFolder;
+        start.RedirectStandardInput = true;
+        start.RedirectStandardOutput = true;
+        start.RedirectStandardError = true;
         if (IsOther)
         {
             start.UserName = ServerAccount;
