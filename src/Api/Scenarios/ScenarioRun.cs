@@ -539,9 +539,7 @@ internal sealed class ScenarioRun : IDisposable
 
     private static string Describe(YamlMappingNode step, Refusal? refusal)
     {
-        var words = new[] { "do", "agent", "conversation", "status", "profile", "connection", "to" }
-            .Select(k => step.Text(k))
-            .OfType<string>();
+        var words = Described.Select(k => step.Text(k)).OfType<string>();
         return string.Join(' ', words) + (refusal is null ? "" : $" → {refusal.Code}");
     }
 }
