@@ -91,7 +91,7 @@ public static class Serving
 
         Mediation.Add(services);
         services.AddExceptionHandler<FailureHandler>();
-        services.AddProblemDetails();
+        services.AddProblemDetails(o => o.CustomizeProblemDetails = Problems.Identify);
         services.ConfigureHttpJsonOptions(o => WireJson.Configure(o.SerializerOptions));
         services.AddOpenApi(o => ApiDescription.Configure(o));
         services.AddOpenTelemetry().WithMetrics(m => m.AddAspNetCoreInstrumentation().AddMeter(Telemetry.Name).AddPrometheusExporter());

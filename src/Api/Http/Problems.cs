@@ -21,9 +21,12 @@ internal static class Problems
         problem.Status = status;
         problem.Detail = detail;
         problem.Extensions["code"] = code;
-        problem.Extensions["traceId"] = Activity.Current?.TraceId.ToString() ?? ActivityTraceId.CreateRandom().ToString();
+        problem.Extensions["traceId"] = TraceId();
         return problem;
     }
+
+    /// <summary>The trace id alone, where the framework would write the whole of traceparent.</summary>
+    public static void Identify(ProblemDetailsContext context) => context.ProblemDetails.Extensions["traceId"] = TraceId();
 
     public static IResult Of(int status, string code, string detail) => Results.Problem(Details(status, code, detail));
 
@@ -69,6 +72,8 @@ internal static class Problems
         };
         await Of(context.HttpContext.Response.StatusCode, code, detail).ExecuteAsync(context.HttpContext);
     }
+
+    private static string TraceId() => Activity.Current?.TraceId.ToString() ?? ActivityTraceId.CreateRandom().ToString();
 
     private static string Title(string code)
     {

@@ -13,6 +13,7 @@ internal static class WireJson
     {
         LedgerJson.Configure(options);
         options.DefaultIgnoreCondition = JsonIgnoreCondition.Never;
+        options.IgnoreReadOnlyProperties = false;
         options.PropertyNameCaseInsensitive = false;
         options.NumberHandling = JsonNumberHandling.Strict;
         options.UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow;

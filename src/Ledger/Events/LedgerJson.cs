@@ -65,6 +65,8 @@ public static class LedgerJson
     {
         options.PropertyNamingPolicy = JsonNamingPolicy.CamelCase;
         options.DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull;
+        // What can be computed is not stored.
+        options.IgnoreReadOnlyProperties = true;
         // Reasons and names are people's words: written as they are, not as escapes. Pages encode on output.
         options.Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping;
         options.Converters.Add(new JsonStringEnumConverter(JsonNamingPolicy.KebabCaseLower, allowIntegerValues: false));
