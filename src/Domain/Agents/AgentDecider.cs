@@ -367,18 +367,18 @@ public static class AgentDecider
         }
 
         private Refusal? Transfer(TransferConversation c) =>
-            c.ToAgentId == _agent.AgentId
-                ? new(RefusalCodes.Validation, "A conversation cannot be transferred to the agent who has it. Name another agent.")
-                : OnConversation(
-                    c.ConversationId,
-                    _ =>
-                        End(
+            OnConversation(
+                c.ConversationId,
+                _ =>
+                    c.ToAgentId == _agent.AgentId
+                        ? new(RefusalCodes.Validation, "A conversation cannot be transferred to the agent who has it. Name another agent.")
+                        : End(
                             new ConversationTransferred(c.ConversationId, c.ToAgentId, c.ToQueue, c.External)
                             {
                                 Rule = c.ToAgentId is null ? Rules.Trf2 : Rules.Trf1,
                             }
                         )
-                );
+            );
 
         private Refusal? Join(JoinConsult c)
         {

@@ -119,7 +119,12 @@ public sealed class AgentStreams(
         var settings = configuration.Current;
         var first = agents[0];
         var now = clock.Now();
-        if (envelope.ConnectionId is { } connectionId && first.Agent.Connections.ContainsKey(connectionId))
+        // A connection that says it closes is not seen to come back by saying so.
+        if (
+            command is not CloseConnection
+            && envelope.ConnectionId is { } connectionId
+            && first.Agent.Connections.ContainsKey(connectionId)
+        )
             signsOfLife.Seen(first.Agent.AgentId, connectionId, now);
 
         var decisions = new Decision<AgentEvent>[agents.Length];

@@ -89,7 +89,7 @@ public sealed class DueWorker(
     /// <summary>Nothing was due after all (the policy moved, or a loss is still doubted): look again when it may be.</summary>
     private async Task ScheduleAsync(Agent agent, DateTimeOffset dueAt, CancellationToken ct)
     {
-        var next = DueWork.NextAt(agent, configuration.Current) ?? Never;
+        var next = DueWork.NextAt(agent, configuration.Current, await leases.ReadAsync(agent, ct)) ?? Never;
         var soonest = clock.Now() + Interval;
         await using var command = database.CreateCommand("update ledger.due set due_at = $1 where agent_id = $2 and due_at = $3");
         command.Parameters.Add(new() { Value = next > soonest ? next : soonest });
