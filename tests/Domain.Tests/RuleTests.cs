@@ -29,17 +29,4 @@ public class RuleTests
             .Select(a => (string)a.ConstructorArguments[1].Value!);
         Assert.Empty(Rules.All.Except(tested).Except(Elsewhere));
     }
-
-    [Fact]
-    public void Every_rule_leads_to_a_scenario_and_no_scenario_to_an_unknown_rule()
-    {
-        var listed = Directory
-            .EnumerateFiles(Path.Combine(AppContext.BaseDirectory, "Scenarios"), "*.yaml")
-            .SelectMany(File.ReadLines)
-            .Where(line => line.StartsWith("rules: [", StringComparison.Ordinal))
-            .SelectMany(line => line["rules: [".Length..line.IndexOf(']', StringComparison.Ordinal)].Split(','))
-            .Select(rule => rule.Trim())
-            .ToHashSet(StringComparer.Ordinal);
-        Assert.Equal(Rules.All.Order(StringComparer.Ordinal), listed.Order(StringComparer.Ordinal));
-    }
 }

@@ -29,7 +29,7 @@ public sealed record StepOutcome(TimeSpan At, string What, string Led, IReadOnly
 /// Runs one scenario in virtual time, through the same handlers as the service, over a log in memory. Whatever becomes due
 /// between two steps is settled in the order of its due time, as the service's worker does.
 /// </summary>
-internal sealed class ScenarioRun : IDisposable
+public sealed class ScenarioRun : IDisposable
 {
     private static readonly string[] Described = ["do", "agent", "conversation", "status", "profile", "connection", "to"];
 
