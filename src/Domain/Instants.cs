@@ -1,7 +1,7 @@
 namespace PresenceLedger.Domain;
 
 /// <summary>Instants as the ledger tells them apart: UTC (TIM-4), to the millisecond (TIM-1).</summary>
-internal static class Instants
+public static class Instants
 {
     /// <summary>
     /// The millisecond that an instant is in. Finer instants would not survive storage, and a state rebuilt from the ledger

@@ -1,4 +1,5 @@
 using System.Globalization;
+using PresenceLedger.Domain;
 
 namespace PresenceLedger.Ledger;
 
@@ -8,14 +9,7 @@ public static class Instant
     private const string Pattern = "yyyy-MM-dd'T'HH:mm:ss.fff'Z'";
 
     /// <summary>Now, to the millisecond.</summary>
-    public static DateTimeOffset Now(this TimeProvider clock) => Truncate(clock.GetUtcNow());
-
-    /// <summary>Without what a millisecond cannot hold.</summary>
-    public static DateTimeOffset Truncate(DateTimeOffset instant)
-    {
-        var utc = instant.ToUniversalTime();
-        return utc.AddTicks(-(utc.Ticks % TimeSpan.TicksPerMillisecond));
-    }
+    public static DateTimeOffset Now(this TimeProvider clock) => clock.GetUtcNow().ToMillisecond();
 
     /// <summary>RFC 3339 with milliseconds and <c>Z</c>.</summary>
     public static string Format(DateTimeOffset instant) => instant.UtcDateTime.ToString(Pattern, CultureInfo.InvariantCulture);

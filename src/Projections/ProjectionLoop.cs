@@ -239,7 +239,9 @@ public sealed class ProjectionLoop(
             )
             insert into ledger.lease (agent_id, connection_id, last_seen_at, counts_from)
                 select agent_id, connection_id, at, at from live order by agent_id, connection_id
-                on conflict do nothing
+                on conflict (agent_id, connection_id) do update
+                    set last_seen_at = excluded.last_seen_at, counts_from = excluded.counts_from
+                    where lease.counts_from < excluded.counts_from
             """,
             connection,
             transaction

@@ -16,6 +16,7 @@ internal static class GetPresence
         agent
             .MapGet("/presence", GetAsync)
             .WithTags("Queries")
+            .WithMetadata(new ReadsYourWrites())
             .WithSummary("The current presence.")
             .Produces<PresenceAnswer>()
             .ProducesProblem(StatusCodes.Status404NotFound)

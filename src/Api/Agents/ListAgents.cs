@@ -28,6 +28,7 @@ internal static class ListAgents
     public static void Map(RouteGroupBuilder api) =>
         api.MapGet("/agents", GetAsync)
             .WithTags("Queries")
+            .WithMetadata(new Paged(), new ReadsYourWrites())
             .WithSummary("Agents with their presence; filters narrow, all of them together.")
             .Produces<Page<PresenceAnswer>>()
             .ProducesProblem(StatusCodes.Status400BadRequest);

@@ -36,7 +36,7 @@ internal static class StateAt
     {
         if (Permissions.CheckAudit(http.Actor(), agentId) is { } forbidden)
             return Problems.Of(forbidden);
-        if (Instants.Read(at, "at", out var instant) is { } bad)
+        if (InstantQuery.Read(at, "at", out var instant) is { } bad)
             return bad;
         if (at is not null && version is not null)
             return Problems.Validation("version", "goes without 'at'");

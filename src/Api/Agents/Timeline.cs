@@ -20,6 +20,7 @@ internal static class Timeline
         agent
             .MapGet("/timeline", GetAsync)
             .WithTags("Audit")
+            .WithMetadata(new Paged())
             .WithSummary("Every event of the agent, explained; order=asc (default) or desc, from and to by when they took effect.")
             .Produces<Page<TimelineEntry>>()
             .ProducesProblem(StatusCodes.Status404NotFound);
@@ -40,9 +41,9 @@ internal static class Timeline
             return badPage;
         if (order is not (null or "asc" or "desc"))
             return Problems.Validation("order", "must be asc or desc");
-        if (Instants.Read(from, "from", out var first) is { } badFrom)
+        if (InstantQuery.Read(from, "from", out var first) is { } badFrom)
             return badFrom;
-        if (Instants.Read(to, "to", out var end) is { } badTo)
+        if (InstantQuery.Read(to, "to", out var end) is { } badTo)
             return badTo;
 
         var ct = http.RequestAborted;

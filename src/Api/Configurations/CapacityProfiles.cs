@@ -24,6 +24,7 @@ internal static class CapacityProfiles
     {
         api.MapGet("/capacity-profiles", Get)
             .WithTags("Configuration")
+            .WithMetadata(new Paged())
             .WithSummary("The capacity profiles.")
             .Produces<Page<CapacityProfileAnswer>>();
         api.MapPut(

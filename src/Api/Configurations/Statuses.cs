@@ -14,6 +14,7 @@ internal static class Statuses
     {
         api.MapGet("/statuses", Get)
             .WithTags("Configuration")
+            .WithMetadata(new Paged())
             .WithSummary("The statuses, those out of the box and custom ones.")
             .Produces<Page<StatusAnswer>>();
         api.MapPut(

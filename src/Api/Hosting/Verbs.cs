@@ -90,6 +90,12 @@ public static class Verbs
             await Console.Error.WriteLineAsync("presence-ledger: the database cannot be used: " + e.Message);
             return Misconfigured;
         }
+        catch (IOException e)
+        {
+            // An address in use, mostly.
+            await Console.Error.WriteLineAsync("presence-ledger: " + e.Message);
+            return Misconfigured;
+        }
         catch (OperationCanceledException)
         {
             return Failed;

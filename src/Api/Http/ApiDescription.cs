@@ -1,11 +1,19 @@
 using Microsoft.AspNetCore.OpenApi;
+using Microsoft.OpenApi;
 
 namespace PresenceLedger.Api.Http;
 
-/// <summary>The OpenAPI description.</summary>
+/// <summary>Says that an endpoint answers in pages: it takes <c>limit</c> and <c>cursor</c>.</summary>
+internal sealed record Paged;
+
+/// <summary>Says that an endpoint waits for <c>Ledger-Position</c>.</summary>
+internal sealed record ReadsYourWrites;
+
+/// <summary>The OpenAPI description: what the endpoints' signatures cannot say.</summary>
 internal static class ApiDescription
 {
-    public static void Configure(OpenApiOptions options) =>
+    public static void Configure(OpenApiOptions options)
+    {
         options.AddDocumentTransformer(
             (document, _, _) =>
             {
@@ -13,10 +21,55 @@ internal static class ApiDescription
                 document.Info.Version = "v1";
                 document.Info.Description =
                     "An event-sourced ledger of agent presence: commands of agents, routing engines and administrators, and queries. "
-                    + "Errors are problem details with a stable code. Who calls: header X-Actor (KIND:ID) with Access:Mode=Open, "
-                    + "a bearer token with Access:Mode=Jwt. Commands take Idempotency-Key, If-Match, traceparent and X-Connection.";
+                    + "Errors are problem details with a stable code.";
+                // Where it is reached is the caller's to know.
                 document.Servers?.Clear();
                 return Task.CompletedTask;
+            }
+        );
+        options.AddOperationTransformer(
+            (operation, context, _) =>
+            {
+                operation.Parameters ??= [];
+                Header(operation, "X-Actor", "Who calls, KIND:ID, with Access:Mode=Open; service:local where left out.");
+                var metadata = context.Description.ActionDescriptor.EndpointMetadata;
+                if (context.Description.HttpMethod is not "GET")
+                {
+                    Header(operation, "Idempotency-Key", "The same key with the same request within 24 h gives the first answer again.");
+                    Header(operation, "If-Match", "The agent's version that the caller decided on.");
+                    Header(operation, "X-Connection", "The connection the command is sent over: a sign of life of it.");
+                }
+                if (metadata.OfType<ReadsYourWrites>().Any())
+                    Header(operation, ReadPositionHeaders.Header, "From an earlier answer: waits up to 5 s until the query has it.");
+                if (metadata.OfType<Paged>().Any())
+                {
+                    Query(operation, "limit", "At most this many (100; at most 1000).", JsonSchemaType.Integer);
+                    Query(operation, "cursor", "The 'next' of the page before.", JsonSchemaType.String);
+                }
+                return Task.CompletedTask;
+            }
+        );
+    }
+
+    private static void Header(OpenApiOperation operation, string name, string description) =>
+        operation.Parameters!.Add(
+            new OpenApiParameter
+            {
+                Name = name,
+                In = ParameterLocation.Header,
+                Description = description,
+                Schema = new OpenApiSchema { Type = JsonSchemaType.String },
+            }
+        );
+
+    private static void Query(OpenApiOperation operation, string name, string description, JsonSchemaType type) =>
+        operation.Parameters!.Add(
+            new OpenApiParameter
+            {
+                Name = name,
+                In = ParameterLocation.Query,
+                Description = description,
+                Schema = new OpenApiSchema { Type = type },
             }
         );
 }

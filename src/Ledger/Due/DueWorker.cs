@@ -24,6 +24,7 @@ public sealed class DueWorker(
 ) : BackgroundService
 {
     private const int AtMost = 1000;
+    private const int AtOnce = 8;
     private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(200);
 
     /// <summary>Stands for a time that only a change of policy could bring.</summary>
@@ -57,19 +58,19 @@ public sealed class DueWorker(
         var now = clock.Now();
         var due = await DueAsync(now, ct);
         var overdue = await leases.OverdueAsync(configuration.Current.Policy, now, AtMost, ct);
-        foreach (var agentId in due.Keys.Union(overdue, StringComparer.Ordinal))
-        {
-            var id = Guid.CreateVersion7(now);
-            var outcome = await agents.TransactAsync(
-                agentId,
-                new SettleDue(),
-                new CommandEnvelope(Actor.Ledger, id, id.ToString("N")),
-                answer: null,
-                ct
-            );
-            if (outcome is AgentAccepted { Events.Count: 0 } nothing && due.TryGetValue(agentId, out var dueAt))
-                await ScheduleAsync(nothing.Agent, dueAt, ct);
-        }
+        // Several at a time, so that they share commits; one agent is in here once.
+        await Parallel.ForEachAsync(
+            due.Keys.Union(overdue, StringComparer.Ordinal),
+            new ParallelOptions { MaxDegreeOfParallelism = AtOnce, CancellationToken = ct },
+            async (agentId, token) =>
+            {
+                var id = Guid.CreateVersion7(now);
+                var envelope = new CommandEnvelope(Actor.Ledger, id, id.ToString("N"));
+                var outcome = await agents.TransactAsync(agentId, new SettleDue(), envelope, answer: null, token);
+                if (outcome is AgentAccepted { Events.Count: 0 } nothing && due.TryGetValue(agentId, out var dueAt))
+                    await ScheduleAsync(nothing.Agent, dueAt, token);
+            }
+        );
     }
 
     private async Task<Dictionary<string, DateTimeOffset>> DueAsync(DateTimeOffset now, CancellationToken ct)

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using PresenceLedger.Domain;
 using PresenceLedger.Domain.Agents;
 using PresenceLedger.Domain.Configurations;
 
@@ -81,7 +82,7 @@ public static class LedgerJson
     private sealed class InstantConverter : JsonConverter<DateTimeOffset>
     {
         public override DateTimeOffset Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) =>
-            Instant.Truncate(reader.GetDateTimeOffset());
+            reader.GetDateTimeOffset().ToMillisecond();
 
         public override void Write(Utf8JsonWriter writer, DateTimeOffset value, JsonSerializerOptions options) =>
             writer.WriteStringValue(Instant.Format(value));

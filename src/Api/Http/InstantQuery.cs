@@ -1,10 +1,10 @@
 using System.Globalization;
-using PresenceLedger.Ledger;
+using PresenceLedger.Domain;
 
 namespace PresenceLedger.Api.Http;
 
 /// <summary>Instants in a query: RFC 3339 with an offset.</summary>
-internal static class Instants
+internal static class InstantQuery
 {
     /// <summary>Reads one; null where it is left out; the problem where it is none.</summary>
     public static IResult? Read(string? text, string field, out DateTimeOffset? instant)
@@ -24,7 +24,7 @@ internal static class Instants
             )
         )
             return Problems.Validation(field, "must be an RFC 3339 instant such as 2026-01-05T08:00:00.000Z");
-        instant = Instant.Truncate(parsed);
+        instant = parsed.ToMillisecond();
         return null;
     }
 }
