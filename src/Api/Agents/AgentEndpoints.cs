@@ -47,7 +47,7 @@ internal static class AgentEndpoints
                     );
                 }
             ),
-            "Sign in, or add a connection (SGN, CON-4). Send heartbeats from then on."
+            "Sign in, or add a connection (SGN, CON-4)."
         );
         Command(
             agent.MapPost(
@@ -103,7 +103,7 @@ internal static class AgentEndpoints
                             RefusalCodes.ConversationUnknown
                         )
                 ),
-                $"{verb}: a step of the conversation's life (CAP-13)."
+                Summary(verb)
             );
         Command(
             agent.MapPost(
@@ -152,6 +152,21 @@ internal static class AgentEndpoints
             "Leave it (CNS-1)."
         );
     }
+
+    private static string Summary(ConversationVerb verb) =>
+        verb switch
+        {
+            ConversationVerb.Accept => "The agent accepts (CAP-9).",
+            ConversationVerb.Reject => "The agent rejects the notification (NOT-2).",
+            ConversationVerb.Miss => "The notification timed out (NOT-1).",
+            ConversationVerb.Wait => "The conversation waits; capacity is given back (CAP-7).",
+            ConversationVerb.Resume => "It goes on; capacity is taken again (CAP-7).",
+            ConversationVerb.WrapUp => "Wrap-up begins (WRP-1).",
+            ConversationVerb.Close => "The conversation is closed (WRP-2); abandoned, where nobody had accepted.",
+            ConversationVerb.Release => "The agent gives it back to routing.",
+            ConversationVerb.Activity => "A sign of life of the conversation (STK-1).",
+            _ => throw new InvalidOperationException($"Unknown verb {verb}."),
+        };
 
     private static void Command(RouteHandlerBuilder endpoint, string summary) =>
         endpoint

@@ -112,7 +112,17 @@ public static class Serving
         ConfigurationEndpoints.Map(api);
 
         app.MapOpenApi("/openapi/{documentName}.json");
-        app.MapScalarApiReference("/docs", o => o.WithTitle("PresenceLedger").DisableDefaultFonts());
+        app.MapScalarApiReference(
+            "/docs",
+            o =>
+                o.WithTitle("PresenceLedger")
+                    .DisableDefaultFonts()
+                    .DisableAgent()
+                    .DisableMcp()
+                    .DisableTelemetry()
+                    .HideDeveloperTools()
+                    .HideClientButton()
+        );
         app.MapPrometheusScrapingEndpoint("/metrics");
         Readiness.Map(app);
     }
