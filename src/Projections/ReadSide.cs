@@ -33,7 +33,7 @@ public static class ReadSide
         options
             .Schema.For<PresenceDocument>()
             .DocumentAlias("presence")
-            .Duplicate(d => d.Base, pgType: "varchar")
+            .Duplicate(d => d.Base)
             .Duplicate(d => d.StatusId)
             .Duplicate(d => d.SignedIn)
             .GinIndexJsonData();

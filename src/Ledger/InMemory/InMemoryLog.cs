@@ -10,6 +10,16 @@ public sealed class InMemoryLog : ILog
     private ulong _transaction;
     private volatile TaskCompletionSource _appended = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
+    /// <summary>How many events there are.</summary>
+    public int Count
+    {
+        get
+        {
+            lock (_lock)
+                return _all.Count;
+        }
+    }
+
     /// <inheritdoc />
     public Task<AppendResult> AppendAsync(Commit commit)
     {

@@ -1,6 +1,6 @@
+using System.Text.Json;
 using PresenceLedger.Domain.Access;
 using PresenceLedger.Domain.Agents;
-using PresenceLedger.Domain.Statuses;
 using PresenceLedger.Ledger.Events;
 
 namespace PresenceLedger.Projections.CurrentPresence;
@@ -14,8 +14,8 @@ public sealed record PresenceDocument
     /// <summary>The state as of its version.</summary>
     public required Agent Agent { get; init; }
 
-    /// <summary>Base of the status that stands.</summary>
-    public BaseStatus Base { get; init; }
+    /// <summary>Base of the status that stands, in its wire name: lists filter by it in SQL.</summary>
+    public string Base { get; init; } = "";
 
     /// <summary>The status that stands.</summary>
     public string StatusId { get; init; } = "";
@@ -38,7 +38,7 @@ public sealed record PresenceDocument
         {
             Id = agent.AgentId,
             Agent = agent,
-            Base = agent.Status.Base,
+            Base = JsonNamingPolicy.KebabCaseLower.ConvertName(agent.Status.Base.ToString()),
             StatusId = agent.Status.StatusId,
             SignedIn = agent.SignedIn,
             Queues = [.. agent.Settings.Queues],
