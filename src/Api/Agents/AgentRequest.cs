@@ -42,6 +42,9 @@ public sealed class AgentRequestHandler(AgentStreams agents) : IRequestHandler<A
 /// <summary>From a request to a command and from its outcome to an answer: what all command endpoints share.</summary>
 internal static class CommandEndpoint
 {
+    /// <summary>Set where an answer is that of an earlier time.</summary>
+    public const string ReplayedHeader = "Idempotency-Replayed";
+
     private const string IdempotencyHeader = "Idempotency-Key";
     private const string ConnectionHeader = "X-Connection";
     private const int LongestKey = 255;
@@ -79,7 +82,12 @@ internal static class CommandEndpoint
             ),
             context.RequestAborted
         );
-        return Answer(context, outcome, outcome => made ?? AnswerTo(outcome, present, namedInPath));
+        // What was made to be remembered is the answer, unless the key turned out to be taken by another command.
+        return Answer(
+            context,
+            outcome,
+            outcome => outcome is not CommandOutcome.KeyReused && made is { } same ? same : AnswerTo(outcome, present, namedInPath)
+        );
     }
 
     /// <summary>Answers an outcome: as it was answered the first time, where the key says so.</summary>
@@ -89,8 +97,9 @@ internal static class CommandEndpoint
             ? JsonSerializer.Deserialize<Remembered>(repeated.Answer.Answer, WireJson.Options)!
             : answer(outcome);
         if (outcome is CommandOutcome.Repeated)
-            context.Response.Headers["Idempotency-Replayed"] = "true";
-        if (outcome is AgentAccepted { Position: var position } && position > LogPosition.Start)
+            context.Response.Headers[ReplayedHeader] = "true";
+        // Where nothing was recorded there is nothing to wait for; the projection would never reach such a position.
+        if (outcome is AgentAccepted { Events.Count: > 0, Position: var position })
             ReadPositionHeaders.Set(context, position);
         if (remembered.Version is { } version)
             context.Response.Headers.ETag = $"\"{version.ToString(System.Globalization.CultureInfo.InvariantCulture)}\"";

@@ -20,18 +20,11 @@ internal static class RegisterAgent
 
     private static async Task<IResult> PutAsync(HttpContext http, string agentId, Body<AgentBody> body, IDocumentStore store)
     {
-        var accepted = false;
-        var answer = await CommandEndpoint.SendAsync(
-            http,
-            agentId,
-            body,
-            b => new ConfigureAgent(b.ToChange(body)),
-            a =>
-            {
-                accepted = true;
-                return new PresenceAnswer(a);
-            }
-        );
+        var answer = await CommandEndpoint.SendAsync(http, agentId, body, b => new ConfigureAgent(b.ToChange(body)));
+        // An answer of an earlier time must not bring the name of that time back.
+        var accepted =
+            answer is IStatusCodeHttpResult { StatusCode: StatusCodes.Status200OK }
+            && !http.Response.Headers.ContainsKey(CommandEndpoint.ReplayedHeader);
         if (accepted && body.Has("displayName"))
         {
             await using var session = store.LightweightSession();
