@@ -127,45 +127,34 @@ public sealed class AgentStreams(
         )
             signsOfLife.Seen(first.Agent.AgentId, connectionId, now);
 
+        envelope = From(first.Agent, command, envelope);
         var decisions = new Decision<AgentEvent>[agents.Length];
-        CommandOutcome outcome;
-        if (envelope.IfMatch is { } version && version != first.Agent.Version)
-            outcome = new CommandOutcome.VersionConflict(version, first.Agent.Version);
-        else if (await DecideAsync(agents, command, settings, now, decisions, ct) is { } refusal)
-            outcome = new CommandOutcome.Refused(refusal);
-        else
-            outcome = null!;
+        CommandOutcome? refused =
+            envelope.IfMatch is { } version && version != first.Agent.Version
+                ? new CommandOutcome.VersionConflict(version, first.Agent.Version)
+            : await DecideAsync(agents, command, settings, now, decisions, ct) is { } refusal ? new CommandOutcome.Refused(refusal)
+            : null;
 
-        var streams = new List<StreamAppend>();
-        var after = first;
-        if (outcome is null)
-        {
+        var changes = new List<Change>();
+        if (refused is null)
             for (var n = 0; n < agents.Length; n++)
                 if (!decisions[n].Events.IsEmpty)
-                    streams.Add(Seal(agents[n], decisions[n], envelope, settings.Version, now));
-            after = streams.Find(s => s.Stream == StreamNames.Agent(first.Agent.AgentId)) is { } own
-                ? first.After(decisions[0].Events, own.Events)
-                : first;
-            outcome = new AgentAccepted(after.Agent, settings, streams.Count > 0 ? streams[0].Events : []);
-            var used = decisions
-                .SelectMany(d => d.Events)
-                .OfType<PresenceChanged>()
-                .Select(e => e.To.StatusId)
-                .Where(id => settings.Status(id) is { BuiltIn: false, Used: false });
-            if (configuration.NoteUse(settings, used, envelope) is { } note)
-                streams.Add(note);
-        }
-
-        if (streams.Count == 0 && !caughtUp)
+                    changes.Add(Seal(agents[n], decisions[n], envelope, settings.Version, now));
+        if (changes.Count == 0 && !caughtUp)
             return null;
 
-        RecordedAnswer? toRemember =
+        var own = changes.Find(c => c.Before.Agent.AgentId == first.Agent.AgentId);
+        var outcome = refused ?? new AgentAccepted((own?.After ?? first).Agent, settings, own?.Append.Events ?? []);
+        var toRemember =
             envelope.IdempotencyKey is { } key && answer is not null
                 ? new RecordedAnswer(key, envelope.Fingerprint, answer(outcome), now)
                 : null;
-        if (streams.Count == 0 && toRemember is null)
+        if (changes.Count == 0 && toRemember is null)
             return outcome;
 
+        var streams = changes.ConvertAll(c => c.Append);
+        if (configuration.NoteUse(settings, FirstUses(changes, settings), envelope) is { } note)
+            streams.Add(note);
         var result = await log.AppendAsync(new Commit(streams, toRemember));
         switch (result.Verdict)
         {
@@ -175,17 +164,21 @@ public sealed class AgentStreams(
                 return await log.RepeatedAsync(toRemember!, ct);
         }
 
-        for (var n = 0; n < agents.Length; n++)
+        foreach (var change in changes)
         {
-            var events = decisions[n]?.Events ?? [];
-            if (events.IsDefaultOrEmpty)
-                continue;
-            var records = streams.Find(s => s.Stream == StreamNames.Agent(agents[n].Agent.AgentId))!.Events;
-            await KeepAsync(agents[n].After(events, records));
-            FollowConnections(agents[n].Agent, events);
+            await KeepAsync(change.After);
+            FollowConnections(change.Before.Agent, change.Events);
         }
         return outcome is AgentAccepted accepted ? accepted with { Position = result.Position } : outcome;
     }
+
+    /// <summary>Custom statuses that stand for the first time (CAT-2).</summary>
+    private static IEnumerable<string> FirstUses(IEnumerable<Change> changes, Configuration settings) =>
+        changes
+            .SelectMany(c => c.Events)
+            .OfType<PresenceChanged>()
+            .Select(e => e.To.StatusId)
+            .Where(id => settings.Status(id) is { BuiltIn: false, Used: false });
 
     private async Task<Refusal?> DecideAsync(
         Loaded[] agents,
@@ -216,24 +209,33 @@ public sealed class AgentStreams(
         CancellationToken ct
     ) => AgentDecider.Decide(agent, command, new AgentContext(now, settings, await signsOfLife.OfAsync(agent, settings.Policy, now, ct)));
 
-    private static StreamAppend Seal(
-        Loaded loaded,
+    /// <summary>Where a command came from (WHO-1): the connection it is about or names, and the client that this connection is of.</summary>
+    private static CommandEnvelope From(Agent agent, AgentCommand command, CommandEnvelope envelope)
+    {
+        var connectionId = command switch
+        {
+            SignIn c => c.ConnectionId,
+            CloseConnection c => c.ConnectionId,
+            _ => envelope.ConnectionId,
+        };
+        var client =
+            (command as SignIn)?.Client
+            ?? (connectionId is not null && agent.Connections.TryGetValue(connectionId, out var known) ? known.Client : null);
+        return envelope with { ConnectionId = connectionId, Client = client };
+    }
+
+    private static Change Seal(
+        Loaded before,
         Decision<AgentEvent> decision,
         CommandEnvelope envelope,
         long policyVersion,
         DateTimeOffset now
     )
     {
-        var stream = StreamNames.Agent(loaded.Agent.AgentId);
-        var client =
-            envelope.ConnectionId is { } connection && loaded.Agent.Connections.TryGetValue(connection, out var known)
-                ? known.Client
-                : null;
-        return new StreamAppend(
-            stream,
-            loaded.Agent.Version,
-            Sealing.Seal(stream, loaded.Agent.Version, loaded.Hash, decision.Events, decision.Due, envelope, client, policyVersion, now)
-        );
+        var stream = StreamNames.Agent(before.Agent.AgentId);
+        var last = before.Agent.Version;
+        var records = Sealing.Seal(stream, last, before.Hash, decision.Events, decision.Due, envelope, policyVersion, now);
+        return new Change(before, decision.Events, new StreamAppend(stream, last, records), before.After(decision.Events, records));
     }
 
     private async Task<Loaded> LoadAsync(string agentId, CancellationToken ct)
@@ -303,6 +305,9 @@ public sealed class AgentStreams(
                     break;
             }
     }
+
+    /// <summary>What a command does to one agent.</summary>
+    private sealed record Change(Loaded Before, ImmutableArray<AgentEvent> Events, StreamAppend Append, Loaded After);
 
     /// <summary>An agent with the hash its next event follows.</summary>
     /// <param name="Agent">The state.</param>

@@ -153,8 +153,8 @@ public sealed class ConfigurationStream(ILog log, TimeProvider clock) : Backgrou
                 envelope with
                 {
                     ConnectionId = null,
+                    Client = null,
                 },
-                client: null,
                 held.Configuration.Version,
                 clock.Now()
             )

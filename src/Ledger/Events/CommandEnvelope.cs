@@ -14,6 +14,9 @@ public sealed record CommandEnvelope(Actor Actor, Guid CommandId, string Correla
     /// <summary>The connection it was sent over, if it names one; a sign of life of that connection (CON-1).</summary>
     public string? ConnectionId { get; init; }
 
+    /// <summary>What the client of that connection calls itself; found out when the command is decided.</summary>
+    public string? Client { get; init; }
+
     /// <summary>The version of the agent the caller decided on; null for any.</summary>
     public long? IfMatch { get; init; }
 

@@ -14,7 +14,6 @@ internal static class Sealing
         IReadOnlyList<LedgerEvent> events,
         int due,
         CommandEnvelope envelope,
-        string? client,
         long policyVersion,
         DateTimeOffset recordedAt
     )
@@ -36,7 +35,7 @@ internal static class Sealing
                         envelope.CorrelationId,
                         policyVersion,
                         e.Rule,
-                        client,
+                        envelope.Client,
                         envelope.ConnectionId,
                         envelope.Reason
                     )
