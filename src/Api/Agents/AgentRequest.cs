@@ -102,13 +102,17 @@ internal static class CommandEndpoint
         if (outcome is AgentAccepted { Events.Count: > 0, Position: var position })
             ReadPositionHeaders.Set(context, position);
         if (remembered.Version is { } version)
-            context.Response.Headers.ETag = $"\"{version.ToString(System.Globalization.CultureInfo.InvariantCulture)}\"";
+            SetVersion(context, version);
         return Results.Content(
             remembered.Body,
             remembered.Status < 400 ? "application/json; charset=utf-8" : Problems.ContentType,
             statusCode: remembered.Status
         );
     }
+
+    /// <summary>Names the version that an answer shows, for If-Match.</summary>
+    public static void SetVersion(HttpContext context, long version) =>
+        context.Response.Headers.ETag = $"\"{version.ToString(System.Globalization.CultureInfo.InvariantCulture)}\"";
 
     /// <summary>Reads what the headers say of a command; the problem where one is bad.</summary>
     public static IResult? Envelope(HttpContext context, Reason? reason, byte[] fingerprint, out CommandEnvelope envelope)
@@ -136,7 +140,7 @@ internal static class CommandEndpoint
         if (request.Headers.IfMatch.ToString() is { Length: > 0 } match && match != "*")
         {
             var text = match.StartsWith("W/", StringComparison.Ordinal) ? match[2..] : match;
-            if (!long.TryParse(text.Trim('"'), System.Globalization.NumberStyles.None, null, out var version))
+            if (!long.TryParse(text.Trim('"'), System.Globalization.NumberStyles.AllowLeadingSign, null, out var version))
                 return Problems.Validation("If-Match", "must be the version of the agent, such as \"17\"");
             envelope = envelope with { IfMatch = version };
         }
@@ -151,7 +155,7 @@ internal static class CommandEndpoint
             CommandOutcome.VersionConflict conflict => Problems.Details(
                 StatusCodes.Status412PreconditionFailed,
                 "version-conflict",
-                $"The agent is at version {conflict.Actual}, not {conflict.Expected}. Look at the presence again, and decide on that."
+                $"The version is {conflict.Actual}, not {conflict.Expected}. Look again, and decide on what it is now. Nothing was recorded."
             ),
             CommandOutcome.KeyReused => Problems.Details(
                 StatusCodes.Status422UnprocessableEntity,

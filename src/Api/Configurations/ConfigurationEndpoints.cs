@@ -68,7 +68,11 @@ internal static class ConfigurationEndpoints
 
         Remembered AnswerTo(CommandOutcome o) =>
             o is ConfigurationAccepted accepted
-                ? new Remembered(StatusCodes.Status200OK, JsonSerializer.Serialize(present(accepted.Configuration), WireJson.Options), null)
+                ? new Remembered(
+                    StatusCodes.Status200OK,
+                    JsonSerializer.Serialize(present(accepted.Configuration), WireJson.Options),
+                    accepted.Configuration.Version
+                )
                 : Remembered.Of(CommandEndpoint.Refusal(o, namedInPath));
     }
 }

@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using System.Globalization;
+using PresenceLedger.Api.Agents;
 using PresenceLedger.Api.Http;
 using PresenceLedger.Domain.Configurations;
 using PresenceLedger.Domain.Policies;
@@ -12,14 +13,18 @@ internal static class PolicyEndpoints
 {
     public static void Map(RouteGroupBuilder api)
     {
-        api.MapGet("/policy", (ConfigurationStream configuration) => Results.Json(PolicyAnswer.Of(configuration.Current), WireJson.Options))
-            .WithTags("Configuration")
-            .WithSummary("The policy.")
-            .Produces<PolicyAnswer>();
+        api.MapGet("/policy", Get).WithTags("Configuration").WithSummary("The policy.").Produces<PolicyAnswer>();
         api.MapPut("/policy", PutAsync)
             .WithTags("Configuration")
             .WithSummary("Change the policy; what is left out stays as it is.")
             .Produces<PolicyAnswer>();
+    }
+
+    private static IResult Get(HttpContext http, ConfigurationStream configuration)
+    {
+        // The version stands in the header, so that what was got can be put back as it is.
+        CommandEndpoint.SetVersion(http, configuration.Current.Version);
+        return Results.Json(PolicyAnswer.Of(configuration.Current), WireJson.Options);
     }
 
     private static async Task<IResult> PutAsync(HttpContext http, Body<PolicyBody> body, ConfigurationStream configuration)
@@ -126,7 +131,6 @@ public sealed record EndOfDayBody(string Time, string TimeZone)
 
 /// <summary>The policy.</summary>
 public sealed record PolicyAnswer(
-    long Version,
     double RestoreWindow,
     double HeartbeatTimeout,
     double RefreshGrace,
@@ -143,7 +147,6 @@ public sealed record PolicyAnswer(
     {
         var p = configuration.Policy;
         return new PolicyAnswer(
-            configuration.Version,
             p.RestoreWindow.TotalSeconds,
             p.HeartbeatTimeout.TotalSeconds,
             p.RefreshGrace.TotalSeconds,

@@ -96,9 +96,6 @@ public sealed class AgentStreams(
         return await CurrentAsync(agentId, ct);
     }
 
-    /// <summary>Forgets what is cached of an agent.</summary>
-    public void Evict(string agentId) => _cache.Remove(agentId);
-
     /// <inheritdoc />
     public void Dispose()
     {

@@ -42,6 +42,8 @@ public sealed class ConfigurationStream(ILog log, TimeProvider clock) : Backgrou
             await RefreshAsync(ct);
             var held = _held;
             var now = clock.Now();
+            if (envelope.IfMatch is { } version && version != held.Configuration.Version)
+                return new CommandOutcome.VersionConflict(version, held.Configuration.Version);
             var decision = ConfigurationDecider.Decide(held.Configuration, command, now);
             CommandOutcome outcome = decision.Refusal is { } refusal
                 ? new CommandOutcome.Refused(refusal)
