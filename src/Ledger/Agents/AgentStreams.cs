@@ -140,9 +140,10 @@ public sealed class AgentStreams(
         var after = first;
         if (outcome is null)
         {
+            var client = envelope.ConnectionId is { } sentOver ? first.Agent.Connections.GetValueOrDefault(sentOver)?.Client : null;
             for (var n = 0; n < agents.Length; n++)
                 if (!decisions[n].Events.IsEmpty)
-                    streams.Add(Seal(agents[n], decisions[n], envelope, settings.Version, now));
+                    streams.Add(Seal(agents[n], decisions[n], envelope, client, settings.Version, now));
             after = streams.Find(s => s.Stream == StreamNames.Agent(first.Agent.AgentId)) is { } own
                 ? first.After(decisions[0].Events, own.Events)
                 : first;
@@ -175,16 +176,19 @@ public sealed class AgentStreams(
                 return await log.RepeatedAsync(toRemember!, ct);
         }
 
+        // A refusal, or nothing, is remembered at most; the first of two agents may have agreed to what the second refused.
+        if (streams.Count == 0)
+            return outcome;
         for (var n = 0; n < agents.Length; n++)
         {
-            var events = decisions[n]?.Events ?? [];
-            if (events.IsDefaultOrEmpty)
+            var events = decisions[n].Events;
+            if (events.IsEmpty)
                 continue;
             var records = streams.Find(s => s.Stream == StreamNames.Agent(agents[n].Agent.AgentId))!.Events;
             await KeepAsync(agents[n].After(events, records));
             FollowConnections(agents[n].Agent, events);
         }
-        return outcome is AgentAccepted accepted ? accepted with { Position = result.Position } : outcome;
+        return (AgentAccepted)outcome with { Position = result.Position };
     }
 
     private async Task<Refusal?> DecideAsync(
@@ -220,15 +224,12 @@ public sealed class AgentStreams(
         Loaded loaded,
         Decision<AgentEvent> decision,
         CommandEnvelope envelope,
+        string? client,
         long policyVersion,
         DateTimeOffset now
     )
     {
         var stream = StreamNames.Agent(loaded.Agent.AgentId);
-        var client =
-            envelope.ConnectionId is { } connection && loaded.Agent.Connections.TryGetValue(connection, out var known)
-                ? known.Client
-                : null;
         return new StreamAppend(
             stream,
             loaded.Agent.Version,
