@@ -47,7 +47,7 @@ public sealed class DueWorker(
             {
                 // Nothing is lost: what is due stays due.
                 logger.LogWarning("Due work waits: {Error}", e.Message);
-                await Task.Delay(TimeSpan.FromSeconds(1), clock, CancellationToken.None);
+                await Task.WhenAny(Task.Delay(TimeSpan.FromSeconds(1), clock, stoppingToken));
             }
         }
     }
@@ -59,17 +59,30 @@ public sealed class DueWorker(
         var overdue = await leases.OverdueAsync(configuration.Current.Policy, now, AtMost, ct);
         foreach (var agentId in due.Keys.Union(overdue, StringComparer.Ordinal))
         {
-            var id = Guid.CreateVersion7(now);
-            var outcome = await agents.TransactAsync(
-                agentId,
-                new SettleDue(),
-                new CommandEnvelope(Actor.Ledger, id, id.ToString("N")),
-                answer: null,
-                ct
-            );
-            if (outcome is AgentAccepted { Events.Count: 0 } nothing && due.TryGetValue(agentId, out var dueAt))
-                await ScheduleAsync(nothing.Agent, dueAt, ct);
+            try
+            {
+                await SettleAsync(agentId, now, due, ct);
+            }
+            catch (InvalidDataException e)
+            {
+                // One agent whose events cannot be read must not keep the others waiting.
+                logger.LogError(e, "What is due of agent {AgentId} waits", agentId);
+            }
         }
+    }
+
+    private async Task SettleAsync(string agentId, DateTimeOffset now, Dictionary<string, DateTimeOffset> due, CancellationToken ct)
+    {
+        var id = Guid.CreateVersion7(now);
+        var outcome = await agents.TransactAsync(
+            agentId,
+            new SettleDue(),
+            new CommandEnvelope(Actor.Ledger, id, id.ToString("N")),
+            answer: null,
+            ct
+        );
+        if (outcome is AgentAccepted { Events.Count: 0 } nothing && due.TryGetValue(agentId, out var dueAt))
+            await ScheduleAsync(nothing.Agent, dueAt, ct);
     }
 
     private async Task<Dictionary<string, DateTimeOffset>> DueAsync(DateTimeOffset now, CancellationToken ct)
