@@ -85,7 +85,10 @@ public enum AppendVerdict
     KeyTaken,
 }
 
-/// <summary>A verdict, and where the commit ends in the order of all.</summary>
+/// <summary>
+/// A verdict, and a place in the order of all by which the commit is there: its end, or that of what was written together with
+/// it. Of no meaning where no events were appended.
+/// </summary>
 public sealed record AppendResult(AppendVerdict Verdict, LogPosition Position);
 
 /// <summary>The log could not be reached in time.</summary>

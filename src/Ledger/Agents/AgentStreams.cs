@@ -166,7 +166,8 @@ public sealed class AgentStreams(
             await KeepAsync(change.After);
             FollowConnections(change.Before.Agent, change.Events);
         }
-        return outcome is AgentAccepted accepted ? accepted with { Position = result.Position } : outcome;
+        // Where only the answer was remembered, there is no place to wait for.
+        return changes.Count > 0 ? (AgentAccepted)outcome with { Position = result.Position } : outcome;
     }
 
     /// <summary>Custom statuses that stand for the first time (CAT-2).</summary>

@@ -48,7 +48,7 @@ public sealed class DueWorker(
             {
                 // Nothing is lost: what is due stays due.
                 logger.LogWarning("Due work waits: {Error}", e.Message);
-                await Task.Delay(TimeSpan.FromSeconds(1), clock, CancellationToken.None);
+                await Task.WhenAny(Task.Delay(TimeSpan.FromSeconds(1), clock, stoppingToken));
             }
         }
     }
@@ -64,13 +64,26 @@ public sealed class DueWorker(
             new ParallelOptions { MaxDegreeOfParallelism = AtOnce, CancellationToken = ct },
             async (agentId, token) =>
             {
-                var id = Guid.CreateVersion7(now);
-                var envelope = new CommandEnvelope(Actor.Ledger, id, id.ToString("N"));
-                var outcome = await agents.TransactAsync(agentId, new SettleDue(), envelope, answer: null, token);
-                if (outcome is AgentAccepted { Events.Count: 0 } nothing && due.TryGetValue(agentId, out var dueAt))
-                    await ScheduleAsync(nothing.Agent, dueAt, token);
+                try
+                {
+                    await SettleAsync(agentId, now, due, token);
+                }
+                catch (InvalidDataException e)
+                {
+                    // One agent whose events cannot be read must not keep the others waiting.
+                    logger.LogError(e, "What is due of agent {AgentId} waits", agentId);
+                }
             }
         );
+    }
+
+    private async Task SettleAsync(string agentId, DateTimeOffset now, Dictionary<string, DateTimeOffset> due, CancellationToken ct)
+    {
+        var id = Guid.CreateVersion7(now);
+        var envelope = new CommandEnvelope(Actor.Ledger, id, id.ToString("N"));
+        var outcome = await agents.TransactAsync(agentId, new SettleDue(), envelope, answer: null, ct);
+        if (outcome is AgentAccepted { Events.Count: 0 } nothing && due.TryGetValue(agentId, out var dueAt))
+            await ScheduleAsync(nothing.Agent, dueAt, ct);
     }
 
     private async Task<Dictionary<string, DateTimeOffset>> DueAsync(DateTimeOffset now, CancellationToken ct)

@@ -2,9 +2,11 @@ using System.Globalization;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using System.Text.Json.Serialization.Metadata;
 using PresenceLedger.Domain;
 using PresenceLedger.Domain.Agents;
 using PresenceLedger.Domain.Configurations;
+using PresenceLedger.Domain.Policies;
 
 namespace PresenceLedger.Ledger.Events;
 
@@ -73,10 +75,24 @@ public static class LedgerJson
         options.Converters.Add(new JsonStringEnumConverter(JsonNamingPolicy.KebabCaseLower, allowIntegerValues: false));
         options.Converters.Add(new InstantConverter());
         options.Converters.Add(new SecondsConverter());
-        options.TypeInfoResolverChain.Insert(0, LedgerJsonContext.Default);
         // A source-generated context as the only resolver makes every other type throw.
-        options.TypeInfoResolverChain.Add(new System.Text.Json.Serialization.Metadata.DefaultJsonTypeInfoResolver());
+        var byReflection = new DefaultJsonTypeInfoResolver();
+        options.TypeInfoResolverChain.Insert(0, new OwnDefaults(byReflection));
+        options.TypeInfoResolverChain.Insert(1, LedgerJsonContext.Default);
+        options.TypeInfoResolverChain.Add(byReflection);
         return options;
+    }
+
+    /// <summary>
+    /// Generated code sets every init-only member, also one that the JSON does not have, and so takes away its default: a policy
+    /// that was stored before a setting existed would have it off, or zero.
+    /// </summary>
+    private sealed class OwnDefaults(DefaultJsonTypeInfoResolver byReflection) : IJsonTypeInfoResolver
+    {
+        public JsonTypeInfo? GetTypeInfo(Type type, JsonSerializerOptions options) =>
+            type == typeof(Policy) || type == typeof(Agent) || type == typeof(Configuration)
+                ? byReflection.GetTypeInfo(type, options)
+                : null;
     }
 
     private sealed class InstantConverter : JsonConverter<DateTimeOffset>

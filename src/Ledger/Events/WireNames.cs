@@ -74,7 +74,9 @@ public static class WireNames
             throw new InvalidDataException($"{record.Stream}@{record.Version}: event type '{record.Type}' is unknown to this version.");
         try
         {
-            var data = (LedgerEvent)JsonSerializer.Deserialize(record.Data, type, LedgerJson.Options)!;
+            var data =
+                (LedgerEvent?)JsonSerializer.Deserialize(record.Data, type, LedgerJson.Options)
+                ?? throw new JsonException("An event cannot be null.");
             return data with { OccurredAt = record.OccurredAt, Rule = LedgerJson.Read<EventMetadata>(record.Metadata).Rule };
         }
         catch (JsonException e)

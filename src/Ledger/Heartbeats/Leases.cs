@@ -24,8 +24,11 @@ public sealed class Leases(NpgsqlDataSource database, TimeProvider clock, ILogge
     private static readonly TimeSpan Standstill = TimeSpan.FromSeconds(5);
 
     private readonly ConcurrentDictionary<(string AgentId, string ConnectionId), SignOfLife> _signs = new();
-    private ConcurrentDictionary<(string AgentId, string ConnectionId), DateTimeOffset> _unflushed = new();
+    private readonly ConcurrentDictionary<(string AgentId, string ConnectionId), DateTimeOffset> _unflushed = new();
     private DateTimeOffset _grantedAt;
+
+    // When signs of life were last flushed; null where nobody flushes.
+    private long? _flushedAt;
 
     /// <summary>Whether this node has seen the connection of late; where not, the log is to be asked.</summary>
     public bool Knows(string agentId, string connectionId) => _signs.ContainsKey((agentId, connectionId));
@@ -59,6 +62,10 @@ public sealed class Leases(NpgsqlDataSource database, TimeProvider clock, ILogge
         var signs = Known(agent);
         if (!AnyOverdue(agent, signs, policy, now))
             return signs;
+
+        // Whoever asks first after a standstill, before the grant: nobody could show up meanwhile (CON-8).
+        if (StoodStill())
+            return signs.ToDictionary(s => s.Key, s => s.Value with { CountsFrom = now }, StringComparer.Ordinal);
 
         // By what this node knows something is lost; other nodes may know better.
         await MergeTableAsync(agent, signs, ct);
@@ -98,22 +105,22 @@ public sealed class Leases(NpgsqlDataSource database, TimeProvider clock, ILogge
     public override async Task StartAsync(CancellationToken cancellationToken)
     {
         await GrantAsync("the service started", cancellationToken);
+        _flushedAt = clock.GetUtcNow().Ticks;
         await base.StartAsync(cancellationToken);
     }
 
     /// <inheritdoc />
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        var last = clock.GetUtcNow();
         while (!stoppingToken.IsCancellationRequested)
         {
             try
             {
                 await Task.Delay(FlushInterval, clock, stoppingToken);
-                if (clock.GetUtcNow() - last > Standstill)
+                if (StoodStill())
                     await GrantAsync("the process or the database stood still", stoppingToken);
                 await FlushAsync(stoppingToken);
-                last = clock.GetUtcNow();
+                _flushedAt = clock.GetUtcNow().Ticks;
             }
             catch (OperationCanceledException)
             {
@@ -139,7 +146,16 @@ public sealed class Leases(NpgsqlDataSource database, TimeProvider clock, ILogge
     {
         var now = clock.Now();
         _grantedAt = now;
-        await using var command = database.CreateCommand("update ledger.lease set counts_from = $1 where counts_from < $1");
+        // In the order of a flush, so that a node that starts and one that flushes do not wait for each other in a circle.
+        await using var command = database.CreateCommand(
+            """
+            with held as (
+                select agent_id, connection_id from ledger.lease where counts_from < $1 order by agent_id, connection_id for update
+            )
+            update ledger.lease l set counts_from = $1
+                from held h where l.agent_id = h.agent_id and l.connection_id = h.connection_id
+            """
+        );
         command.Parameters.Add(new() { Value = now });
         var granted = await command.ExecuteNonQueryAsync(ct);
         if (granted > 0)
@@ -148,51 +164,46 @@ public sealed class Leases(NpgsqlDataSource database, TimeProvider clock, ILogge
 
     private async Task FlushAsync(CancellationToken ct)
     {
-        var unflushed = Interlocked.Exchange(ref _unflushed, new());
-        if (unflushed.IsEmpty)
-            return;
-        var pairs = unflushed
+        var pairs = _unflushed
+            .ToArray()
             .OrderBy(p => p.Key.AgentId, StringComparer.Ordinal)
             .ThenBy(p => p.Key.ConnectionId, StringComparer.Ordinal)
             .ToArray();
-        try
-        {
-            // In one order, so that two nodes that flush the same rows do not wait for each other in a circle.
-            await using var command = database.CreateCommand(
-                """
-                with seen as (
-                    select s.agent_id, s.connection_id, s.at
-                    from unnest($1, $2, $3) as s (agent_id, connection_id, at)
-                ), held as (
-                    select l.agent_id, l.connection_id, s.at
-                    from ledger.lease l join seen s using (agent_id, connection_id)
-                    order by l.agent_id, l.connection_id for update of l
-                )
-                update ledger.lease l
-                    set last_seen_at = greatest(l.last_seen_at, h.at), counts_from = greatest(l.counts_from, h.at)
-                    from held h where l.agent_id = h.agent_id and l.connection_id = h.connection_id
-                    returning l.agent_id, l.connection_id
-                """
-            );
-            command.Parameters.Add(new NpgsqlParameter<string[]> { TypedValue = Array.ConvertAll(pairs, p => p.Key.AgentId) });
-            command.Parameters.Add(new NpgsqlParameter<string[]> { TypedValue = Array.ConvertAll(pairs, p => p.Key.ConnectionId) });
-            command.Parameters.Add(new NpgsqlParameter<DateTimeOffset[]> { TypedValue = Array.ConvertAll(pairs, p => p.Value) });
-            var known = new HashSet<(string, string)>();
-            await using var reader = await command.ExecuteReaderAsync(ct);
-            while (await reader.ReadAsync(ct))
-                known.Add((reader.GetString(0), reader.GetString(1)));
+        if (pairs.Length == 0)
+            return;
+        // In one order, so that two nodes that flush the same rows do not wait for each other in a circle.
+        await using var command = database.CreateCommand(
+            """
+            with seen as (
+                select s.agent_id, s.connection_id, s.at
+                from unnest($1, $2, $3) as s (agent_id, connection_id, at)
+            ), held as (
+                select l.agent_id, l.connection_id, s.at
+                from ledger.lease l join seen s using (agent_id, connection_id)
+                order by l.agent_id, l.connection_id for update of l
+            )
+            update ledger.lease l
+                set last_seen_at = greatest(l.last_seen_at, h.at), counts_from = greatest(l.counts_from, h.at)
+                from held h where l.agent_id = h.agent_id and l.connection_id = h.connection_id
+                returning l.agent_id, l.connection_id
+            """
+        );
+        command.Parameters.Add(new NpgsqlParameter<string[]> { TypedValue = Array.ConvertAll(pairs, p => p.Key.AgentId) });
+        command.Parameters.Add(new NpgsqlParameter<string[]> { TypedValue = Array.ConvertAll(pairs, p => p.Key.ConnectionId) });
+        command.Parameters.Add(new NpgsqlParameter<DateTimeOffset[]> { TypedValue = Array.ConvertAll(pairs, p => p.Value) });
+        var known = new HashSet<(string, string)>();
+        await using var reader = await command.ExecuteReaderAsync(ct);
+        while (await reader.ReadAsync(ct))
+            known.Add((reader.GetString(0), reader.GetString(1)));
 
-            // No lease: just opened and not projected yet, or lost on another node. The log knows; ask it at the next heartbeat.
-            foreach (var (key, at) in pairs)
-                if (!known.Contains(key))
-                    _signs.TryRemove(new(key, new SignOfLife(at, at)));
-        }
-        catch
-        {
-            foreach (var (key, at) in pairs)
-                _unflushed.TryAdd(key, at);
-            throw;
-        }
+        // No lease: just opened and not projected yet, or lost on another node. The log knows; ask it at the next heartbeat.
+        foreach (var (key, at) in pairs)
+            if (!known.Contains(key))
+                _signs.TryRemove(new(key, new SignOfLife(at, at)));
+
+        // Only now, and only what was flushed: a heartbeat that came meanwhile is for the next time.
+        foreach (var pair in pairs)
+            _unflushed.TryRemove(pair);
     }
 
     private Dictionary<string, SignOfLife> Known(Agent agent)
@@ -230,12 +241,15 @@ public sealed class Leases(NpgsqlDataSource database, TimeProvider clock, ILogge
                 continue;
             var seen = reader.GetFieldValue<DateTimeOffset>(1);
             var countsFrom = reader.GetFieldValue<DateTimeOffset>(2);
-            signs[id] = new SignOfLife(
-                seen > sign.LastSeenAt ? seen : sign.LastSeenAt,
-                countsFrom > sign.CountsFrom ? countsFrom : sign.CountsFrom
-            );
-            // What the table says is remembered, so that a connection that lives on another node is asked about once a timeout.
-            _signs[(agent.AgentId, id)] = signs[id];
+            signs[id] = Later(sign, new SignOfLife(seen, countsFrom));
+            // What the table says is remembered, so that a connection that lives on another node is asked about once a timeout;
+            // a heartbeat that came while the table was read is newer.
+            signs[id] = _signs.AddOrUpdate((agent.AgentId, id), signs[id], (_, known) => Later(known, signs[id]));
         }
     }
+
+    private static SignOfLife Later(SignOfLife a, SignOfLife b) =>
+        new(b.LastSeenAt > a.LastSeenAt ? b.LastSeenAt : a.LastSeenAt, b.CountsFrom > a.CountsFrom ? b.CountsFrom : a.CountsFrom);
+
+    private bool StoodStill() => _flushedAt is { } at && clock.GetUtcNow().Ticks - at > Standstill.Ticks;
 }

@@ -1,7 +1,8 @@
 namespace PresenceLedger.Ledger.InMemory;
 
 /// <summary>The log in memory, under the same contract: for scenarios and tests. It ends with its process.</summary>
-public sealed class InMemoryLog : ILog
+/// <param name="clock">Tells when a remembered answer is too old; without one it is kept for good.</param>
+public sealed class InMemoryLog(TimeProvider? clock = null) : ILog
 {
     private readonly Lock _lock = new();
     private readonly List<StoredEvent> _all = [];
@@ -27,15 +28,14 @@ public sealed class InMemoryLog : ILog
         {
             if (commit.Streams.Any(s => Version(s.Stream) != s.ExpectedVersion))
                 return Task.FromResult(
-                    new AppendResult(
-                        commit.Streams.All(IsThereAlready) ? AppendVerdict.Appended : AppendVerdict.Conflict,
-                        new LogPosition(0, _transaction, _all.Count)
-                    )
+                    commit.Streams.All(IsThereAlready)
+                        ? new AppendResult(AppendVerdict.Appended, commit.Streams.Max(EndOf))
+                        : new AppendResult(AppendVerdict.Conflict, LogPosition.Start)
                 );
             if (commit.Answer is { } answer)
             {
                 if (_answers.TryGetValue(answer.Key, out var known) && known.RecordedAt >= answer.RecordedAt - RecordedAnswer.Kept)
-                    return Task.FromResult(new AppendResult(AppendVerdict.KeyTaken, new LogPosition(0, _transaction, _all.Count)));
+                    return Task.FromResult(new AppendResult(AppendVerdict.KeyTaken, LogPosition.Start));
                 _answers[answer.Key] = answer;
             }
             _transaction++;
@@ -77,7 +77,9 @@ public sealed class InMemoryLog : ILog
     public Task<RecordedAnswer?> FindAnswerAsync(string key, CancellationToken ct)
     {
         lock (_lock)
-            return Task.FromResult(_answers.GetValueOrDefault(key));
+            return Task.FromResult(
+                _answers.TryGetValue(key, out var answer) && !(clock?.Now() - RecordedAnswer.Kept > answer.RecordedAt) ? answer : null
+            );
     }
 
     private Task<IReadOnlyList<StoredEvent>> Read(string stream, Func<List<StoredEvent>, IEnumerable<StoredEvent>> pick)
@@ -91,4 +93,6 @@ public sealed class InMemoryLog : ILog
     private bool IsThereAlready(StreamAppend append) =>
         _streams.TryGetValue(append.Stream, out var events)
         && append.Events.All(e => e.Version < events.Count && events[(int)e.Version].Record.EventId == e.EventId);
+
+    private LogPosition EndOf(StreamAppend append) => _streams[append.Stream][(int)append.Events[^1].Version].Position;
 }

@@ -267,7 +267,9 @@ public sealed class PostgresLog : BackgroundService, ILog
             await reader.ReadAsync();
             conflicts = reader.GetFieldValue<int[]>(0);
             taken = reader.GetFieldValue<int[]>(1);
-            position = new LogPosition(epoch, reader.GetFieldValue<ulong>(2), await reader.IsDBNullAsync(3) ? 0 : reader.GetInt64(3));
+            position = await reader.IsDBNullAsync(4)
+                ? LogPosition.Start
+                : new LogPosition(reader.GetInt32(2), reader.GetFieldValue<ulong>(3), reader.GetInt64(4));
         }
         for (var n = 0; n < batch.Count; n++)
         {

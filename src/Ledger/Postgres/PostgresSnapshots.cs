@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Npgsql;
 using NpgsqlTypes;
 using PresenceLedger.Domain.Agents;
@@ -16,9 +17,17 @@ public sealed class PostgresSnapshots(NpgsqlDataSource database) : ISnapshots
         command.Parameters.Add(new() { Value = StreamNames.Agent(agentId) });
         command.Parameters.Add(new() { Value = AgentSnapshot.Shape });
         await using var reader = await command.ExecuteReaderAsync(ct);
-        return await reader.ReadAsync(ct)
-            ? new AgentSnapshot(LedgerJson.Read<Agent>(reader.GetString(0)), reader.GetFieldValue<byte[]>(1))
-            : null;
+        if (!await reader.ReadAsync(ct))
+            return null;
+        try
+        {
+            return new AgentSnapshot(LedgerJson.Read<Agent>(reader.GetString(0)), reader.GetFieldValue<byte[]>(1));
+        }
+        catch (JsonException)
+        {
+            // A cache that cannot be read is none: the events have it all.
+            return null;
+        }
     }
 
     /// <inheritdoc />

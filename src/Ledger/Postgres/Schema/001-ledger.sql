@@ -85,7 +85,7 @@ create function ledger.append(
     e_commit int[], e_stream text[], e_version bigint[], e_id uuid[], e_type text[], e_data text[], e_metadata text[],
     e_occurred timestamptz[], e_recorded timestamptz[], e_hash bytea[],
     k_commit int[], k_key text[], k_fingerprint bytea[], k_answer text[]
-) returns table (conflicts int[], taken int[], transaction_id xid8, last_position bigint) language plpgsql as $$
+) returns table (conflicts int[], taken int[], epoch int, transaction_id xid8, last_position bigint) language plpgsql as $$
 declare
     failed int[];
     repeated int[];
@@ -103,12 +103,16 @@ begin
         left join ledger.stream h on h.stream = s.stream
         where h.version is distinct from s.expected;
 
-    -- A commit that fails because it is there already, by an earlier try with the same event ids, has succeeded.
+    -- A commit that fails because all of it is there already, by an earlier try with the same event ids, has succeeded.
     if failed is not null then
-        select array_agg(distinct e.commit_no) into repeated
-            from unnest(e_commit, e_stream, e_version, e_id) as e (commit_no, stream, version, id)
-            join ledger.event v on v.stream = e.stream and v.version = e.version and v.event_id = e.id
-            where e.commit_no = any (failed);
+        select array_agg(c.commit_no) into repeated from (
+            select e.commit_no
+                from unnest(e_commit, e_stream, e_version, e_id) as e (commit_no, stream, version, id)
+                left join ledger.event v on v.stream = e.stream and v.version = e.version and v.event_id = e.id
+                where e.commit_no = any (failed)
+                group by e.commit_no
+                having count(*) = count(v.event_id)
+        ) c;
     end if;
 
     if cardinality(k_commit) > 0 then
@@ -141,10 +145,18 @@ begin
             order by e.n
             returning position
     )
-    select max(a.position) into last_position from appended a;
+    select in_epoch, pg_current_xact_id(), max(a.position) into epoch, transaction_id, last_position from appended a;
+
+    -- Where nothing is new, what was repeated ends at its first try: a reader must never wait for a place without an event.
+    if last_position is null and repeated is not null then
+        select v.epoch, v.transaction_id, v.position into epoch, transaction_id, last_position
+            from unnest(e_commit, e_stream, e_version) as e (commit_no, stream, version)
+            join ledger.event v on v.stream = e.stream and v.version = e.version
+            where e.commit_no = any (repeated)
+            order by v.epoch desc, v.transaction_id desc, v.position desc limit 1;
+    end if;
 
     conflicts := coalesce((select array_agg(f) from unnest(failed) f where repeated is null or f <> all (repeated)), '{}');
     taken := refused;
-    transaction_id := pg_current_xact_id();
     return next;
 end $$;

@@ -1,0 +1,142 @@
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging.Abstractions;
+using Npgsql;
+using PresenceLedger.Api.Hosting;
+using PresenceLedger.Domain.Access;
+using PresenceLedger.Domain.Agents;
+using PresenceLedger.Domain.Configurations;
+using PresenceLedger.Ledger;
+using PresenceLedger.Ledger.Agents;
+using PresenceLedger.Ledger.Configurations;
+using PresenceLedger.Ledger.Due;
+using PresenceLedger.Ledger.Events;
+using PresenceLedger.Ledger.Heartbeats;
+using PresenceLedger.Ledger.Postgres;
+
+namespace PresenceLedger.Testing;
+
+/// <summary>The ledger of one node of the service: caches and connections of its own, on a database that it may share.</summary>
+public sealed class Node : IAsyncDisposable
+{
+    private readonly List<IHostedService> _started = [];
+
+    private Node(TestDatabase database, TimeProvider clock)
+    {
+        Clock = clock;
+        Database = Serving.DataSource(database.ServiceConnectionString);
+        Log = new PostgresLog(Database, clock, NullLogger<PostgresLog>.Instance);
+        Configuration = new ConfigurationStream(Log, clock);
+        Leases = new Leases(Database, clock, NullLogger<Leases>.Instance);
+        Agents = new AgentStreams(Log, new PostgresSnapshots(Database), Leases, Configuration, clock, NullLogger<AgentStreams>.Instance);
+        Due = new DueWorker(Database, Agents, Leases, Configuration, clock, NullLogger<DueWorker>.Instance);
+    }
+
+    public TimeProvider Clock { get; }
+
+    public NpgsqlDataSource Database { get; }
+
+    public PostgresLog Log { get; }
+
+    public ConfigurationStream Configuration { get; }
+
+    public Leases Leases { get; }
+
+    public AgentStreams Agents { get; }
+
+    public DueWorker Due { get; }
+
+    /// <summary>A fresh database with the schema of the ledger.</summary>
+    public static async Task<TestDatabase> CreateDatabaseAsync()
+    {
+        var database = await TestPostgres.CreateDatabaseAsync();
+        await LedgerSchema.ApplyAsync(database.SuperuserConnectionString, "presence_ledger", CancellationToken.None);
+        return database;
+    }
+
+    /// <summary>A node whose log runs and whose configuration is read; what else is to run is to be started.</summary>
+    public static async Task<Node> StartAsync(TestDatabase database, TimeProvider? clock = null)
+    {
+        var node = new Node(database, clock ?? TimeProvider.System);
+        await node.StartAsync(node.Log);
+        await node.Configuration.RefreshAsync(CancellationToken.None);
+        return node;
+    }
+
+    /// <summary>Starts a service of the node; it stops with the node.</summary>
+    public async Task StartAsync(IHostedService service)
+    {
+        await service.StartAsync(CancellationToken.None);
+        _started.Add(service);
+    }
+
+    /// <summary>Sends a command on an agent, by an administrator unless said otherwise.</summary>
+    public Task<CommandOutcome> SendAsync(
+        string agentId,
+        AgentCommand command,
+        Func<CommandEnvelope, CommandEnvelope>? with = null,
+        Func<CommandOutcome, string>? answer = null
+    )
+    {
+        var envelope = Envelope();
+        return Agents.TransactAsync(agentId, command, with?.Invoke(envelope) ?? envelope, answer, CancellationToken.None);
+    }
+
+    /// <summary>Sends a command on an agent that is to be accepted.</summary>
+    public async Task<AgentAccepted> AcceptAsync(
+        string agentId,
+        AgentCommand command,
+        Func<CommandEnvelope, CommandEnvelope>? with = null
+    ) => (AgentAccepted)await SendAsync(agentId, command, with);
+
+    /// <summary>Registers an agent.</summary>
+    public Task<AgentAccepted> RegisterAsync(string agentId, int? units = 100) =>
+        AcceptAsync(agentId, new ConfigureAgent(settings => settings with { Units = units }));
+
+    /// <summary>Changes the configuration.</summary>
+    public async Task ConfigureAsync(ConfigurationCommand command)
+    {
+        var outcome = await Configuration.TransactAsync(command, Envelope(), null, CancellationToken.None);
+        if (outcome is not ConfigurationAccepted)
+            throw new InvalidOperationException($"The configuration was not changed: {outcome}.");
+    }
+
+    /// <summary>The events of an agent.</summary>
+    public async Task<IReadOnlyList<EventRecord>> EventsAsync(string agentId) => await StreamAsync(StreamNames.Agent(agentId));
+
+    /// <summary>The events of a stream.</summary>
+    public async Task<IReadOnlyList<EventRecord>> StreamAsync(string stream) =>
+        [.. (await Log.ReadStreamAsync(stream, 0, 1_000_000, CancellationToken.None)).Select(e => e.Record)];
+
+    /// <summary>Waits, as the log goes on, for events of an agent; fails after a while.</summary>
+    public async Task<IReadOnlyList<EventRecord>> UntilAsync(string agentId, Func<IReadOnlyList<EventRecord>, bool> enough)
+    {
+        using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(30));
+        while (true)
+        {
+            var next = Log.NextAppend;
+            var events = await EventsAsync(agentId);
+            if (enough(events))
+                return events;
+            await next.WaitAsync(patience.Token);
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        for (var n = _started.Count - 1; n >= 0; n--)
+            await _started[n].StopAsync(CancellationToken.None);
+        Due.Dispose();
+        Agents.Dispose();
+        Leases.Dispose();
+        Configuration.Dispose();
+        Log.Dispose();
+        await Database.DisposeAsync();
+    }
+
+    /// <summary>A command of an administrator.</summary>
+    public static CommandEnvelope Envelope()
+    {
+        var id = Guid.CreateVersion7();
+        return new CommandEnvelope(new Actor(Persona.Administrator, "root"), id, id.ToString("N"));
+    }
+}
