@@ -111,7 +111,7 @@ public static class Serving
         AgentEndpoints.Map(api);
         ConfigurationEndpoints.Map(api);
 
-        app.MapOpenApi("/openapi/{documentName}.json");
+        app.MapOpenApi("/openapi/v1.json");
         app.MapScalarApiReference("/docs", o => o.WithTitle("PresenceLedger").DisableDefaultFonts());
         app.MapPrometheusScrapingEndpoint("/metrics");
         Readiness.Map(app);
