@@ -118,6 +118,15 @@ public sealed class OpenServiceCollection : ICollectionFixture<OpenService>
 
 internal static class Expect
 {
+    private static readonly JsonSerializerOptions Readable = new()
+    {
+        WriteIndented = true,
+        Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+    };
+
+    /// <summary>JSON to look at.</summary>
+    public static string Indented(object value) => JsonSerializer.Serialize(value, Readable);
+
     /// <summary>Problem details as the contract has them.</summary>
     public static void Problem(Answer answer, int status, string code)
     {
