@@ -1,3 +1,4 @@
+using System.Net.Sockets;
 using Marten;
 using Npgsql;
 using OpenTelemetry.Metrics;
@@ -52,7 +53,14 @@ public static class Serving
         Map(app);
         await using (app)
         {
-            await app.StartAsync(ct);
+            try
+            {
+                await app.StartAsync(ct);
+            }
+            catch (Exception e) when (e is IOException or SocketException)
+            {
+                throw new MisconfiguredException("The service cannot listen: " + e.Message);
+            }
             Greet(app);
             await app.WaitForShutdownAsync(ct);
         }
