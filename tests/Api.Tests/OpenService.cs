@@ -50,6 +50,9 @@ public sealed class OpenService : IAsyncLifetime
         var id = NewId("ana");
         var answer = await Client.PutAsync($"agents/{id}", settings ?? new { units = 100 }, Administrator);
         Assert.True(answer.Status == 200, answer.ToString());
+        // So that lists, too, have it from here on.
+        answer = await Client.GetAsync($"agents/{id}/presence", null, ("Ledger-Position", answer.Headers["Ledger-Position"]));
+        Assert.True(answer.Status == 200, answer.ToString());
         return id;
     }
 
@@ -82,7 +85,7 @@ public sealed class OpenService : IAsyncLifetime
     }
 
     /// <summary>Sends what has to succeed.</summary>
-    public async Task<JsonElement> DoneAsync(string method, string path, object? body, string actor)
+    public async Task<JsonElement> DoneAsync(string method, string path, object? body, string? actor)
     {
         var answer = await Client.SendAsync(method, path, body, actor);
         Assert.True(answer.Status is 200 or 204, $"{method} {path}: {answer}");
@@ -115,6 +118,15 @@ public sealed class OpenServiceCollection : ICollectionFixture<OpenService>
 
 internal static class Expect
 {
+    private static readonly JsonSerializerOptions Readable = new()
+    {
+        WriteIndented = true,
+        Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+    };
+
+    /// <summary>JSON to look at.</summary>
+    public static string Indented(object value) => JsonSerializer.Serialize(value, Readable);
+
     /// <summary>Problem details as the contract has them.</summary>
     public static void Problem(Answer answer, int status, string code)
     {

@@ -15,7 +15,8 @@ internal sealed class AccessMiddleware(RequestDelegate next, AccessOptions optio
 
     public async Task InvokeAsync(HttpContext context)
     {
-        if (!context.Request.Path.StartsWithSegments("/api", StringComparison.Ordinal))
+        // Routes match in any case, so this does too.
+        if (!context.Request.Path.StartsWithSegments("/api", StringComparison.OrdinalIgnoreCase))
         {
             await next(context);
             return;
@@ -38,7 +39,7 @@ internal sealed class AccessMiddleware(RequestDelegate next, AccessOptions optio
             );
         var text = context.Request.Headers[Header].ToString();
         // navigator.sendBeacon cannot set headers.
-        if (text.Length == 0 && context.Request.Path.Value!.EndsWith("/closing", StringComparison.Ordinal))
+        if (text.Length == 0 && IsClosing(context.Request))
             text = context.Request.Query["actor"].ToString();
         if (text.Length == 0)
         {
@@ -58,43 +59,41 @@ internal sealed class AccessMiddleware(RequestDelegate next, AccessOptions optio
 
     private async Task<IResult?> JwtAsync(HttpContext context)
     {
-        if (
-            context.Request.Headers.Authorization.Count == 0
-            && context.Request.Path.Value!.EndsWith("/closing", StringComparison.Ordinal)
-            && context.Request.Query["access_token"].ToString() is { Length: > 0 } token
-        )
-            context.Request.Headers.Authorization = "Bearer " + token;
-
         var result = await context.AuthenticateAsync();
         if (!result.Succeeded)
-        {
-            context.Response.Headers.WWWAuthenticate = "Bearer";
-            return Problems.Of(
-                StatusCodes.Status401Unauthorized,
-                "unauthorized",
+            return Unauthorized(
+                context,
                 "Send a valid bearer token: Authorization: Bearer …" + (result.Failure is { } why ? " (" + why.GetType().Name + ")" : "")
             );
-        }
         var id = result.Principal.FindFirstValue(options.IdClaim);
         if (!Identifiers.IsValid(id))
-            return Problems.Of(
-                StatusCodes.Status401Unauthorized,
-                "unauthorized",
-                $"The token has no claim '{options.IdClaim}' that is an identifier."
-            );
+            return Unauthorized(context, $"The token has no claim '{options.IdClaim}' that is an identifier.");
         var roles = result.Principal.FindAll(options.RoleClaim).Select(c => c.Value).ToArray();
         var personas = roles.Select(r => options.Roles.TryGetValue(r, out var mapped) ? mapped : PersonaOf(r)).OfType<Persona>().ToArray();
         context.SetSubject(id!);
         // Of several roles, the one that may most.
         if (personas.Length > 0)
             context.SetActor(new Actor(personas.MinBy(Rank), id!));
-        else if (!context.Request.Path.Value!.EndsWith("/diagnostics", StringComparison.Ordinal))
+        else if (!IsDiagnostics(context.Request))
             return Problems.Of(
                 StatusCodes.Status403Forbidden,
                 RefusalCodes.Forbidden,
                 $"None of the token's roles ({string.Join(", ", roles)}) is mapped to a persona (DIA-1). An administrator maps them under Access:Roles."
             );
         return null;
+    }
+
+    /// <summary>The one request that a client sends by navigator.sendBeacon; no other POST ends so.</summary>
+    public static bool IsClosing(HttpRequest request) =>
+        HttpMethods.IsPost(request.Method) && request.Path.Value!.EndsWith("/closing", StringComparison.OrdinalIgnoreCase);
+
+    private static bool IsDiagnostics(HttpRequest request) =>
+        HttpMethods.IsGet(request.Method) && request.Path.Value!.EndsWith("/diagnostics", StringComparison.OrdinalIgnoreCase);
+
+    private static IResult Unauthorized(HttpContext context, string detail)
+    {
+        context.Response.Headers.WWWAuthenticate = "Bearer";
+        return Problems.Of(StatusCodes.Status401Unauthorized, "unauthorized", detail);
     }
 
     private static int Rank(Persona persona) =>

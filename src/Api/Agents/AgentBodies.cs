@@ -214,6 +214,9 @@ internal static class BodyChecks
             ? "must be at most 200 characters, none of them control characters"
             : null;
 
+    /// <summary>Control characters, but for the ends of lines and tabs, do not belong into a longer text.</summary>
+    public static bool IsNoText(char c) => char.IsControl(c) && c is not ('\n' or '\r' or '\t');
+
     /// <summary>What is wrong with a list of identifiers; null where nothing is.</summary>
     public static string? Ids(IEnumerable<string?>? ids, int most)
     {

@@ -1,3 +1,4 @@
+using System.Globalization;
 using Marten;
 using PresenceLedger.Api.Http;
 using PresenceLedger.Domain;
@@ -25,12 +26,15 @@ internal static class GetPresence
     private static async Task<IResult> GetAsync(
         HttpContext http,
         string agentId,
-        long? minVersion,
+        string? minVersion,
         IDocumentStore store,
         ReadPosition position,
         ConfigurationStream configuration
     )
     {
+        var least = -1L;
+        if (minVersion is not null && !long.TryParse(minVersion, NumberStyles.None, CultureInfo.InvariantCulture, out least))
+            return Problems.Validation("minVersion", "must be a whole number from 0");
         if (await ReadPositionHeaders.WaitAsync(http, position) is { } problem)
             return problem;
         await using var session = store.QuerySession();
@@ -41,7 +45,7 @@ internal static class GetPresence
             {
                 read = await position.ReadAsync(http.RequestAborted);
                 document = await session.LoadAsync<PresenceDocument>(agentId, http.RequestAborted);
-                return minVersion is null || document?.Agent.Version >= minVersion;
+                return minVersion is null || document?.Agent.Version >= least;
             },
             Longest,
             http.RequestAborted

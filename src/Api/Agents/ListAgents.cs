@@ -50,6 +50,11 @@ internal static class ListAgents
             return badPage;
         if (@base is not null && !BuiltInStatuses.All.Any(s => s.Id == @base && s.Id != BuiltInStatuses.Inactive.Id))
             return Problems.Validation("base", "must be available, busy, do-not-disturb, away or offline");
+        foreach (var (field, id) in new[] { ("status", status), ("queue", queue), ("skill", skill) })
+            if (id is not null && !Identifiers.IsValid(id))
+                return Problems.Validation(field, Identifiers.Error);
+        if (BodyChecks.Text(text) is { } badText)
+            return Problems.Validation("text", badText);
         bool? onlySignedIn = null;
         if (signedIn is not null)
         {

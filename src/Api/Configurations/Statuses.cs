@@ -75,8 +75,8 @@ public sealed record StatusBody : BodyWithReason
                 yield return (field, "must be 1 to 200 characters, none of them control characters");
         if (Base is null)
             yield return ("base", "is needed: available, busy, do-not-disturb, away or offline");
-        if (Description?.Length > 2000)
-            yield return ("description", "must be at most 2000 characters");
+        if (Description is { } description && (description.Length > 2000 || description.Any(BodyChecks.IsNoText)))
+            yield return ("description", "must be at most 2000 characters, none of them control characters");
     }
 }
 

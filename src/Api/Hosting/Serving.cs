@@ -1,3 +1,4 @@
+using System.Net.Sockets;
 using Marten;
 using Npgsql;
 using OpenTelemetry.Metrics;
@@ -52,7 +53,14 @@ public static class Serving
         Map(app);
         await using (app)
         {
-            await app.StartAsync(ct);
+            try
+            {
+                await app.StartAsync(ct);
+            }
+            catch (Exception e) when (e is IOException or SocketException)
+            {
+                throw new MisconfiguredException("The service cannot listen: " + e.Message);
+            }
             Greet(app);
             await app.WaitForShutdownAsync(ct);
         }
@@ -111,7 +119,7 @@ public static class Serving
         AgentEndpoints.Map(api);
         ConfigurationEndpoints.Map(api);
 
-        app.MapOpenApi("/openapi/{documentName}.json");
+        app.MapOpenApi("/openapi/v1.json");
         app.MapScalarApiReference(
             "/docs",
             o =>

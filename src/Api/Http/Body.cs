@@ -3,6 +3,7 @@ using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
 using Microsoft.AspNetCore.Http.Metadata;
+using PresenceLedger.Api.Agents;
 using PresenceLedger.Domain;
 using PresenceLedger.Ledger.Events;
 
@@ -23,7 +24,7 @@ public abstract record BodyWithReason
         var errors = Errors();
         if (Reason?.Code is { } code && (code.Length > 100 || code.Any(char.IsControl)))
             errors = errors.Append(("reason.code", "must be at most 100 characters, none of them control characters"));
-        if (Reason?.Text is { } text && (text.Length > 2000 || text.Any(c => char.IsControl(c) && c is not ('\n' or '\r' or '\t'))))
+        if (Reason?.Text is { } text && (text.Length > 2000 || text.Any(BodyChecks.IsNoText)))
             errors = errors.Append(("reason.text", "must be at most 2000 characters, none of them control characters"));
         var byField = errors.GroupBy(e => e.Field, e => e.Error, StringComparer.Ordinal).ToDictionary(g => g.Key, g => g.ToArray());
         return byField.Count == 0 ? null : byField;

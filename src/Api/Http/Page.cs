@@ -38,9 +38,10 @@ internal sealed record Paging(int Limit, string? After)
         }
         if (query["cursor"].ToString() is { Length: > 0 } cursor)
         {
-            if (!Base64Url.IsValid(cursor))
+            var after = Base64Url.IsValid(cursor) ? Encoding.UTF8.GetString(Base64Url.DecodeFromChars(cursor)) : null;
+            if (!Identifiers.IsValid(after))
                 return Problems.Validation("cursor", "must be the 'next' of an earlier page");
-            paging = paging with { After = Encoding.UTF8.GetString(Base64Url.DecodeFromChars(cursor)) };
+            paging = paging with { After = after };
         }
         return null;
     }

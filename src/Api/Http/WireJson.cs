@@ -25,7 +25,34 @@ internal static class WireJson
     {
         var options = new JsonSerializerOptions();
         Configure(options);
+        // Not among what Configure gives the web: the description of the API knows the names by the framework's converter.
+        options.Converters.Insert(0, new ExactNames());
         options.MakeReadOnly();
         return options;
+    }
+}
+
+/// <summary>Names of enums to the letter. The framework's own converter takes <c>available, busy</c> too, as one value of both.</summary>
+internal sealed class ExactNames : JsonConverterFactory
+{
+    public override bool CanConvert(Type typeToConvert) => typeToConvert.IsEnum;
+
+    public override JsonConverter CreateConverter(Type typeToConvert, JsonSerializerOptions options) =>
+        (JsonConverter)Activator.CreateInstance(typeof(Of<>).MakeGenericType(typeToConvert))!;
+
+    private sealed class Of<TEnum> : JsonConverter<TEnum>
+        where TEnum : struct, Enum
+    {
+        private static readonly Dictionary<string, TEnum> Values = Enum.GetValues<TEnum>().ToDictionary(Name, StringComparer.Ordinal);
+
+        public override TEnum Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) =>
+            reader.TokenType is JsonTokenType.String && Values.TryGetValue(reader.GetString()!, out var value)
+                ? value
+                : throw new JsonException();
+
+        public override void Write(Utf8JsonWriter writer, TEnum value, JsonSerializerOptions options) =>
+            writer.WriteStringValue(Name(value));
+
+        private static string Name(TEnum value) => JsonNamingPolicy.KebabCaseLower.ConvertName(value.ToString());
     }
 }
