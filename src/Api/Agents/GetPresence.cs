@@ -53,7 +53,7 @@ internal static class GetPresence
         if (!found)
             return ReadPositionHeaders.Behind();
         if (document is null)
-            return Problems.Of(new Refusal(RefusalCodes.AgentUnknown, $"There is no agent '{agentId}'. An administrator registers it."));
+            return Problems.Of(Refusal.AgentUnknown(agentId));
         ReadPositionHeaders.Set(http, read.Position);
         var answer = new PresenceAnswer(document.Agent, configuration.Current) { AsOf = read.AsOf };
         http.Response.Headers.ETag = $"\"{answer.Version}\"";

@@ -55,11 +55,7 @@ internal static class Heartbeats
             return Problems.Of(forbidden);
         return await IsAliveAsync(agentId, connectionId, agents, leases, clock.Now(), http.RequestAborted)
             ? Results.NoContent()
-            : Problems.Of(
-                StatusCodes.Status404NotFound,
-                RefusalCodes.ConnectionUnknown,
-                $"Agent '{agentId}' has no connection '{connectionId}'; it was lost or never opened. Sign in again."
-            );
+            : Results.Problem(Problems.Details(Refusal.ConnectionUnknown(agentId, connectionId), RefusalCodes.ConnectionUnknown));
     }
 
     private static async Task<IResult> BeatAllAsync(

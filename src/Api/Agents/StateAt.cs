@@ -48,7 +48,7 @@ internal static class StateAt
         var stream = StreamNames.Agent(agentId);
         var last = await new StreamVersions(log, stream, ct).LastAsync();
         if (last < 0)
-            return Problems.Of(new Refusal(RefusalCodes.AgentUnknown, $"There is no agent '{agentId}'. An administrator registers it."));
+            return Problems.Of(Refusal.AgentUnknown(agentId));
         if (version is not null && upTo > last)
             return Problems.Validation("version", $"must be at most {last}, the agent's last");
 

@@ -51,7 +51,7 @@ internal static class Timeline
         var versions = new StreamVersions(log, stream, ct);
         var last = await versions.LastAsync();
         if (last < 0)
-            return Problems.Of(new Refusal(RefusalCodes.AgentUnknown, $"There is no agent '{agentId}'. An administrator registers it."));
+            return Problems.Of(Refusal.AgentUnknown(agentId));
 
         // Instants never go back within a stream (TIM-1), so they are found by halving.
         var lowest = first is { } f ? await versions.FirstAtOrAfterAsync(f, last) : 0;

@@ -71,7 +71,7 @@ internal static class CapacityProfiles
             return Problems.Of(forbidden);
         await configuration.RefreshAsync(ct);
         if (!configuration.Current.Profiles.ContainsKey(profileId))
-            return Problems.Of(StatusCodes.Status404NotFound, RefusalCodes.ProfileUnknown, $"There is no capacity profile '{profileId}'.");
+            return Results.Problem(Problems.Details(Refusal.ProfileUnknown(profileId), RefusalCodes.ProfileUnknown));
         if (CommandEndpoint.Envelope(http, body.Value.Reason, [], out var envelope) is { } badHeader)
             return badHeader;
 

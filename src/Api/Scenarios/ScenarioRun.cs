@@ -199,12 +199,12 @@ public sealed class ScenarioRun : IDisposable
         {
             case "lose-network":
                 if (!Known(agentId, step).Connections.ContainsKey(connection))
-                    return ConnectionUnknown(agentId, connection);
+                    return Refusal.ConnectionUnknown(agentId, connection);
                 _signs.Silence(agentId, connection, Now);
                 return null;
             case "heartbeat":
                 if (!Known(agentId, step).Connections.ContainsKey(connection))
-                    return ConnectionUnknown(agentId, connection);
+                    return Refusal.ConnectionUnknown(agentId, connection);
                 _signs.Seen(agentId, connection, Now);
                 return null;
             case "sign-in":
@@ -254,13 +254,10 @@ public sealed class ScenarioRun : IDisposable
         };
     }
 
-    private static Refusal ConnectionUnknown(string agentId, string connection) =>
-        new(RefusalCodes.ConnectionUnknown, $"Agent '{agentId}' has no connection '{connection}'.");
-
     private async Task<Refusal?> ResetCapacityAsync(string profileId, YamlMappingNode step)
     {
         if (!_configuration.Current.Profiles.ContainsKey(profileId))
-            return new Refusal(RefusalCodes.ProfileUnknown, $"There is no capacity profile '{profileId}'.");
+            return Refusal.ProfileUnknown(profileId);
         foreach (
             var agent in _known
                 .Values.Where(a => a.Settings.Profiles.ContainsKey(profileId) || a.DayCounts.ContainsKey(profileId))

@@ -72,10 +72,7 @@ public static class AgentDecider
         public Refusal? Handle(AgentCommand command)
         {
             if (!_agent.IsRegistered && command is not ConfigureAgent)
-                return new(
-                    RefusalCodes.AgentUnknown,
-                    $"There is no agent '{_agent.AgentId}'. An administrator registers it with PUT /api/v1/agents/{_agent.AgentId}."
-                );
+                return Refusal.AgentUnknown(_agent.AgentId);
             if (!_agent.SignedIn && NeedsSignIn(command))
                 return new(RefusalCodes.AgentNotSignedIn, $"Agent '{_agent.AgentId}' is not signed in (SGN-6). Sign in first.");
 
@@ -113,7 +110,7 @@ public static class AgentDecider
             if (unfit is { Code: RefusalCodes.StatusUnknown })
                 return unfit;
             if (settings.Profiles.Keys.FirstOrDefault(id => !_configuration.Profiles.ContainsKey(id)) is { } unknown)
-                return ProfileUnknown(unknown);
+                return Refusal.ProfileUnknown(unknown);
             if (unfit is not null)
                 return unfit;
 
@@ -182,10 +179,7 @@ public static class AgentDecider
         private Refusal? Close(CloseConnection c)
         {
             if (!_agent.Connections.TryGetValue(c.ConnectionId, out var connection))
-                return new(
-                    RefusalCodes.ConnectionUnknown,
-                    $"Agent '{_agent.AgentId}' has no connection '{c.ConnectionId}'; it was lost or never opened. Sign in again."
-                );
+                return Refusal.ConnectionUnknown(_agent.AgentId, c.ConnectionId);
             if (!IsClosing(c.ConnectionId, connection))
                 Record(new ConnectionClosing(c.ConnectionId) { Rule = Rules.Con1 });
             return null;
@@ -219,7 +213,7 @@ public static class AgentDecider
         private Refusal? Selectable(string statusId) =>
             _configuration.Status(statusId) switch
             {
-                null => new(RefusalCodes.StatusUnknown, $"There is no status '{statusId}'. GET /api/v1/statuses lists them."),
+                null => Refusal.StatusUnknown(statusId),
                 { Retired: true } => new(RefusalCodes.StatusRetired, $"Status '{statusId}' is retired (CAT-5). Choose another."),
                 var status when status.Id == BuiltInStatuses.Inactive.Id => new(
                     RefusalCodes.StatusNotSelectable,
@@ -242,7 +236,7 @@ public static class AgentDecider
         private Refusal? Assign(AssignConversation c)
         {
             if (c.Work.Profiles.FirstOrDefault(id => !_configuration.Profiles.ContainsKey(id)) is { } unknown)
-                return ProfileUnknown(unknown);
+                return Refusal.ProfileUnknown(unknown);
             if (_agent.Conversations.ContainsKey(c.ConversationId))
                 return null;
             ImmutableArray<string> dayProfiles =
@@ -405,7 +399,7 @@ public static class AgentDecider
         private Refusal? ResetDay(ResetCapacity c)
         {
             if (_configuration.Profiles.GetValueOrDefault(c.ProfileId) is not { } profile)
-                return ProfileUnknown(c.ProfileId);
+                return Refusal.ProfileUnknown(c.ProfileId);
             var counted = _agent.DayCounts.GetValueOrDefault(c.ProfileId)?.Items ?? 0;
             var occasion = profile.Reset is ProfileReset.EndOfDay && _agent.Settings.Profiles.ContainsKey(c.ProfileId);
             if (counted > 0 || (occasion && CapacityWouldChange()))
@@ -446,12 +440,6 @@ public static class AgentDecider
             Events.Add(dated);
             _agent = _agent.Evolve(dated);
         }
-
-        private static Refusal ProfileUnknown(string profileId) =>
-            new(
-                RefusalCodes.ProfileUnknown,
-                $"There is no capacity profile '{profileId}'. GET /api/v1/capacity-profiles lists them; an administrator adds one."
-            );
 
         private static string Name(ConversationState state) =>
             state switch

@@ -64,7 +64,7 @@ public static class ConfigurationDecider
     private static Decision<ConfigurationEvent> Decide(Configuration configuration, RetireStatus c) =>
         configuration.Status(c.StatusId) switch
         {
-            null => Refused(RefusalCodes.StatusUnknown, $"There is no status '{c.StatusId}'. GET /api/v1/statuses lists them."),
+            null => new([], Refusal.StatusUnknown(c.StatusId)),
             { BuiltIn: true } => BuiltIn(c.StatusId),
             { Retired: true } => Nothing,
             _ => Of(new StatusRetired(c.StatusId) { Rule = Rules.Cat5 }),
