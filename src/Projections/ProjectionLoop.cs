@@ -29,9 +29,13 @@ public sealed class ProjectionLoop(
 ) : BackgroundService
 {
     private const long Lock = 0x4c45444745520002;
+    private const long SchemaLock = 0x4c45444745520003;
     private const int PageSize = 500;
     private static readonly TimeSpan Poll = TimeSpan.FromMilliseconds(250);
     private static readonly TimeSpan Takeover = TimeSpan.FromMilliseconds(500);
+
+    /// <summary>A connection that is projected this long after it opened belongs to a rebuild, or to a loop that was behind.</summary>
+    private static readonly TimeSpan Late = TimeSpan.FromSeconds(5);
 
     private volatile TaskCompletionSource _projected = New();
     private volatile string? _stopped;
@@ -45,8 +49,11 @@ public sealed class ProjectionLoop(
     /// <inheritdoc />
     public override async Task StartAsync(CancellationToken cancellationToken)
     {
+        // One at a time: "if not exists" is no help to two nodes that start at once.
+        await using var connection = await database.OpenConnectionAsync(cancellationToken);
+        await LockAsync(connection, "pg_advisory_lock", SchemaLock, cancellationToken);
         await store.Storage.ApplyAllConfiguredChangesToDatabaseAsync();
-        await using var command = database.CreateCommand(
+        await using var command = new NpgsqlCommand(
             $"""
             create table if not exists {ReadSide.Schema}.checkpoint (
                 name text primary key,
@@ -56,9 +63,11 @@ public sealed class ProjectionLoop(
                 configuration json not null,
                 as_of timestamptz not null
             )
-            """
+            """,
+            connection
         );
         await command.ExecuteNonQueryAsync(cancellationToken);
+        await LockAsync(connection, "pg_advisory_unlock", SchemaLock, cancellationToken);
         await base.StartAsync(cancellationToken);
     }
 
@@ -70,35 +79,57 @@ public sealed class ProjectionLoop(
             try
             {
                 await using var connection = await database.OpenConnectionAsync(stoppingToken);
-                if (await TryLockAsync(connection, stoppingToken))
-                    await ProjectAsync(connection, stoppingToken);
+                if ((bool)(await LockAsync(connection, "pg_try_advisory_lock", Lock, stoppingToken))!)
+                    await ProjectAndUnlockAsync(connection, stoppingToken);
+                // Another node is at it, and says itself how it goes.
+                _stopped = null;
                 await Task.Delay(Takeover, clock, stoppingToken);
             }
             catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
             {
                 return;
             }
-            catch (InvalidDataException e)
+            catch (Exception e) when (e is InvalidDataException || IsRefused(e))
             {
                 _stopped = e.Message;
                 logger.LogError(e, "The projection stands still at an event it cannot read");
-                await Task.Delay(TimeSpan.FromSeconds(5), clock, CancellationToken.None);
+                await Task.WhenAny(Task.Delay(TimeSpan.FromSeconds(5), clock, stoppingToken));
             }
             catch (Exception e)
             {
                 logger.LogWarning("The projection waits for the database: {Error}", e.Message);
-                await Task.Delay(Takeover, clock, CancellationToken.None);
+                await Task.WhenAny(Task.Delay(Takeover, clock, stoppingToken));
             }
         }
     }
 
-    private static async Task<bool> TryLockAsync(NpgsqlConnection connection, CancellationToken ct)
+    /// <summary>The database answers, and does not take what it is given: trying again does not help.</summary>
+    private static bool IsRefused(Exception? e) =>
+        e switch
+        {
+            null => false,
+            PostgresException { SqlState: ['2', '2' or '3', ..] } => true,
+            _ => IsRefused(e.InnerException),
+        };
+
+    private async Task ProjectAndUnlockAsync(NpgsqlConnection connection, CancellationToken ct)
     {
-        await using var command = new NpgsqlCommand(
-            $"select pg_try_advisory_lock({Lock.ToString(CultureInfo.InvariantCulture)})",
-            connection
-        );
-        return (bool)(await command.ExecuteScalarAsync(ct))!;
+        try
+        {
+            await ProjectAsync(connection, ct);
+        }
+        finally
+        {
+            // The pool would keep the lock with the connection until somebody uses that again. A connection that broke has none.
+            if (connection.State is System.Data.ConnectionState.Open)
+                await LockAsync(connection, "pg_advisory_unlock", Lock, CancellationToken.None);
+        }
+    }
+
+    private static async Task<object?> LockAsync(NpgsqlConnection connection, string function, long key, CancellationToken ct)
+    {
+        await using var command = new NpgsqlCommand($"select {function}({key.ToString(CultureInfo.InvariantCulture)})", connection);
+        return await command.ExecuteScalarAsync(ct);
     }
 
     private async Task ProjectAsync(NpgsqlConnection connection, CancellationToken ct)
@@ -111,6 +142,8 @@ public sealed class ProjectionLoop(
             var page = await log.ReadAllAsync(checkpoint.Position, PageSize, ct);
             if (page.Count == PageSize)
                 asOf = page[^1].Record.RecordedAt;
+            // What was complete up to an instant stays so.
+            asOf = asOf > checkpoint.AsOf ? asOf : checkpoint.AsOf;
             if (page.Count > 0 || asOf - checkpoint.AsOf > TimeSpan.FromSeconds(1))
             {
                 checkpoint = await ApplyAsync(connection, checkpoint, page, asOf, ct);
@@ -144,7 +177,7 @@ public sealed class ProjectionLoop(
             await MoveCheckpointAsync(connection, transaction, before, after, ct);
             if (fold.Changed.Count > 0)
             {
-                await KeepLeasesAsync(connection, transaction, fold.Changed, ct);
+                await KeepLeasesAsync(connection, transaction, fold.Changed, clock.Now(), ct);
                 await KeepDueAsync(connection, transaction, fold, ct);
                 session.Store(fold.Changed.ToArray());
                 await session.SaveChangesAsync(ct);
@@ -213,11 +246,15 @@ public sealed class ProjectionLoop(
             throw new InvalidOperationException("The checkpoint was moved by another node.");
     }
 
-    /// <summary>A lease for every connection that lives, none for the others.</summary>
+    /// <summary>
+    /// A lease for every connection that lives, none for the others. One whose lease comes late has a full timeout from now on:
+    /// its heartbeats had nowhere to go meanwhile (CON-8).
+    /// </summary>
     private static async Task KeepLeasesAsync(
         NpgsqlConnection connection,
         NpgsqlTransaction transaction,
         IReadOnlyCollection<PresenceDocument> changed,
+        DateTimeOffset now,
         CancellationToken ct
     )
     {
@@ -229,7 +266,8 @@ public sealed class ProjectionLoop(
         await using var command = new NpgsqlCommand(
             """
             with live as (
-                select c.agent_id, c.connection_id, c.at from unnest($2, $3, $4) as c (agent_id, connection_id, at)
+                select c.agent_id, c.connection_id, c.at, c.counts_from
+                    from unnest($2, $3, $4, $5) as c (agent_id, connection_id, at, counts_from)
             ), gone as (
                 delete from ledger.lease l using (
                     select agent_id, connection_id from ledger.lease
@@ -238,10 +276,10 @@ public sealed class ProjectionLoop(
                 ) g where l.agent_id = g.agent_id and l.connection_id = g.connection_id
             )
             insert into ledger.lease (agent_id, connection_id, last_seen_at, counts_from)
-                select agent_id, connection_id, at, at from live order by agent_id, connection_id
+                select agent_id, connection_id, at, counts_from from live order by agent_id, connection_id
                 on conflict (agent_id, connection_id) do update
-                    set last_seen_at = excluded.last_seen_at, counts_from = excluded.counts_from
-                    where lease.counts_from < excluded.counts_from
+                    set last_seen_at = excluded.last_seen_at, counts_from = greatest(lease.counts_from, excluded.counts_from)
+                    where lease.last_seen_at < excluded.last_seen_at
             """,
             connection,
             transaction
@@ -250,6 +288,9 @@ public sealed class ProjectionLoop(
         command.Parameters.Add(new NpgsqlParameter<string[]> { TypedValue = Array.ConvertAll(live, c => c.Id) });
         command.Parameters.Add(new NpgsqlParameter<string[]> { TypedValue = Array.ConvertAll(live, c => c.Key) });
         command.Parameters.Add(new NpgsqlParameter<DateTimeOffset[]> { TypedValue = Array.ConvertAll(live, c => c.OpenedAt) });
+        command.Parameters.Add(
+            new NpgsqlParameter<DateTimeOffset[]> { TypedValue = Array.ConvertAll(live, c => now - c.OpenedAt > Late ? now : c.OpenedAt) }
+        );
         await command.ExecuteNonQueryAsync(ct);
     }
 

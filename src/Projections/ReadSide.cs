@@ -1,3 +1,5 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
 using JasperFx;
 using Marten;
 using Npgsql;
@@ -28,6 +30,7 @@ public static class ReadSide
                 json.Converters.Clear();
                 json.TypeInfoResolverChain.Clear();
                 LedgerJson.Configure(json);
+                json.Converters.Add(new TextForDocuments());
             }
         );
         options
@@ -38,5 +41,20 @@ public static class ReadSide
             .Duplicate(d => d.SignedIn)
             .GinIndexJsonData();
         options.Schema.For<DirectoryEntry>().DocumentAlias("directory");
+    }
+
+    /// <summary>The log keeps any text; a document cannot hold the null character, and one reason with it would stop all of them.</summary>
+    private sealed class TextForDocuments : JsonConverter<string>
+    {
+        public override string? Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) => reader.GetString();
+
+        public override void Write(Utf8JsonWriter writer, string value, JsonSerializerOptions options) =>
+            writer.WriteStringValue(value.Replace('\0', '\uFFFD'));
+
+        public override string ReadAsPropertyName(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) =>
+            reader.GetString()!;
+
+        public override void WriteAsPropertyName(Utf8JsonWriter writer, string value, JsonSerializerOptions options) =>
+            writer.WritePropertyName(value.Replace('\0', '\uFFFD'));
     }
 }

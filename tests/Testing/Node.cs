@@ -25,7 +25,7 @@ public sealed class Node : IAsyncDisposable
         Clock = clock;
         Database = Serving.DataSource(database.ServiceConnectionString);
         Log = new PostgresLog(Database, clock, NullLogger<PostgresLog>.Instance);
-        Configuration = new ConfigurationStream(Log, clock);
+        Configuration = new ConfigurationStream(Log, clock, NullLogger<ConfigurationStream>.Instance);
         Leases = new Leases(Database, clock, NullLogger<Leases>.Instance);
         Agents = new AgentStreams(Log, new PostgresSnapshots(Database), Leases, Configuration, clock, NullLogger<AgentStreams>.Instance);
         Due = new DueWorker(Database, Agents, Leases, Configuration, clock, NullLogger<DueWorker>.Instance);

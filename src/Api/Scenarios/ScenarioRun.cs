@@ -48,7 +48,7 @@ public sealed class ScenarioRun : IDisposable
     {
         _scenario = scenario;
         _clock = new VirtualClock(scenario.Start);
-        _configuration = new ConfigurationStream(_log, _clock);
+        _configuration = new ConfigurationStream(_log, _clock, NullLogger<ConfigurationStream>.Instance);
         _agents = new AgentStreams(_log, new NoSnapshots(), _signs, _configuration, _clock, NullLogger<AgentStreams>.Instance);
         _onAgents = new AgentRequestHandler(_agents);
         _onConfiguration = new Api.Configurations.ConfigurationRequestHandler(_configuration);

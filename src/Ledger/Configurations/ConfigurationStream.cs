@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
 using PresenceLedger.Domain;
 using PresenceLedger.Domain.Configurations;
 using PresenceLedger.Ledger.Events;
@@ -12,7 +13,7 @@ public sealed record ConfigurationAccepted(Configuration Configuration) : Comman
 /// Statuses, capacity profiles and policy, held in memory on every node and kept current by following the log. A decision names
 /// the version it was made with, so a node that is a moment behind records that honestly.
 /// </summary>
-public sealed class ConfigurationStream(ILog log, TimeProvider clock) : BackgroundService
+public sealed class ConfigurationStream(ILog log, TimeProvider clock, ILogger<ConfigurationStream> logger) : BackgroundService
 {
     private const int Attempts = 20;
     private static readonly TimeSpan Poll = TimeSpan.FromSeconds(1);
@@ -135,8 +136,10 @@ public sealed class ConfigurationStream(ILog log, TimeProvider clock) : Backgrou
             {
                 return;
             }
-            catch (Exception e) when (e is System.Data.Common.DbException or TimeoutException or LedgerUnavailableException or IOException)
+            catch (Exception e)
             {
+                // What is known goes on to hold; every event names the version it was decided with.
+                logger.LogWarning("The configuration is not followed for now: {Error}", e.Message);
                 await Task.Delay(Poll, clock, CancellationToken.None);
             }
         }

@@ -17,7 +17,10 @@ public sealed class Leases(NpgsqlDataSource database, TimeProvider clock, ILogge
     /// <summary>How often signs of life go to the table.</summary>
     public static readonly TimeSpan FlushInterval = TimeSpan.FromMilliseconds(500);
 
-    /// <summary>How long after a deadline a loss is still doubted: another node may have seen the connection and not flushed yet.</summary>
+    /// <summary>
+    /// How long after the heartbeat timeout a loss is still doubted: another node may have seen the connection and not flushed
+    /// yet. One that said it closes is not expected to send heartbeats, so its grace ends when it ends.
+    /// </summary>
     public static readonly TimeSpan Doubt = TimeSpan.FromMilliseconds(900);
 
     /// <summary>A flush that is this late says that the process, the machine or the database stood still.</summary>
@@ -72,7 +75,7 @@ public sealed class Leases(NpgsqlDataSource database, TimeProvider clock, ILogge
         foreach (var (id, connection) in agent.Connections)
         {
             var loss = DueWork.LossOf(id, connection, signs[id], policy);
-            if (loss.At <= now && loss.At + Doubt > now)
+            if (loss is { Cause: LossCause.Heartbeat } && loss.At <= now && loss.At + Doubt > now)
                 signs[id] = signs[id] with { CountsFrom = now };
         }
         return signs;

@@ -16,6 +16,7 @@ public sealed class PostgresLog : BackgroundService, ILog
     /// <summary>How long an append is retried while the database is away, before the caller is told.</summary>
     public static readonly TimeSpan Patience = TimeSpan.FromSeconds(8);
 
+    private static readonly TimeSpan ForgetInterval = TimeSpan.FromMinutes(10);
     private const int Writers = 2;
     private const int LargestBatch = 256;
     private const string Columns =
@@ -109,7 +110,7 @@ public sealed class PostgresLog : BackgroundService, ILog
     {
         var writers = Enumerable.Range(0, Writers).Select(_ => WriteAsync(stoppingToken));
         var listener = _signal.RunAsync(stoppingToken);
-        await Task.WhenAll([.. writers, listener]);
+        await Task.WhenAll([.. writers, listener, ForgetAnswersAsync(stoppingToken)]);
     }
 
     /// <inheritdoc />
@@ -127,6 +128,25 @@ public sealed class PostgresLog : BackgroundService, ILog
         await base.StopAsync(cancellationToken);
         while (_queue.Reader.TryRead(out var left))
             left.Result.TrySetException(new LedgerUnavailableException("The service is stopping.", null));
+    }
+
+    /// <summary>Answers that nobody is given any more go.</summary>
+    private async Task ForgetAnswersAsync(CancellationToken stopping)
+    {
+        while (!stopping.IsCancellationRequested)
+        {
+            try
+            {
+                await using var command = _database.CreateCommand("delete from ledger.answer where recorded_at < $1");
+                command.Parameters.Add(new() { Value = _clock.Now() - RecordedAnswer.Kept });
+                await command.ExecuteNonQueryAsync(stopping);
+                await Task.Delay(ForgetInterval, _clock, stopping);
+            }
+            catch (Exception e) when (e is NpgsqlException or TimeoutException or IOException or OperationCanceledException)
+            {
+                await Task.WhenAny(Task.Delay(TimeSpan.FromMinutes(1), _clock, stopping));
+            }
+        }
     }
 
     private async Task WriteAsync(CancellationToken stopping)

@@ -24,7 +24,20 @@ public sealed class PresenceFold(Configuration configuration, IReadOnlyDictionar
         [.. page.Select(e => StreamNames.AgentId(e.Record.Stream)).OfType<string>().Distinct(StringComparer.Ordinal)];
 
     /// <summary>One more event.</summary>
+    /// <exception cref="InvalidDataException">It cannot be read, or does not fit what came before.</exception>
     public void Apply(EventRecord record)
+    {
+        try
+        {
+            Fold(record);
+        }
+        catch (Exception e) when (e is not InvalidDataException)
+        {
+            throw new InvalidDataException($"{record.Stream}@{record.Version}: '{record.Type}' does not fit: {e.Message}", e);
+        }
+    }
+
+    private void Fold(EventRecord record)
     {
         switch (WireNames.Read(record))
         {
