@@ -16,7 +16,7 @@ internal static class ListAgents
         from {ReadSide.Schema}.mt_doc_presence p
         left join {ReadSide.Schema}.mt_doc_directory d on d.id = p.id
         where (@after::text is null or p.id collate "C" > @after)
-            and (@base::text is null or p.base = @base)
+            and (@base::text is null or p.data @> jsonb_build_object('base', @base))
             and (@status::text is null or p.status_id = @status)
             and (@signed_in::boolean is null or p.signed_in = @signed_in)
             and (@queue::text is null or p.data @> jsonb_build_object('queues', jsonb_build_array(@queue)))

@@ -16,22 +16,14 @@ internal static class PolicyEndpoints
             .WithTags("Configuration")
             .WithSummary("The policy.")
             .Produces<PolicyAnswer>();
-        api.MapPut("/policy", PutAsync)
+        api.MapPut(
+                "/policy",
+                (HttpContext http, Body<PolicyBody> body) =>
+                    ConfigurationEndpoints.SendAsync(http, body, b => new AmendPolicy(p => b.Change(p, body)), PolicyAnswer.Of)
+            )
             .WithTags("Configuration")
             .WithSummary("Change the policy; what is left out stays as it is.")
             .Produces<PolicyAnswer>();
-    }
-
-    private static async Task<IResult> PutAsync(HttpContext http, Body<PolicyBody> body, ConfigurationStream configuration)
-    {
-        // What is left out stays as the newest policy has it.
-        await configuration.RefreshAsync(http.RequestAborted);
-        return await ConfigurationEndpoints.SendAsync(
-            http,
-            body,
-            b => new ChangePolicy(b.Change(configuration.Current.Policy, body)),
-            PolicyAnswer.Of
-        );
     }
 }
 
