@@ -164,8 +164,7 @@ public sealed class IdempotencyTests(OpenService service)
         var ana = await service.SignedInAsync();
         await service.DoneAsync("PUT", $"agents/{ana}/presence", new { statusId = "away" }, "agent:" + ana);
         var noOp = await _client.PutAsync($"agents/{ana}/presence", new { statusId = "away" }, "agent:" + ana, NewKey());
-        if (!noOp.Headers.TryGetValue("Ledger-Position", out var position))
-            return;
-        Assert.Equal(200, (await _client.GetAsync($"agents/{ana}/presence", null, ("Ledger-Position", position))).Status);
+        Assert.Equal(200, noOp.Status);
+        Assert.False(noOp.Headers.ContainsKey("Ledger-Position"), "the projection has nothing to reach");
     }
 }

@@ -14,7 +14,11 @@ internal static class PolicyEndpoints
     public static void Map(RouteGroupBuilder api)
     {
         api.MapGet("/policy", Get).WithTags("Configuration").WithSummary("The policy.").Produces<PolicyAnswer>();
-        api.MapPut("/policy", PutAsync)
+        api.MapPut(
+                "/policy",
+                (HttpContext http, Body<PolicyBody> body) =>
+                    ConfigurationEndpoints.SendAsync(http, body, b => new AmendPolicy(p => b.Change(p, body)), PolicyAnswer.Of)
+            )
             .WithTags("Configuration")
             .WithSummary("Change the policy; what is left out stays as it is.")
             .Produces<PolicyAnswer>();
@@ -25,18 +29,6 @@ internal static class PolicyEndpoints
         // The version stands in the header, so that what was got can be put back as it is.
         CommandEndpoint.SetVersion(http, configuration.Current.Version);
         return Results.Json(PolicyAnswer.Of(configuration.Current), WireJson.Options);
-    }
-
-    private static async Task<IResult> PutAsync(HttpContext http, Body<PolicyBody> body, ConfigurationStream configuration)
-    {
-        // What is left out stays as the newest policy has it.
-        await configuration.RefreshAsync(http.RequestAborted);
-        return await ConfigurationEndpoints.SendAsync(
-            http,
-            body,
-            b => new ChangePolicy(b.Change(configuration.Current.Policy, body)),
-            PolicyAnswer.Of
-        );
     }
 }
 

@@ -1,3 +1,4 @@
+using System.Globalization;
 using PresenceLedger.Domain.Policies;
 using YamlDotNet.RepresentationModel;
 
@@ -22,12 +23,10 @@ internal static class Policies
                 "zeroCapacityWorkSetsBusy" => present with { ZeroCapacityWorkSetsBusy = value.Flag() },
                 "stuckAfterSeconds" => present with
                 {
-                    StuckAfter = ((YamlMappingNode)value).Aggregate(
-                        present.StuckAfter.Clear(),
-                        (all, one) => all.SetItem(one.Key.Scalar(), Seconds(one.Value))
-                    ),
+                    StuckAfter = Mapping(value, "stuckAfterSeconds")
+                        .Aggregate(present.StuckAfter.Clear(), (all, one) => all.SetItem(one.Key.Scalar(), Seconds(one.Value))),
                 },
-                "endOfDay" => present with { EndOfDay = ReadEndOfDay((YamlMappingNode)value) },
+                "endOfDay" => present with { EndOfDay = ReadEndOfDay(Mapping(value, "endOfDay")) },
                 // A policy step is a step too.
                 "at" or "do" or "expect" or "error" or "by" => present,
                 var other => throw keyNode.Wrong($"the policy has no '{other}'"),
@@ -35,11 +34,24 @@ internal static class Policies
         return present;
     }
 
-    private static EndOfDay ReadEndOfDay(YamlMappingNode node) =>
-        new(
-            TimeOnly.ParseExact(node.Text("time") ?? "00:00", "HH:mm", System.Globalization.CultureInfo.InvariantCulture),
-            node.Text("timeZone") ?? "UTC"
-        );
+    private static YamlMappingNode Mapping(YamlNode node, string key) =>
+        node as YamlMappingNode ?? throw node.Wrong($"'{key}' must be a mapping");
+
+    private static EndOfDay ReadEndOfDay(YamlMappingNode node)
+    {
+        var zone = node.Text("timeZone") ?? "UTC";
+        if (!TimeZoneInfo.TryFindSystemTimeZoneById(zone, out _))
+            throw node.Wrong($"'{zone}' is not an IANA time zone");
+        return TimeOnly.TryParseExact(
+            node.Text("time") ?? "00:00",
+            "HH:mm",
+            CultureInfo.InvariantCulture,
+            DateTimeStyles.None,
+            out var time
+        )
+            ? new EndOfDay(time, zone)
+            : throw node.Wrong($"'{node.Text("time")}' is not HH:MM");
+    }
 
     private static TimeSpan Seconds(YamlNode node) => TimeSpan.FromMilliseconds(Math.Round(node.Number() * 1000));
 }

@@ -11,6 +11,8 @@ public sealed record Scenario(string File, YamlMappingNode Root)
 {
     private static readonly DateTimeOffset DefaultStart = new(2026, 1, 5, 8, 0, 0, TimeSpan.Zero);
 
+    private const DateTimeStyles Universal = DateTimeStyles.AssumeUniversal | DateTimeStyles.AdjustToUniversal;
+
     private static readonly HashSet<string> Members = new(StringComparer.Ordinal)
     {
         "name",
@@ -33,9 +35,11 @@ public sealed record Scenario(string File, YamlMappingNode Root)
 
     /// <summary>When it begins.</summary>
     public DateTimeOffset Start =>
-        Root.Text("start") is { } start
-            ? DateTimeOffset.Parse(start, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal | DateTimeStyles.AdjustToUniversal)
-            : DefaultStart;
+        Root.Node("start") is not { } node ? DefaultStart
+        : DateTimeOffset.TryParse(node.Scalar(), CultureInfo.InvariantCulture, Universal, out var start)
+        && start.Year is >= 1970 and <= 2200
+            ? start
+        : throw node.Wrong($"'{node}' is not an instant such as 2026-01-05T08:00:00Z");
 
     /// <summary>Every scenario of a file; several documents are several scenarios.</summary>
     /// <exception cref="ScenarioException">It cannot be read.</exception>
@@ -69,6 +73,11 @@ public sealed record Scenario(string File, YamlMappingNode Root)
         {
             throw new ScenarioException($"{file}:{e.Start.Line}: {e.Message}");
         }
+        catch (Exception e) when (e is InvalidOperationException or ArgumentException)
+        {
+            // The parser's own way of giving up on some texts.
+            throw new ScenarioException($"{file}: it is no YAML: {e.Message}");
+        }
         return
         [
             .. yaml.Documents.Select(d =>
@@ -84,6 +93,14 @@ public sealed record Scenario(string File, YamlMappingNode Root)
         foreach (var key in Root.Children.Keys)
             if (!Members.Contains(key.Scalar()))
                 throw new ScenarioException($"{File}:{key.Start.Line}: '{key}' is not known; a scenario has {string.Join(", ", Members)}.");
+        try
+        {
+            _ = Start;
+        }
+        catch (ScenarioException e)
+        {
+            throw new ScenarioException($"{File}: {e.Message}");
+        }
         return this;
     }
 }
@@ -94,6 +111,10 @@ public sealed class ScenarioException(string message) : Exception(message);
 /// <summary>Reading of YAML nodes.</summary>
 internal static class Nodes
 {
+    // Seconds, units or whatever: beyond these nothing is meant, and arithmetic would overflow.
+    private const double LargestNumber = 1e10;
+    private const int LongestClock = 1_000_000;
+
     public static YamlNode? Node(this YamlMappingNode map, string key) =>
         map.Children.TryGetValue(new YamlScalarNode(key), out var node) && !node.IsNull() ? node : null;
 
@@ -121,6 +142,7 @@ internal static class Nodes
 
     public static double Number(this YamlNode node) =>
         double.TryParse(node.Scalar(), NumberStyles.Float, CultureInfo.InvariantCulture, out var number)
+        && Math.Abs(number) <= LargestNumber
             ? number
             : throw node.Wrong($"'{node}' is not a number");
 
@@ -153,6 +175,7 @@ internal static class Nodes
             || !int.TryParse(parts[0], NumberStyles.None, CultureInfo.InvariantCulture, out var hours)
             || !int.TryParse(parts[1], NumberStyles.None, CultureInfo.InvariantCulture, out var minutes)
             || !decimal.TryParse(parts[2], NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var seconds)
+            || Math.Max(hours, Math.Max(minutes, seconds)) > LongestClock
         )
             throw node.Wrong($"'{node}' is not HH:MM:SS");
         return new TimeSpan(hours, minutes, 0) + TimeSpan.FromTicks((long)(seconds * TimeSpan.TicksPerSecond));

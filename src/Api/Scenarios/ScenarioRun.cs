@@ -367,7 +367,10 @@ public sealed class ScenarioRun : IDisposable
         {
             "since" => Instant.Format(_scenario.Start + value.Clock()),
             "sticky" or "signedIn" => value.Flag() ? "true" : "false",
-            "diagnostics" => string.Join(", ", ((YamlSequenceNode)value).Children.Select(c => c.Scalar())),
+            "diagnostics" => string.Join(
+                ", ",
+                (value as YamlSequenceNode ?? throw value.Wrong("a list is expected")).Select(c => c.Scalar())
+            ),
             _ => value.Scalar(),
         };
 

@@ -22,6 +22,10 @@ public sealed record SetCapacityProfile(CapacityProfile Profile) : Configuration
 /// <summary>Replace the policy.</summary>
 public sealed record ChangePolicy(Policy Policy) : ConfigurationCommand;
 
+/// <summary>Change part of the policy, whatever the rest of it is by then.</summary>
+/// <param name="Change">The new policy from the present one.</param>
+public sealed record AmendPolicy(Func<Policy, Policy> Change) : ConfigurationCommand;
+
 /// <summary>Decides commands on the configuration. Pure.</summary>
 public static class ConfigurationDecider
 {
@@ -36,7 +40,8 @@ public static class ConfigurationDecider
             SetCapacityProfile c => configuration.Profiles.GetValueOrDefault(c.Profile.Id) == c.Profile
                 ? Nothing
                 : Of(new CapacityProfileSet(c.Profile)),
-            ChangePolicy c => configuration.Policy.Equals(c.Policy) ? Nothing : Of(new PolicyChanged(c.Policy)),
+            ChangePolicy c => Decide(configuration, c.Policy),
+            AmendPolicy c => Decide(configuration, c.Change(configuration.Policy)),
             _ => throw new InvalidOperationException($"Unknown configuration command {command.GetType().Name}."),
         };
         var at = now.ToMillisecond() > configuration.LastOccurredAt ? now.ToMillisecond() : configuration.LastOccurredAt;
@@ -60,6 +65,9 @@ public static class ConfigurationDecider
             ? Nothing
             : Of(new StatusChanged(c.StatusId, c.Name, c.Text, c.Base, c.Description) { Rule = Rules.Cat2 });
     }
+
+    private static Decision<ConfigurationEvent> Decide(Configuration configuration, Policy policy) =>
+        configuration.Policy.Equals(policy) ? Nothing : Of(new PolicyChanged(policy));
 
     private static Decision<ConfigurationEvent> Decide(Configuration configuration, RetireStatus c) =>
         configuration.Status(c.StatusId) switch
