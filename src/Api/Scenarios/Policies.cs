@@ -7,30 +7,39 @@ namespace PresenceLedger.Api.Scenarios;
 /// <summary>The policy in scenario files.</summary>
 internal static class Policies
 {
+    private static readonly Dictionary<string, Func<Policy, YamlNode, Policy>> Members = new(StringComparer.Ordinal)
+    {
+        ["restoreWindow"] = (p, v) => p with { RestoreWindow = Seconds(v) },
+        ["heartbeatTimeout"] = (p, v) => p with { HeartbeatTimeout = Seconds(v) },
+        ["refreshGrace"] = (p, v) => p with { RefreshGrace = Seconds(v) },
+        ["heartbeatSeconds"] = (p, v) => p with { HeartbeatInterval = Seconds(v) },
+        ["maxOpenSessions"] = (p, v) => p with { MaxOpenSessions = v.Whole() },
+        ["missedNotificationSetsInactive"] = (p, v) => p with { MissedNotificationSetsInactive = v.Flag() },
+        ["rejectedNotificationSetsDoNotDisturb"] = (p, v) => p with { RejectedNotificationSetsDoNotDisturb = v.Flag() },
+        ["zeroCapacityWorkSetsBusy"] = (p, v) => p with { ZeroCapacityWorkSetsBusy = v.Flag() },
+        ["stuckAfterSeconds"] = (p, v) =>
+            p with
+            {
+                StuckAfter = Mapping(v, "stuckAfterSeconds")
+                    .Aggregate(p.StuckAfter.Clear(), (all, one) => all.SetItem(one.Key.Scalar(), Seconds(one.Value))),
+            },
+        ["endOfDay"] = (p, v) => p with { EndOfDay = ReadEndOfDay(Mapping(v, "endOfDay")) },
+    };
+
+    // A policy step is a step too.
+    private static readonly string[] OfAnyStep = ["at", "do", "expect", "error", "by"];
+
+    /// <summary>What a policy step may have.</summary>
+    public static HashSet<string> StepMembers { get; } = new([.. Members.Keys, .. OfAnyStep], StringComparer.Ordinal);
+
     /// <summary>A policy, with what the node says in place of what stood.</summary>
     public static Policy Read(YamlMappingNode node, Policy present)
     {
         foreach (var (keyNode, value) in node.Children)
-            present = keyNode.Scalar() switch
-            {
-                "restoreWindow" => present with { RestoreWindow = Seconds(value) },
-                "heartbeatTimeout" => present with { HeartbeatTimeout = Seconds(value) },
-                "refreshGrace" => present with { RefreshGrace = Seconds(value) },
-                "heartbeatSeconds" => present with { HeartbeatInterval = Seconds(value) },
-                "maxOpenSessions" => present with { MaxOpenSessions = value.Whole() },
-                "missedNotificationSetsInactive" => present with { MissedNotificationSetsInactive = value.Flag() },
-                "rejectedNotificationSetsDoNotDisturb" => present with { RejectedNotificationSetsDoNotDisturb = value.Flag() },
-                "zeroCapacityWorkSetsBusy" => present with { ZeroCapacityWorkSetsBusy = value.Flag() },
-                "stuckAfterSeconds" => present with
-                {
-                    StuckAfter = Mapping(value, "stuckAfterSeconds")
-                        .Aggregate(present.StuckAfter.Clear(), (all, one) => all.SetItem(one.Key.Scalar(), Seconds(one.Value))),
-                },
-                "endOfDay" => present with { EndOfDay = ReadEndOfDay(Mapping(value, "endOfDay")) },
-                // A policy step is a step too.
-                "at" or "do" or "expect" or "error" or "by" => present,
-                var other => throw keyNode.Wrong($"the policy has no '{other}'"),
-            };
+            if (Members.TryGetValue(keyNode.Scalar(), out var set))
+                present = set(present, value);
+            else if (!OfAnyStep.Contains(keyNode.Scalar()))
+                throw keyNode.Wrong($"the policy has no '{keyNode}'");
         return present;
     }
 
@@ -53,5 +62,8 @@ internal static class Policies
             : throw node.Wrong($"'{node.Text("time")}' is not HH:MM");
     }
 
-    private static TimeSpan Seconds(YamlNode node) => TimeSpan.FromMilliseconds(Math.Round(node.Number() * 1000));
+    private static TimeSpan Seconds(YamlNode node) =>
+        node.Number() is >= 0 and <= 1e9 and var seconds
+            ? TimeSpan.FromMilliseconds(Math.Round(seconds * 1000))
+            : throw node.Wrong($"'{node}' is not a duration in seconds");
 }

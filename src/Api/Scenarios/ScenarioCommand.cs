@@ -26,22 +26,26 @@ internal static class ScenarioCommand
                 unreadable++;
                 continue;
             }
-            foreach (var scenario in scenarios)
+            if (scenarios.Count == 0)
             {
-                ct.ThrowIfCancellationRequested();
-                try
+                await Console.Error.WriteLineAsync($"{file}: there is no scenario in it.");
+                unreadable++;
+            }
+            // On all cores, and told in the order of the file.
+            var runs = new (IReadOnlyList<StepOutcome>? Steps, ScenarioException? Error)[scenarios.Count];
+            await Parallel.ForAsync(0, runs.Length, ct, async (n, _) => runs[n] = await RunAsync(scenarios[n]));
+            for (var n = 0; n < runs.Length; n++)
+            {
+                if (runs[n].Error is { } error)
                 {
-                    if (await ShowAsync(scenario, await ScenarioRun.RunAsync(scenario), quiet, output))
-                        passed++;
-                    else
-                        failed++;
-                }
-                catch (ScenarioException e)
-                {
-                    await output.WriteLineAsync($"FAIL {scenario.Name}");
-                    await Console.Error.WriteLineAsync(e.Message);
+                    await output.WriteLineAsync($"FAIL {scenarios[n].Name}");
+                    await Console.Error.WriteLineAsync(error.Message);
                     unreadable++;
                 }
+                else if (await ShowAsync(scenarios[n], runs[n].Steps!, quiet, output))
+                    passed++;
+                else
+                    failed++;
             }
         }
         await output.WriteLineAsync(
@@ -51,6 +55,18 @@ internal static class ScenarioCommand
         return unreadable > 0 ? CannotBeRead
             : failed > 0 ? DoesNotHold
             : Holds;
+    }
+
+    private static async Task<(IReadOnlyList<StepOutcome>?, ScenarioException?)> RunAsync(Scenario scenario)
+    {
+        try
+        {
+            return (await ScenarioRun.RunAsync(scenario), null);
+        }
+        catch (ScenarioException e)
+        {
+            return (null, e);
+        }
     }
 
     private static async Task<bool> ShowAsync(Scenario scenario, IReadOnlyList<StepOutcome> steps, bool quiet, TextWriter output)
@@ -69,7 +85,8 @@ internal static class ScenarioCommand
         return holds;
     }
 
-    private static string Clock(TimeSpan at)
+    /// <summary>From the start of the scenario, as scenario files write it.</summary>
+    public static string Clock(TimeSpan at)
     {
         var fraction = at.Milliseconds == 0 ? "" : string.Create(CultureInfo.InvariantCulture, $".{at.Milliseconds:000}");
         return string.Create(CultureInfo.InvariantCulture, $"{(int)at.TotalHours:00}:{at.Minutes:00}:{at.Seconds:00}{fraction}");

@@ -27,6 +27,37 @@ public sealed record Scenario(string File, YamlMappingNode Root)
         "durations",
     };
 
+    private static readonly HashSet<string> StepMembers = new(StringComparer.Ordinal)
+    {
+        "at",
+        "do",
+        "agent",
+        "by",
+        "reason",
+        "expect",
+        "error",
+        "connection",
+        "conversation",
+        "units",
+        "profiles",
+        "wrapUp",
+        "channel",
+        "queue",
+        "autoAccept",
+        "to",
+        "mode",
+        "status",
+        "default",
+        "profile",
+        "name",
+        "text",
+        "base",
+        "description",
+        "limit",
+        "blocking",
+        "reset",
+    };
+
     /// <summary>What it is called.</summary>
     public string Name => Root.Text("name") ?? "(no name)";
 
@@ -82,26 +113,28 @@ public sealed record Scenario(string File, YamlMappingNode Root)
         [
             .. yaml.Documents.Select(d =>
                 d.RootNode is YamlMappingNode root
-                    ? new Scenario(file, root).Checked()
+                    ? new Scenario(file, root)
                     : throw new ScenarioException($"{file}:{d.RootNode.Start.Line}: a scenario is a mapping with name, agents and steps.")
             ),
         ];
     }
 
-    private Scenario Checked()
+    /// <summary>That it has what a scenario needs, and nothing that is not known: what is misspelt would test nothing.</summary>
+    /// <exception cref="ScenarioException">It has not.</exception>
+    public void Check()
     {
-        foreach (var key in Root.Children.Keys)
-            if (!Members.Contains(key.Scalar()))
-                throw new ScenarioException($"{File}:{key.Start.Line}: '{key}' is not known; a scenario has {string.Join(", ", Members)}.");
-        try
-        {
-            _ = Start;
-        }
-        catch (ScenarioException e)
-        {
-            throw new ScenarioException($"{File}: {e.Message}");
-        }
-        return this;
+        RequireKnown(Root, Members, "a scenario");
+        if (!Root.Sequence("steps").Any())
+            throw Root.Wrong("a scenario needs 'steps'");
+        foreach (var step in Root.Sequence("steps").OfType<YamlMappingNode>())
+            RequireKnown(step, step.Text("do") == "policy" ? Policies.StepMembers : StepMembers, "a step");
+    }
+
+    private static void RequireKnown(YamlMappingNode map, HashSet<string> known, string what)
+    {
+        foreach (var key in map.Children.Keys)
+            if (!known.Contains(key.Scalar()))
+                throw key.Wrong($"'{key}' is not known; {what} has {string.Join(", ", known)}");
     }
 }
 

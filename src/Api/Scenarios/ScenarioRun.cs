@@ -67,6 +67,7 @@ public sealed class ScenarioRun : IDisposable
         using var run = new ScenarioRun(scenario);
         try
         {
+            scenario.Check();
             await run.PrepareAsync();
             var outcomes = new List<StepOutcome>();
             foreach (var node in scenario.Root.Sequence("steps"))
@@ -200,13 +201,17 @@ public sealed class ScenarioRun : IDisposable
             case "lose-network":
                 if (!Known(agentId, step).Connections.ContainsKey(connection))
                     return Refusal.ConnectionUnknown(agentId, connection);
-                _signs.Silence(agentId, connection, Now);
+                // One that said it closes is silent already; that its network goes too is no sign of life.
+                if (Known(agentId, step).Connections[connection].ClosingAt is null)
+                    _signs.Silence(agentId, connection, Now);
                 return null;
             case "heartbeat":
                 if (!Known(agentId, step).Connections.ContainsKey(connection))
                     return Refusal.ConnectionUnknown(agentId, connection);
                 _signs.Seen(agentId, connection, Now);
                 return null;
+            case "configure" when !_known.ContainsKey(agentId):
+                return Refusal.AgentUnknown(agentId);
             case "sign-in":
                 var refusal = await OnAgentAsync(agentId, new SignIn(connection, null), ActorOf(step, Persona.Agent));
                 if (refusal is null)
@@ -365,7 +370,7 @@ public sealed class ScenarioRun : IDisposable
     private string Expected(string key, YamlNode value) =>
         key switch
         {
-            "since" => Instant.Format(_scenario.Start + value.Clock()),
+            "since" => FromStart(_scenario.Start + value.Clock()),
             "sticky" or "signedIn" => value.Flag() ? "true" : "false",
             "diagnostics" => string.Join(
                 ", ",
@@ -390,7 +395,7 @@ public sealed class ScenarioRun : IDisposable
             case "rule":
                 return agent.Rule ?? "";
             case "since":
-                return Instant.Format(agent.Since);
+                return FromStart(agent.Since);
             case "signedIn":
                 return agent.SignedIn ? "true" : "false";
             case "unitsUsed":
@@ -420,6 +425,8 @@ public sealed class ScenarioRun : IDisposable
                 throw value.Wrong($"'{other}' cannot be expected");
         }
     }
+
+    private string FromStart(DateTimeOffset instant) => ScenarioCommand.Clock(instant - _scenario.Start);
 
     private static IEnumerable<string> Same(string agentId, string what, string expected, string actual) =>
         expected == actual

@@ -11,7 +11,7 @@ internal sealed class VirtualSigns : ISignsOfLife
     private DateTimeOffset _grantedAt = DateTimeOffset.MinValue;
 
     /// <summary>Its last sign of life is now.</summary>
-    public void Silence(string agentId, string connectionId, DateTimeOffset now) => _silentSince.TryAdd((agentId, connectionId), now);
+    public void Silence(string agentId, string connectionId, DateTimeOffset now) => _silentSince[(agentId, connectionId)] = now;
 
     /// <summary>The server restarts: every connection gets a full timeout (CON-8).</summary>
     public void Restart(DateTimeOffset now) => _grantedAt = now;

@@ -108,6 +108,9 @@ public sealed record Work(
     DateTimeOffset? CreatedAt
 )
 {
+    /// <summary>Whether its numbers are such as the rules know: no negative units, a custom block of 30 s to 60 min (WRP-1).</summary>
+    public bool IsPossible => Units >= 0 && (WrapUp.Policy is not WrapUpPolicy.Custom || WrapUp.Seconds is >= 30 and <= 3600);
+
     /// <inheritdoc />
     public bool Equals(Work? other) =>
         other is not null
@@ -290,7 +293,10 @@ public sealed record Agent
             ConsultJoined e => this with { Consults = Consults.SetItem(e.ConversationId, new Consult(e.Mode, e.OccurredAt)) },
             ConsultLeft e => this with { Consults = Consults.Remove(e.ConversationId) },
             ConsultEnded e => this with { Consults = Consults.Remove(e.ConversationId) },
-            CapacityReset e => (this with { DayCounts = DayCounts.Remove(e.ProfileId) }).CapacityMoved(),
+            CapacityReset e => (Settings.Profiles.ContainsKey(e.ProfileId) ? CapacityMoved() : this) with
+            {
+                DayCounts = DayCounts.Remove(e.ProfileId),
+            },
             _ => throw new InvalidOperationException($"Unknown agent event {@event.GetType().Name}."),
         };
         return next with { Version = Version + 1, LastOccurredAt = @event.OccurredAt };

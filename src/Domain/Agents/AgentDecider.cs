@@ -55,8 +55,7 @@ public static class AgentDecider
                         CapacityDecides(Latest);
                         break;
                     case DueWork.DayEnd end:
-                        Record(new CapacityReset(end.ProfileId, _agent.DayCounts[end.ProfileId].Items) { Rule = Rules.Cap7 });
-                        CapacityDecides(Latest);
+                        GiveBack(end.ProfileId, _agent.DayCounts[end.ProfileId].Items);
                         break;
                     case DueWork.ConsultEnd end:
                         Record(new ConsultEnded(end.ConversationId, end.EndedAt) { Rule = Rules.Cns2 });
@@ -106,6 +105,8 @@ public static class AgentDecider
         private Refusal? Configure(ConfigureAgent c)
         {
             var settings = c.Change(_agent.Settings);
+            if (settings.Units < 0 || settings.Profiles.Values.Any(limit => limit < 0))
+                return new(RefusalCodes.Validation, "Units and custom limits cannot be negative.");
             var unfit = settings.DefaultStatusId is { } id && id != _agent.Settings.DefaultStatusId ? Selectable(id) : null;
             if (unfit is { Code: RefusalCodes.StatusUnknown })
                 return unfit;
@@ -235,6 +236,11 @@ public static class AgentDecider
 
         private Refusal? Assign(AssignConversation c)
         {
+            if (!c.Work.IsPossible)
+                return new(
+                    RefusalCodes.Validation,
+                    "Units cannot be negative, and a custom wrap-up block takes 30 to 3600 seconds (WRP-1)."
+                );
             if (c.Work.Profiles.FirstOrDefault(id => !_configuration.Profiles.ContainsKey(id)) is { } unknown)
                 return Refusal.ProfileUnknown(unknown);
             if (_agent.Conversations.ContainsKey(c.ConversationId))
@@ -394,7 +400,7 @@ public static class AgentDecider
 
         /// <summary>
         /// Capacity decides at a reset even where nothing had been counted (CAP-9); then the reset is recorded only if the
-        /// status changes by it.
+        /// status changes by it. Of a profile that the agent has no more, only the count goes.
         /// </summary>
         private Refusal? ResetDay(ResetCapacity c)
         {
@@ -403,11 +409,15 @@ public static class AgentDecider
             var counted = _agent.DayCounts.GetValueOrDefault(c.ProfileId)?.Items ?? 0;
             var occasion = profile.Reset is ProfileReset.EndOfDay && _agent.Settings.Profiles.ContainsKey(c.ProfileId);
             if (counted > 0 || (occasion && CapacityWouldChange()))
-            {
-                Record(new CapacityReset(c.ProfileId, counted) { Rule = Rules.Cap7 });
-                CapacityDecides(Latest);
-            }
+                GiveBack(c.ProfileId, counted);
             return null;
+        }
+
+        private void GiveBack(string profileId, int counted)
+        {
+            Record(new CapacityReset(profileId, counted) { Rule = Rules.Cap7 });
+            if (_agent.Settings.Profiles.ContainsKey(profileId))
+                CapacityDecides(Latest);
         }
 
         private bool CapacityWouldChange() =>

@@ -63,7 +63,7 @@ public abstract record DueWork(DateTimeOffset At)
         var seen = Latest(connection.OpenedAt, connection.ClosingAt, sign?.LastSeenAt.ToMillisecond());
         var countsFrom = Latest(seen, sign?.CountsFrom.ToMillisecond(), null);
         return connection.ClosingAt is { } closing && countsFrom <= closing
-            ? new Loss((closing + policy.RefreshGrace).ToMillisecond(), connectionId, LossCause.Closed, seen)
+            ? new Loss((closing + Shorter(policy.RefreshGrace, policy.HeartbeatTimeout)).ToMillisecond(), connectionId, LossCause.Closed, seen)
             : new Loss((countsFrom + policy.HeartbeatTimeout).ToMillisecond(), connectionId, LossCause.Heartbeat, seen);
     }
 
@@ -87,6 +87,9 @@ public abstract record DueWork(DateTimeOffset At)
             foreach (var (id, count) in agent.DayCounts)
                 yield return new DayEnd(endOfDay.NextAfter(count.Since), id);
     }
+
+    /// <summary>What comes first loses it (CON-1): a grace that is longer than the timeout does not keep a silent connection.</summary>
+    private static TimeSpan Shorter(TimeSpan a, TimeSpan b) => a < b ? a : b;
 
     private static int Order(DueWork due) =>
         due switch
