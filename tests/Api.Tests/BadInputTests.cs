@@ -296,7 +296,7 @@ public sealed class BadInputTests(OpenService service)
 
     [Theory]
     [InlineData("If-Match", "x")]
-    [InlineData("If-Match", "\"-1\"")]
+    [InlineData("If-Match", "\"--1\"")]
     [InlineData("If-Match", "\"\"")]
     [InlineData("If-Match", "\"1\", \"2\"")]
     [InlineData("If-Match", "99999999999999999999")]

@@ -260,10 +260,24 @@ public sealed class ConfigurationTests(OpenService service)
         Expect.Problem(await _client.PostAsync($"capacity-profiles/{id}x/reset", null, Administrator), 404, "profile-unknown");
     }
 
+    private static long Version(Answer answer) =>
+        long.Parse(answer.Headers["ETag"].Trim('"'), System.Globalization.CultureInfo.InvariantCulture);
+
+    [Fact]
+    public async Task The_policy_can_be_put_back_as_it_was_got_and_If_Match_holds_for_it()
+    {
+        var got = await _client.GetAsync("policy");
+        var back = await _client.PutAsync("policy", got.Text, Administrator, ("If-Match", got.Headers["ETag"]));
+        Assert.Equal((200, got.Text), (back.Status, back.Text));
+        var stale = await _client.PutAsync("policy", got.Text, Administrator, ("If-Match", "\"100000\""));
+        Assert.Equal((412, "version-conflict"), (stale.Status, stale.Code));
+    }
+
     [Fact]
     public async Task What_is_left_out_of_the_policy_stays_and_the_event_holds_all_of_it()
     {
-        var before = (await _client.GetAsync("policy")).Json;
+        var got = await _client.GetAsync("policy");
+        var before = got.Json;
         var changed = await _client.PutAsync(
             "policy",
             new
@@ -275,7 +289,7 @@ public sealed class ConfigurationTests(OpenService service)
             Administrator
         );
         Assert.Equal(200, changed.Status);
-        Assert.Equal(before.GetProperty("version").GetInt64() + 1, changed.Json.GetProperty("version").GetInt64());
+        Assert.Equal(Version(got) + 1, Version(changed));
         Assert.Equal(12, changed.Json.GetProperty("maxOpenSessions").GetInt32());
         Assert.Equal("""{"chat":600,"default":7200.5}""", changed.Json.GetProperty("stuckAfterSeconds").GetRawText());
         Assert.Equal("""{"time":"18:30","timeZone":"Europe/Berlin"}""", changed.Json.GetProperty("endOfDay").GetRawText());

@@ -51,7 +51,7 @@ internal static class GetPresence
             http.RequestAborted
         );
         if (!found)
-            return ReadPositionHeaders.Behind();
+            return ReadPositionHeaders.Behind(http);
         if (document is null)
             return Problems.Of(Refusal.AgentUnknown(agentId));
         ReadPositionHeaders.Set(http, read.Position);

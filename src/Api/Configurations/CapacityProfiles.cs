@@ -78,7 +78,7 @@ internal static class CapacityProfiles
         // All that was recorded before this request is to be reset; repeating it does nothing more, so it needs no key.
         var now = clock.Now();
         if (!await position.WaitAsync(read => read.AsOf >= now, Longest, ct))
-            return ReadPositionHeaders.Behind();
+            return ReadPositionHeaders.Behind(http);
         var reset = 0;
         foreach (var agentId in await AgentsWithAsync(database, profileId, ct))
         {

@@ -33,7 +33,11 @@ internal static class ApiDescription
                 operation.Parameters ??= [];
                 Header(operation, "X-Actor", "Who calls, KIND:ID, with Access:Mode=Open; service:local where left out.");
                 var metadata = context.Description.ActionDescriptor.EndpointMetadata;
-                if (context.Description.HttpMethod is not "GET")
+                // Heartbeats are no commands: nothing is recorded of them.
+                if (
+                    context.Description.HttpMethod is not "GET"
+                    && context.Description.RelativePath?.Contains("heartbeat", StringComparison.Ordinal) != true
+                )
                 {
                     Header(operation, "Idempotency-Key", "The same key with the same request within 24 h gives the first answer again.");
                     Header(operation, "If-Match", "The agent's version that the caller decided on.");

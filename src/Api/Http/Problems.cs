@@ -104,7 +104,9 @@ internal sealed class FailureHandler(ILogger<FailureHandler> logger) : IExceptio
                 "The database went away while the command was written: it may or may not be recorded. Send it again with the same Idempotency-Key to find out."
             ),
             LedgerUnavailableException => Unavailable("The ledger cannot be reached; nothing was recorded. Try again."),
-            NpgsqlException or TimeoutException => Unavailable("The database cannot be reached; nothing was recorded. Try again."),
+            NpgsqlException or TimeoutException when !IsOurFault(exception) => Unavailable(
+                "The database cannot be reached; nothing was recorded. Try again."
+            ),
             _ => Problems.Of(
                 StatusCodes.Status500InternalServerError,
                 "internal-error",
@@ -113,7 +115,7 @@ internal sealed class FailureHandler(ILogger<FailureHandler> logger) : IExceptio
         };
         if (result is IStatusCodeHttpResult { StatusCode: StatusCodes.Status500InternalServerError })
             logger.LogError(exception, "A request failed: {Method} {Path}", httpContext.Request.Method, httpContext.Request.Path);
-        if (exception is LedgerUnavailableException or NpgsqlException or TimeoutException)
+        if (result is IStatusCodeHttpResult { StatusCode: StatusCodes.Status503ServiceUnavailable })
         {
             httpContext.Response.Headers.RetryAfter = "1";
             logger.LogWarning("Unavailable: {Error}", exception.InnerException?.Message ?? exception.Message);
@@ -121,6 +123,9 @@ internal sealed class FailureHandler(ILogger<FailureHandler> logger) : IExceptio
         await result.ExecuteAsync(httpContext);
         return true;
     }
+
+    /// <summary>The database answers, and does not take what it is asked.</summary>
+    private static bool IsOurFault(Exception e) => e is PostgresException { SqlState: ['2', '2' or '3', ..] or ['4', '2', ..] };
 
     private static IResult Unavailable(string detail) => Problems.Of(StatusCodes.Status503ServiceUnavailable, "ledger-unavailable", detail);
 }

@@ -17,15 +17,18 @@ internal static class ReadPositionHeaders
             return null;
         if (!LogPosition.TryParse(header, out var target))
             return Problems.Validation(Header, "must be a position that an earlier answer gave");
-        return await position.WaitAsync(read => read.Position >= target, Longest, context.RequestAborted) ? null : Behind();
+        return await position.WaitAsync(read => read.Position >= target, Longest, context.RequestAborted) ? null : Behind(context);
     }
 
     public static void Set(HttpContext context, LogPosition position) => context.Response.Headers[Header] = position.ToString();
 
-    public static IResult Behind() =>
-        Problems.Of(
+    public static IResult Behind(HttpContext context)
+    {
+        context.Response.Headers.RetryAfter = "1";
+        return Problems.Of(
             StatusCodes.Status503ServiceUnavailable,
             "projection-behind",
             "The projection has not caught up with what was asked for within 5 s. Try again."
         );
+    }
 }

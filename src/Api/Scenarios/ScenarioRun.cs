@@ -199,11 +199,9 @@ public sealed class ScenarioRun : IDisposable
         switch (verb)
         {
             case "lose-network":
-                if (!Known(agentId, step).Connections.ContainsKey(connection))
+                if (!Known(agentId, step).Connections.TryGetValue(connection, out var losing))
                     return Refusal.ConnectionUnknown(agentId, connection);
-                // One that said it closes is silent already; that its network goes too is no sign of life.
-                if (Known(agentId, step).Connections[connection].ClosingAt is null)
-                    _signs.Silence(agentId, connection, Now);
+                _signs.Silence(agentId, connection, losing, Now);
                 return null;
             case "heartbeat":
                 if (!Known(agentId, step).Connections.ContainsKey(connection))

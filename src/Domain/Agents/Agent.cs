@@ -109,7 +109,7 @@ public sealed record Work(
 )
 {
     /// <summary>Whether its numbers are such as the rules know: no negative units, a custom block of 30 s to 60 min (WRP-1).</summary>
-    public bool IsPossible => Units >= 0 && (WrapUp.Policy is not WrapUpPolicy.Custom || WrapUp.Seconds is >= 30 and <= 3600);
+    public bool IsPossible() => Units >= 0 && (WrapUp.Policy is not WrapUpPolicy.Custom || WrapUp.Seconds is >= 30 and <= 3600);
 
     /// <inheritdoc />
     public bool Equals(Work? other) =>

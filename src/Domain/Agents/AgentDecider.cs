@@ -236,7 +236,7 @@ public static class AgentDecider
 
         private Refusal? Assign(AssignConversation c)
         {
-            if (!c.Work.IsPossible)
+            if (!c.Work.IsPossible())
                 return new(
                     RefusalCodes.Validation,
                     "Units cannot be negative, and a custom wrap-up block takes 30 to 3600 seconds (WRP-1)."

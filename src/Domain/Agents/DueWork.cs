@@ -63,7 +63,12 @@ public abstract record DueWork(DateTimeOffset At)
         var seen = Latest(connection.OpenedAt, connection.ClosingAt, sign?.LastSeenAt.ToMillisecond());
         var countsFrom = Latest(seen, sign?.CountsFrom.ToMillisecond(), null);
         return connection.ClosingAt is { } closing && countsFrom <= closing
-            ? new Loss((closing + Shorter(policy.RefreshGrace, policy.HeartbeatTimeout)).ToMillisecond(), connectionId, LossCause.Closed, seen)
+            ? new Loss(
+                (closing + Shorter(policy.RefreshGrace, policy.HeartbeatTimeout)).ToMillisecond(),
+                connectionId,
+                LossCause.Closed,
+                seen
+            )
             : new Loss((countsFrom + policy.HeartbeatTimeout).ToMillisecond(), connectionId, LossCause.Heartbeat, seen);
     }
 

@@ -268,15 +268,16 @@ public class AgentProperties
                 if (turn.Decision.Events is [])
                     return;
                 var (status, rule) = CapacityAsWritten.Decide(turn.After, turn.Context.Configuration, stream);
+                var last = turn.Decision.Events.LastOrDefault(e => e is not PresenceChanged { To.Origin: Origin.Capacity });
                 var occasion =
-                    turn.Decision.Events.LastOrDefault(e => e is not PresenceChanged { To.Origin: Origin.Capacity })
-                    is ConversationAccepted
-                        or ConversationWaiting
-                        or ConversationResumed
-                        or WrapUpStarted
-                        or WrapUpBlockEnded
-                        or CapacityReset
-                        or (ConversationEnded and not ConversationMissed and not ConversationRejected);
+                    last
+                        is ConversationAccepted
+                            or ConversationWaiting
+                            or ConversationResumed
+                            or WrapUpStarted
+                            or WrapUpBlockEnded
+                            or (ConversationEnded and not ConversationMissed and not ConversationRejected)
+                    || (last is CapacityReset reset && turn.After.Settings.Profiles.ContainsKey(reset.ProfileId));
                 if (occasion && turn.After.SignedIn && !turn.After.Status.Sticky)
                     Assert.Equal(status, turn.After.Status.StatusId);
                 if (turn.Decision.Events[^1] is PresenceChanged { Rule: "NOT-4" or "SGN-2", To.Origin: Origin.Capacity })
