@@ -62,7 +62,7 @@ public sealed class ScenarioRunTests : IDisposable
     [InlineData("units: 100", "units: many", "line 2", "many")]
     [InlineData("agents: {", "agents: [ana] #", "line 2", "agents")]
     [InlineData("name: Sign", "start: yesterday\nname: Sign", "line 1", "yesterday")]
-    [InlineData("name: Sign", "nam: Sign", ":1", "nam")]
+    [InlineData("name: Sign", "nam: Sign", "line 1", "nam")]
     [InlineData("steps:", "policy: { restoreWindow: 1e300 }\nsteps:", "line 3", "1e300")]
     [InlineData("steps:", "policy: { endOfDay: late }\nsteps:", "line 3", "endOfDay")]
     [InlineData("steps:", "policy: { endOfDay: { time: late } }\nsteps:", "line 3", "late")]

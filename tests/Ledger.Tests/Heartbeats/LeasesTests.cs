@@ -147,7 +147,7 @@ public sealed class LeasesTests : IAsyncLifetime
     [Fact]
     public async Task A_wrap_up_block_and_a_consult_end_when_they_are_due()
     {
-        var work = new Work("chat", null, null, 30, [], new WrapUp(WrapUpPolicy.Custom, 0.3), null);
+        var work = new Work("chat", null, null, 30, [], new WrapUp(WrapUpPolicy.Custom, 30), null);
         await SignInAsync("ana");
         await _node.AcceptAsync("ana", new AssignConversation("c1", work, AutoAccept: true));
         await _node.AcceptAsync("ana", new JoinConsult("c2", ConsultMode.Consult));
@@ -155,9 +155,10 @@ public sealed class LeasesTests : IAsyncLifetime
         var endsAt = wrapUp.Agent.Conversations["c1"].BlockEndsAt!.Value;
         var signOut = await _node.AcceptAsync("ana", new SignOut());
         await DueAsync("ana", endsAt);
+        _clock.Advance(TimeSpan.FromSeconds(30));
         await RunAsync(_node);
 
-        var events = await _node.UntilAsync("ana", all => all.Any(e => e.Type == "consult-ended.v1"));
+        var events = await _node.UntilAsync("ana", all => all.Any(e => e.Type == "wrap-up-block-ended.v1"));
 
         var ended = (WrapUpBlockEnded)WireNames.Read(events.Single(e => e.Type == "wrap-up-block-ended.v1"));
         Assert.Equal(endsAt, ended.OccurredAt);
