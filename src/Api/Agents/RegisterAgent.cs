@@ -21,16 +21,21 @@ internal static class RegisterAgent
     private static async Task<IResult> PutAsync(HttpContext http, string agentId, Body<AgentBody> body, IDocumentStore store)
     {
         var answer = await CommandEndpoint.SendAsync(http, agentId, body, b => new ConfigureAgent(b.ToChange(body)));
-        // An answer of an earlier time must not bring the name of that time back.
-        var accepted =
-            answer is IStatusCodeHttpResult { StatusCode: StatusCodes.Status200OK }
-            && !http.Response.Headers.ContainsKey(CommandEndpoint.ReplayedHeader);
-        if (accepted && body.Has("displayName"))
-        {
-            await using var session = store.LightweightSession();
-            session.Store(new DirectoryEntry { Id = agentId, DisplayName = body.Value.DisplayName });
-            await session.SaveChangesAsync(http.RequestAborted);
-        }
+        if (answer is IStatusCodeHttpResult { StatusCode: StatusCodes.Status200OK } && body.Has("displayName"))
+            await KeepNameAsync(store, agentId, body.Value.DisplayName, http.Response.Headers.ContainsKey(CommandEndpoint.ReplayedHeader));
         return answer;
+    }
+
+    /// <summary>
+    /// An answer of an earlier time must not bring the name of that time back; but a name that the first try did not come to keep
+    /// is kept now.
+    /// </summary>
+    private static async Task KeepNameAsync(IDocumentStore store, string agentId, string? displayName, bool replayed)
+    {
+        await using var session = store.LightweightSession();
+        if (replayed && await session.LoadAsync<DirectoryEntry>(agentId) is not null)
+            return;
+        session.Store(new DirectoryEntry { Id = agentId, DisplayName = displayName });
+        await session.SaveChangesAsync();
     }
 }
