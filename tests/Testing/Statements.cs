@@ -3,9 +3,14 @@ using System.Diagnostics;
 
 namespace PresenceLedger.Testing;
 
-/// <summary>Records the statements that the service sends to one database, as the driver's tracing tells them.</summary>
+/// <summary>
+/// Records the statements that the service sends to one database, as the driver's tracing tells them; but for its upkeep
+/// (notifications, old answers), which comes when it comes.
+/// </summary>
 public sealed class Statements : IDisposable
 {
+    private static readonly string[] Upkeep = ["notify", "listen", "set ", "delete from ledger.answer"];
+
     private readonly ConcurrentQueue<string> _sent = new();
     private readonly ActivityListener _listener;
 
@@ -18,7 +23,9 @@ public sealed class Statements : IDisposable
             ActivityStopped = activity =>
             {
                 var text = (activity.GetTagItem("db.query.text") ?? activity.GetTagItem("db.statement")) as string;
-                if (text is not null && activity.TagObjects.Any(tag => tag.Value is string value && value.Contains(database.Name)))
+                if (text is null || Upkeep.Any(u => text.StartsWith(u, StringComparison.Ordinal)))
+                    return;
+                if (activity.TagObjects.Any(tag => tag.Value is string value && value.Contains(database.Name)))
                     _sent.Enqueue(text);
             },
         };

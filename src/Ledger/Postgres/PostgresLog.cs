@@ -137,14 +137,14 @@ public sealed class PostgresLog : BackgroundService, ILog
         {
             try
             {
+                await Task.Delay(ForgetInterval, _clock, stopping);
                 await using var command = _database.CreateCommand("delete from ledger.answer where recorded_at < $1");
                 command.Parameters.Add(new() { Value = _clock.Now() - RecordedAnswer.Kept });
                 await command.ExecuteNonQueryAsync(stopping);
-                await Task.Delay(ForgetInterval, _clock, stopping);
             }
             catch (Exception e) when (e is NpgsqlException or TimeoutException or IOException or OperationCanceledException)
             {
-                await Task.WhenAny(Task.Delay(TimeSpan.FromMinutes(1), _clock, stopping));
+                _logger.LogDebug("Old answers stay until next time: {Error}", e.Message);
             }
         }
     }
