@@ -142,8 +142,10 @@ public sealed class ProjectionLoop(
             var page = await log.ReadAllAsync(checkpoint.Position, PageSize, ct);
             if (page.Count == PageSize)
                 asOf = page[^1].Record.RecordedAt;
-            // What was complete up to an instant stays so.
-            asOf = asOf > checkpoint.AsOf ? asOf : checkpoint.AsOf;
+            // What was complete up to an instant stays so; and what a page has, even if it was recorded while the page was read,
+            // is in it.
+            foreach (var other in page.Select(e => e.Record.RecordedAt).Append(checkpoint.AsOf))
+                asOf = other > asOf ? other : asOf;
             if (page.Count > 0 || asOf - checkpoint.AsOf > TimeSpan.FromSeconds(1))
             {
                 checkpoint = await ApplyAsync(connection, checkpoint, page, asOf, ct);

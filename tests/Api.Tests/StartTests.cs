@@ -61,6 +61,10 @@ public sealed class StartTests
     [InlineData("Access__Mode=Jwt Access__SigningKey=0123456789012345678901234567890123456789", "Access:Audience")]
     [InlineData("Access__Mode=Jwt Access__Audience=a Access__SigningKey=short", "32 bytes")]
     [InlineData("Access__Mode=Jwt Access__Audience=a Access__SigningKey=s Access__Authority=https://a.example", "either")]
+    [InlineData(
+        "Access__Mode=Jwt Access__Audience=a Access__Roles__boss=system Access__SigningKey=0123456789012345678901234567890123456789",
+        "boss"
+    )]
     [InlineData("Ledger__Store=Paper", "Paper")]
     public async Task A_configuration_that_cannot_be_is_refused_with_a_sentence(string environment, string named)
     {

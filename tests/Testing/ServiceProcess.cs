@@ -112,7 +112,9 @@ public sealed class ServiceProcess : IAsyncDisposable
     private static Process Launch(string[] arguments, (string Name, string Value)[] environment)
     {
         var program = Path.Combine(AppContext.BaseDirectory, "presence-ledger.dll");
-        var start = new ProcessStartInfo(Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") ?? "dotnet", [program, .. arguments])
+        // A shell that runs the tests in the background has them ignore SIGINT, and the service would inherit it.
+        var dotnet = Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") ?? "dotnet";
+        var start = new ProcessStartInfo("/usr/bin/env", ["--default-signal=INT", dotnet, program, .. arguments])
         {
             UseShellExecute = false,
             RedirectStandardOutput = true,

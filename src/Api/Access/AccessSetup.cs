@@ -60,6 +60,10 @@ internal static class AccessSetup
         {
             throw new MisconfiguredException("The section Access of the configuration cannot be read: " + e.Message);
         }
+        if (options.Roles.FirstOrDefault(r => r.Value is Persona.System) is { Key: { } role })
+            throw new MisconfiguredException(
+                $"Access:Roles:{role} is mapped to 'system', which is the ledger itself. Map it to another persona."
+            );
         builder.Services.AddSingleton(options);
         if (options.Mode is AccessMode.Open)
         {
