@@ -21,6 +21,8 @@ public sealed class EmbeddedPostgres : IAsyncDisposable
 
     private static readonly TimeSpan LaunchRetryLimit = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan LaunchRetryPause = TimeSpan.FromMilliseconds(100);
+    private const int UserChecks = 10;
+    private static readonly TimeSpan UserCheckPause = TimeSpan.FromMilliseconds(30);
     private static readonly TimeSpan SocketCheck = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan LongestRestartPause = TimeSpan.FromSeconds(10);
 
@@ -360,11 +362,28 @@ public sealed class EmbeddedPostgres : IAsyncDisposable
     // To be called under the start lock: nobody can begin to use the server while it is being stopped.
     private async Task LeaveAsync(bool stop)
     {
-        if (stop && _users.TryMakeExclusive() && _server is { } server)
+        if (stop && _server is { } server && await IsLastUserAsync())
         {
             await server.StopAsync(_logger);
         }
 
         _users.Dispose();
+    }
+
+    // A program that this process is just starting holds copies of our files, locks and all, for the moment until it runs: not
+    // every lock that is held is another user's.
+    private async Task<bool> IsLastUserAsync()
+    {
+        for (var tries = 0; tries < UserChecks; tries++)
+        {
+            if (_users.TryMakeExclusive())
+            {
+                return true;
+            }
+
+            await Task.Delay(UserCheckPause, TimeProvider.System);
+        }
+
+        return false;
     }
 }
