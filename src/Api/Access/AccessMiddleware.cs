@@ -1,4 +1,3 @@
-using System.Net;
 using System.Security.Claims;
 using Microsoft.AspNetCore.Authentication;
 using PresenceLedger.Api.Http;
@@ -31,7 +30,7 @@ internal sealed class AccessMiddleware(RequestDelegate next, AccessOptions optio
     private static IResult? Open(HttpContext context)
     {
         // A page of another site that a browser on this machine shows must not act here.
-        if (!IsThisMachine(context.Request.Host.Host) || IsFromElsewhere(context.Request))
+        if (!Loopback.Is(context.Request.Host.Host) || IsFromElsewhere(context.Request))
             return Problems.Of(
                 StatusCodes.Status403Forbidden,
                 RefusalCodes.Forbidden,
@@ -117,14 +116,10 @@ internal sealed class AccessMiddleware(RequestDelegate next, AccessOptions optio
             _ => null,
         };
 
-    private static bool IsThisMachine(string host) =>
-        host.Equals("localhost", StringComparison.OrdinalIgnoreCase)
-        || (IPAddress.TryParse(host.Trim('[', ']'), out var address) && IPAddress.IsLoopback(address));
-
     private static bool IsFromElsewhere(HttpRequest request)
     {
         var origin = request.Headers.Origin.ToString();
-        return origin.Length > 0 && (!Uri.TryCreate(origin, UriKind.Absolute, out var uri) || !IsThisMachine(uri.Host));
+        return origin.Length > 0 && (!Uri.TryCreate(origin, UriKind.Absolute, out var uri) || !Loopback.Is(uri.Host));
     }
 }
 

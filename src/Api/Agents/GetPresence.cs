@@ -56,7 +56,7 @@ internal static class GetPresence
             return Problems.Of(Refusal.AgentUnknown(agentId));
         ReadPositionHeaders.Set(http, read.Position);
         var answer = new PresenceAnswer(document.Agent, configuration.Current) { AsOf = read.AsOf };
-        http.Response.Headers.ETag = $"\"{answer.Version}\"";
+        CommandEndpoint.SetVersion(http, answer.Version);
         return Results.Json(answer, WireJson.Options);
     }
 }

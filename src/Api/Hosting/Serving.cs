@@ -42,10 +42,11 @@ public static class Serving
         // HTTP_PORTS and its like would listen on every address; where to listen is said by --urls (or urls) alone.
         builder.WebHost.UseSetting(WebHostDefaults.HttpPortsKey, null);
         builder.WebHost.UseSetting(WebHostDefaults.HttpsPortsKey, null);
-        builder.WebHost.UseUrls((urls ?? builder.Configuration["urls"] ?? DefaultUrl).Split(';', StringSplitOptions.RemoveEmptyEntries));
+        var listen = urls ?? builder.Configuration["urls"] ?? DefaultUrl;
+        builder.WebHost.UseUrls(listen.Split(';', StringSplitOptions.RemoveEmptyEntries));
 
         using var startLogging = LoggerFactory.Create(l => l.AddSimpleConsole(o => o.SingleLine = true));
-        AccessSetup.Configure(builder, urls ?? builder.Configuration["urls"] ?? DefaultUrl);
+        AccessSetup.Configure(builder, listen);
         await using var database = await DatabaseAsync(choice, builder.Configuration, startLogging.CreateLogger("PostgreSQL"), ct);
         Compose(builder, database.ConnectionString);
 

@@ -92,7 +92,7 @@ public static class Verbs
         }
         catch (IOException e)
         {
-            // An address in use, mostly.
+            // A disk that fails; what has a better word for it says so itself.
             await Console.Error.WriteLineAsync("presence-ledger: " + e.Message);
             return Misconfigured;
         }
