@@ -1,16 +1,25 @@
+using System.Runtime.CompilerServices;
+
 namespace PresenceLedger.Ledger;
 
 /// <summary>
-/// The log: the one truth. Append to streams at expected versions; read a stream either way; read all in an order that never
-/// changes and never skips. Implementations: PostgreSQL, and in memory for scenarios and tests.
+/// The log: the one truth. Append to streams at expected versions; read a stream either way; read all, and follow all, in an
+/// order that never changes and never skips. Implementations: PostgreSQL, EventStoreDB, and in memory for scenarios and tests.
 /// </summary>
 public interface ILog
 {
+    /// <summary>What keeps it; a position of one store means nothing in another.</summary>
+    string Store { get; }
+
+    /// <summary>Whether a commit may have several streams. Where not, each of them is a commit of its own.</summary>
+    bool SpansStreams { get; }
+
     /// <summary>
     /// Appends, durably, all of a commit or nothing of it: every stream must stand at its expected version. Safe to repeat
     /// with the same event ids after an unknown outcome.
     /// </summary>
-    /// <exception cref="LedgerUnavailableException">The log could not be reached in time.</exception>
+    /// <exception cref="LedgerUnavailableException">The log could not be reached in time, or does not take the commit.</exception>
+    /// <exception cref="ArgumentException">It has several streams, and this log does not span streams.</exception>
     Task<AppendResult> AppendAsync(Commit commit);
 
     /// <summary>Up to <paramref name="count"/> events of a stream from a version on, upwards; empty where it has none.</summary>
@@ -26,6 +35,14 @@ public interface ILog
     Task<IReadOnlyList<StoredEvent>> ReadAllAsync(LogPosition after, int count, CancellationToken ct);
 
     /// <summary>
+    /// Follows the log from a position on, in the order of all, without loss or duplicate, over anything that may happen to the
+    /// connection; ends only when it is cancelled. Where nothing happens, an empty page comes now and then.
+    /// </summary>
+    /// <exception cref="LogEndsBeforeException">The log ends before the position.</exception>
+    /// <exception cref="InvalidDataException">An event cannot be read.</exception>
+    IAsyncEnumerable<LogPage> SubscribeAsync(LogPosition after, int pageSize, CancellationToken ct);
+
+    /// <summary>
     /// Completes at the next append, on any node, as far as this node hears of it. Take it before reading, so that nothing falls
     /// between; and poll now and then, for a word may be lost.
     /// </summary>
@@ -34,6 +51,13 @@ public interface ILog
     /// <summary>The answer recorded under an idempotency key in the last 24 hours; null where there is none.</summary>
     Task<RecordedAnswer?> FindAnswerAsync(string key, CancellationToken ct);
 }
+
+/// <summary>What a subscription brings.</summary>
+/// <param name="Events">The next events, in order; may be empty.</param>
+/// <param name="Position">Up to here there is nothing else; what follows goes on from here.</param>
+/// <param name="AsOf">Everything recorded up to this instant is in this page or before it; null where that is not known.</param>
+/// <param name="CaughtUp">Whether the end of the log was reached; false while it is behind.</param>
+public sealed record LogPage(IReadOnlyList<StoredEvent> Events, LogPosition Position, DateTimeOffset? AsOf, bool CaughtUp);
 
 /// <summary>Events for one or more streams (a transfer has two), all or nothing, with the answer to remember.</summary>
 /// <param name="Streams">May be empty where only the answer is to be remembered.</param>
@@ -60,6 +84,31 @@ public sealed record RecordedAnswer(string Key, byte[] Fingerprint, string Answe
 /// <summary>What is the same for every log.</summary>
 public static class LogExtensions
 {
+    private static readonly TimeSpan Poll = TimeSpan.FromMilliseconds(250);
+
+    /// <summary>A subscription by reading pages, for a log that tells of appends to whoever asks.</summary>
+    internal static async IAsyncEnumerable<LogPage> FollowAsync(
+        this ILog log,
+        LogPosition after,
+        int pageSize,
+        TimeProvider clock,
+        [EnumeratorCancellation] CancellationToken ct
+    )
+    {
+        while (true)
+        {
+            var next = log.NextAppend;
+            var asOf = clock.Now();
+            var events = await log.ReadAllAsync(after, pageSize, ct);
+            after = events.Count > 0 ? events[^1].Position : after;
+            var caughtUp = events.Count < pageSize;
+            yield return new LogPage(events, after, caughtUp ? asOf : null, caughtUp);
+            if (events.Count == 0)
+                await Task.WhenAny(next, Task.Delay(Poll, clock, ct));
+            ct.ThrowIfCancellationRequested();
+        }
+    }
+
     /// <summary>What an idempotency key that is taken means: the answer of the first time, or that it is used for something else.</summary>
     public static async Task<CommandOutcome> RepeatedAsync(this ILog log, RecordedAnswer asked, CancellationToken ct)
     {
@@ -91,7 +140,10 @@ public enum AppendVerdict
 /// </summary>
 public sealed record AppendResult(AppendVerdict Verdict, LogPosition Position);
 
-/// <summary>The log could not be reached in time.</summary>
+/// <summary>The log ends before a position that was read up to: it was restored to an older state, or is another one.</summary>
+public sealed class LogEndsBeforeException(string message) : Exception(message);
+
+/// <summary>The log could not be reached in time, or does not take what it is given.</summary>
 public sealed class LedgerUnavailableException : Exception
 {
     public LedgerUnavailableException(string message, Exception? inner, bool outcomeUnknown = false)

@@ -4,12 +4,12 @@ using System.Globalization;
 namespace PresenceLedger.Ledger;
 
 /// <summary>
-/// A place in the order of all events: (epoch, transaction, sequence) in PostgreSQL. Opaque to callers, who hand its text back
+/// A place in the order of all events: (epoch, transaction, sequence) in PostgreSQL, (0, commit, prepare) in EventStoreDB. Opaque to callers, who hand its text back
 /// and never compute with it.
 /// </summary>
 /// <param name="Epoch">Goes up when transaction ids start again, after a restore into another cluster.</param>
-/// <param name="Transaction">The writing transaction.</param>
-/// <param name="Sequence">Order within the transaction.</param>
+/// <param name="Transaction">The writing transaction; the commit position.</param>
+/// <param name="Sequence">Order within the transaction; the prepare position.</param>
 public readonly record struct LogPosition(int Epoch, ulong Transaction, long Sequence) : IComparable<LogPosition>
 {
     /// <summary>Before the first event.</summary>

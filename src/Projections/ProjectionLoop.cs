@@ -31,7 +31,6 @@ public sealed class ProjectionLoop(
     private const long Lock = 0x4c45444745520002;
     private const long SchemaLock = 0x4c45444745520003;
     private const int PageSize = 500;
-    private static readonly TimeSpan Poll = TimeSpan.FromMilliseconds(250);
     private static readonly TimeSpan Takeover = TimeSpan.FromMilliseconds(500);
 
     /// <summary>A connection that is projected this long after it opened belongs to a rebuild, or to a loop that was behind.</summary>
@@ -45,6 +44,9 @@ public sealed class ProjectionLoop(
 
     /// <summary>Why the loop stands still; null while it does not.</summary>
     public string? Stopped => _stopped;
+
+    /// <summary>Whether it has reached the end of the log; of a meaning on the node that projects.</summary>
+    public bool CaughtUp { get; private set; }
 
     /// <inheritdoc />
     public override async Task StartAsync(CancellationToken cancellationToken)
@@ -62,7 +64,8 @@ public sealed class ProjectionLoop(
                 position bigint not null,
                 configuration json not null,
                 as_of timestamptz not null
-            )
+            );
+            alter table {ReadSide.Schema}.checkpoint add column if not exists store text not null default 'Postgres'
             """,
             connection
         );
@@ -88,6 +91,13 @@ public sealed class ProjectionLoop(
             catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
             {
                 return;
+            }
+            catch (LogEndsBeforeException e)
+            {
+                // Going on would lose what was recorded up to the old position.
+                _stopped = e.Message + " Check the log; to go on with it as it is, have the read side rebuilt (docs/operations.md).";
+                logger.LogError("The projection stands still: {Reason}", _stopped);
+                await Task.WhenAny(Task.Delay(TimeSpan.FromSeconds(5), clock, stoppingToken));
             }
             catch (Exception e) when (e is InvalidDataException || IsRefused(e))
             {
@@ -135,25 +145,18 @@ public sealed class ProjectionLoop(
     private async Task ProjectAsync(NpgsqlConnection connection, CancellationToken ct)
     {
         var checkpoint = await LoadAsync(connection, ct);
-        while (!ct.IsCancellationRequested)
+        await foreach (var page in log.SubscribeAsync(checkpoint.Position, PageSize, ct))
         {
-            var next = log.NextAppend;
-            var asOf = clock.Now();
-            var page = await log.ReadAllAsync(checkpoint.Position, PageSize, ct);
-            if (page.Count == PageSize)
-                asOf = page[^1].Record.RecordedAt;
             // What was complete up to an instant stays so; and what a page has, even if it was recorded while the page was read,
             // is in it.
-            foreach (var other in page.Select(e => e.Record.RecordedAt).Append(checkpoint.AsOf))
+            var asOf = page.AsOf ?? checkpoint.AsOf;
+            foreach (var other in page.Events.Select(e => e.Record.RecordedAt).Append(checkpoint.AsOf))
                 asOf = other > asOf ? other : asOf;
-            if (page.Count > 0 || asOf - checkpoint.AsOf > TimeSpan.FromSeconds(1))
-            {
-                checkpoint = await ApplyAsync(connection, checkpoint, page, asOf, ct);
-                _stopped = null;
-            }
+            if (page.Events.Count > 0 || asOf - checkpoint.AsOf > TimeSpan.FromSeconds(1))
+                checkpoint = await ApplyAsync(connection, checkpoint, page.Events, page.Position, asOf, ct);
+            _stopped = null;
+            CaughtUp = page.CaughtUp;
             Interlocked.Exchange(ref _projected, New()).TrySetResult();
-            if (page.Count == 0)
-                await Task.WhenAny(next, Task.Delay(Poll, clock, ct));
         }
     }
 
@@ -161,6 +164,7 @@ public sealed class ProjectionLoop(
         NpgsqlConnection connection,
         Checkpoint before,
         IReadOnlyList<StoredEvent> page,
+        LogPosition position,
         DateTimeOffset asOf,
         CancellationToken ct
     )
@@ -175,7 +179,7 @@ public sealed class ProjectionLoop(
             foreach (var e in page)
                 fold.Apply(e.Record);
 
-            var after = new Checkpoint(page.Count > 0 ? page[^1].Position : before.Position, fold.Configuration, asOf);
+            var after = new Checkpoint(position, fold.Configuration, asOf);
             await MoveCheckpointAsync(connection, transaction, before, after, ct);
             if (fold.Changed.Count > 0)
             {
@@ -184,6 +188,8 @@ public sealed class ProjectionLoop(
                 session.Store(fold.Changed.ToArray());
                 await session.SaveChangesAsync(ct);
             }
+            if (!log.SpansStreams && fold.Handovers.Count > 0)
+                await KeepHandoversAsync(connection, transaction, fold.Handovers, ct);
             if (fold.PolicyChangedAt is { } changedAt)
                 await DueAgainAsync(connection, transaction, changedAt, ct);
             await transaction.CommitAsync(ct);
@@ -191,19 +197,35 @@ public sealed class ProjectionLoop(
         }
     }
 
-    private static async Task<Checkpoint> LoadAsync(NpgsqlConnection connection, CancellationToken ct)
+    private async Task<Checkpoint> LoadAsync(NpgsqlConnection connection, CancellationToken ct)
     {
+        await using (
+            // A position of another store says nothing: what was read is read again from this one.
+            var moved = new NpgsqlCommand(
+                $"""
+                with moved as (delete from {ReadSide.Schema}.checkpoint where name = 'presence' and store <> $1 returning name)
+                delete from {ReadSide.Schema}.mt_doc_presence where exists (select from moved)
+                """,
+                connection
+            )
+        )
+        {
+            moved.Parameters.Add(new() { Value = log.Store });
+            if (await moved.ExecuteNonQueryAsync(ct) > 0)
+                logger.LogWarning("The read side is rebuilt: the ledger is kept in {Store} now", log.Store);
+        }
         await using (
             var create = new NpgsqlCommand(
                 $"""
-                insert into {ReadSide.Schema}.checkpoint (name, epoch, transaction_id, position, configuration, as_of)
-                    values ('presence', 0, '0', 0, $1, '-infinity') on conflict do nothing
+                insert into {ReadSide.Schema}.checkpoint (name, epoch, transaction_id, position, configuration, as_of, store)
+                    values ('presence', 0, '0', 0, $1, '-infinity', $2) on conflict do nothing
                 """,
                 connection
             )
         )
         {
             create.Parameters.Add(new() { Value = LedgerJson.Write(Configuration.Initial), NpgsqlDbType = NpgsqlDbType.Json });
+            create.Parameters.Add(new() { Value = log.Store });
             await create.ExecuteNonQueryAsync(ct);
         }
         await using var command = new NpgsqlCommand(
@@ -320,6 +342,45 @@ public sealed class ProjectionLoop(
         );
         command.Parameters.Add(new NpgsqlParameter<string[]> { TypedValue = Array.ConvertAll(due, d => d.Id) });
         command.Parameters.Add(new NpgsqlParameter<DateTimeOffset?[]> { TypedValue = Array.ConvertAll(due, d => d.At) });
+        await command.ExecuteNonQueryAsync(ct);
+    }
+
+    /// <summary>Transfers whose second half is awaited, with the place of the first.</summary>
+    private static async Task KeepHandoversAsync(
+        NpgsqlConnection connection,
+        NpgsqlTransaction transaction,
+        IReadOnlyDictionary<PresenceFold.Handover, EventRecord?> handovers,
+        CancellationToken ct
+    )
+    {
+        await using var command = new NpgsqlCommand(
+            """
+            with seen as (
+                select s.from_id, s.conversation_id, s.to_id, s.version, s.due_at
+                    from unnest($1, $2, $3, $4, $5) as s (from_id, conversation_id, to_id, version, due_at)
+            ), done as (
+                delete from ledger.handover h using seen s
+                    where h.from_agent_id = s.from_id and h.conversation_id = s.conversation_id and h.to_agent_id = s.to_id
+                        and s.version is null
+            )
+            insert into ledger.handover (from_agent_id, conversation_id, to_agent_id, to_version, due_at)
+                select from_id, conversation_id, to_id, version, due_at from seen where version is not null
+                on conflict on constraint handover_pkey do update set to_version = excluded.to_version, due_at = excluded.due_at
+            """,
+            connection,
+            transaction
+        );
+        var seen = handovers.ToArray();
+        command.Parameters.Add(new NpgsqlParameter<string[]> { TypedValue = Array.ConvertAll(seen, h => h.Key.FromAgentId) });
+        command.Parameters.Add(new NpgsqlParameter<string[]> { TypedValue = Array.ConvertAll(seen, h => h.Key.ConversationId) });
+        command.Parameters.Add(new NpgsqlParameter<string[]> { TypedValue = Array.ConvertAll(seen, h => h.Key.ToAgentId) });
+        command.Parameters.Add(new NpgsqlParameter<long?[]> { TypedValue = Array.ConvertAll(seen, h => h.Value?.Version) });
+        command.Parameters.Add(
+            new NpgsqlParameter<DateTimeOffset?[]>
+            {
+                TypedValue = Array.ConvertAll(seen, h => h.Value?.RecordedAt + DueWorker.HandoverPatience),
+            }
+        );
         await command.ExecuteNonQueryAsync(ct);
     }
 

@@ -10,8 +10,10 @@ using PresenceLedger.Ledger.Agents;
 using PresenceLedger.Ledger.Configurations;
 using PresenceLedger.Ledger.Due;
 using PresenceLedger.Ledger.Events;
+using PresenceLedger.Ledger.EventStoreDb;
 using PresenceLedger.Ledger.Heartbeats;
 using PresenceLedger.Ledger.Postgres;
+using PresenceLedger.Testing.EventStoreDb;
 
 namespace PresenceLedger.Testing;
 
@@ -19,23 +21,27 @@ namespace PresenceLedger.Testing;
 public sealed class Node : IAsyncDisposable
 {
     private readonly List<IHostedService> _started = [];
+    private readonly ILog _log;
 
-    private Node(TestDatabase database, TimeProvider clock)
+    private Node(TestDatabase database, TimeProvider clock, Func<ILog, ILog>? around)
     {
         Clock = clock;
         Database = Serving.DataSource(database.ServiceConnectionString);
-        Log = new PostgresLog(Database, clock, NullLogger<PostgresLog>.Instance);
+        _log = database.EventStore is { } store
+            ? new EventStoreDbLog(store.Choice, new AnswerClaims(Database, clock), clock, NullLogger<EventStoreDbLog>.Instance)
+            : new PostgresLog(Database, clock, NullLogger<PostgresLog>.Instance);
+        Log = around is null ? _log : around(_log);
         Configuration = new ConfigurationStream(Log, clock, NullLogger<ConfigurationStream>.Instance);
         Leases = new Leases(Database, clock, NullLogger<Leases>.Instance);
         Agents = new AgentStreams(Log, new PostgresSnapshots(Database), Leases, Configuration, clock, NullLogger<AgentStreams>.Instance);
-        Due = new DueWorker(Database, Agents, Leases, Configuration, clock, NullLogger<DueWorker>.Instance);
+        Due = new DueWorker(Database, Log, Agents, Leases, Configuration, clock, NullLogger<DueWorker>.Instance);
     }
 
     public TimeProvider Clock { get; }
 
     public NpgsqlDataSource Database { get; }
 
-    public PostgresLog Log { get; }
+    public ILog Log { get; }
 
     public ConfigurationStream Configuration { get; }
 
@@ -45,19 +51,22 @@ public sealed class Node : IAsyncDisposable
 
     public DueWorker Due { get; }
 
-    /// <summary>A fresh database with the schema of the ledger.</summary>
-    public static async Task<TestDatabase> CreateDatabaseAsync()
+    /// <summary>A fresh database with the schema of the ledger, whose nodes keep the log in an EventStoreDB where one is given.</summary>
+    public static async Task<TestDatabase> CreateDatabaseAsync(TestEventStore? eventStore = null)
     {
-        var database = await TestPostgres.CreateDatabaseAsync();
+        var database = await TestPostgres.CreateDatabaseAsync(eventStore);
         await LedgerSchema.ApplyAsync(database.SuperuserConnectionString, "presence_ledger", CancellationToken.None);
         return database;
     }
 
     /// <summary>A node whose log runs and whose configuration is read; what else is to run is to be started.</summary>
-    public static async Task<Node> StartAsync(TestDatabase database, TimeProvider? clock = null)
+    /// <param name="database">The database.</param>
+    /// <param name="clock">The time.</param>
+    /// <param name="around">What stands between the log and the rest of the node.</param>
+    public static async Task<Node> StartAsync(TestDatabase database, TimeProvider? clock = null, Func<ILog, ILog>? around = null)
     {
-        var node = new Node(database, clock ?? TimeProvider.System);
-        await node.StartAsync(node.Log);
+        var node = new Node(database, clock ?? TimeProvider.System, around);
+        await node.StartAsync((IHostedService)node._log);
         await node.Configuration.RefreshAsync(CancellationToken.None);
         return node;
     }
@@ -129,7 +138,7 @@ public sealed class Node : IAsyncDisposable
         Agents.Dispose();
         Leases.Dispose();
         Configuration.Dispose();
-        Log.Dispose();
+        ((IDisposable)_log).Dispose();
         await Database.DisposeAsync();
     }
 

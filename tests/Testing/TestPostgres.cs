@@ -2,6 +2,7 @@ using System.Diagnostics;
 using Microsoft.Extensions.Logging.Abstractions;
 using Npgsql;
 using PresenceLedger.Ledger.Postgres.Embedded;
+using PresenceLedger.Testing.EventStoreDb;
 
 namespace PresenceLedger.Testing;
 
@@ -28,12 +29,12 @@ public static class TestPostgres
     public static Task<EmbeddedPostgres> ServerAsync() => Started.Value;
 
     /// <summary>A fresh, empty database of the caller's own.</summary>
-    public static async Task<TestDatabase> CreateDatabaseAsync()
+    public static async Task<TestDatabase> CreateDatabaseAsync(TestEventStore? eventStore = null)
     {
         var server = await ServerAsync();
         var name = $"test_{Guid.NewGuid():N}";
         await ExecuteAsync(server, $"CREATE DATABASE {name}");
-        return new TestDatabase(server, name);
+        return new TestDatabase(server, name) { EventStore = eventStore };
     }
 
     internal static async Task ExecuteAsync(EmbeddedPostgres server, string statement)
@@ -65,7 +66,7 @@ public static class TestPostgres
     }
 }
 
-/// <summary>A database of one test or test class, dropped when disposed.</summary>
+/// <summary>A database of one test or test class, dropped when disposed; with the EventStoreDB that keeps its log, where one does.</summary>
 public sealed class TestDatabase : IAsyncDisposable
 {
     private readonly EmbeddedPostgres _server;
@@ -78,10 +79,18 @@ public sealed class TestDatabase : IAsyncDisposable
 
     public string Name { get; }
 
+    /// <summary>What keeps the log beside the database; null where the database does.</summary>
+    public TestEventStore? EventStore { get; init; }
+
     public string SuperuserConnectionString => _server.ConnectionString(EmbeddedPostgres.Superuser, Name);
 
     /// <summary>Connects as the role that the service runs with.</summary>
     public string ServiceConnectionString => _server.ConnectionString(EmbeddedPostgres.ServiceRole, Name);
 
-    public async ValueTask DisposeAsync() => await TestPostgres.ExecuteAsync(_server, $"DROP DATABASE {Name} WITH (FORCE)");
+    public async ValueTask DisposeAsync()
+    {
+        await TestPostgres.ExecuteAsync(_server, $"DROP DATABASE {Name} WITH (FORCE)");
+        if (EventStore is not null)
+            await EventStore.DisposeAsync();
+    }
 }

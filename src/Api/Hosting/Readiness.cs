@@ -7,10 +7,11 @@ using PresenceLedger.Projections;
 
 namespace PresenceLedger.Api.Hosting;
 
-/// <summary>Whether the service can do its work: the database answers, and the projection moves.</summary>
-public sealed class Readiness(ReadPosition position, ProjectionLoop loop, TimeProvider clock) : IHealthCheck
+/// <summary>Whether the service can do its work: the database and the log answer, and the projection moves.</summary>
+public sealed class Readiness(ILog log, ReadPosition position, ProjectionLoop loop, TimeProvider clock) : IHealthCheck
 {
     private static readonly TimeSpan TooFarBehind = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan Soon = TimeSpan.FromSeconds(2);
 
     /// <summary>The probes.</summary>
     public static void Map(WebApplication app)
@@ -30,8 +31,12 @@ public sealed class Readiness(ReadPosition position, ProjectionLoop loop, TimePr
             {
                 ["asOf"] = Instant.Format(read.AsOf),
                 ["position"] = read.Position.ToString(),
+                ["store"] = log.Store,
                 ["lagSeconds"] = Math.Round(lag.TotalSeconds, 3),
             };
+            using var soon = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+            soon.CancelAfter(Soon);
+            await log.ReadStreamBackwardsAsync(StreamNames.Configuration, long.MaxValue, 1, soon.Token);
             if (loop.Stopped is { } reason)
                 return HealthCheckResult.Unhealthy("The projection stands still: " + reason, data: data);
             return lag > TooFarBehind
@@ -41,6 +46,14 @@ public sealed class Readiness(ReadPosition position, ProjectionLoop loop, TimePr
         catch (Exception e) when (e is NpgsqlException or TimeoutException)
         {
             return HealthCheckResult.Unhealthy("The database does not answer: " + e.Message);
+        }
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+        {
+            return HealthCheckResult.Unhealthy("The log does not answer.");
+        }
+        catch (LedgerUnavailableException e)
+        {
+            return HealthCheckResult.Unhealthy(e.Message);
         }
     }
 

@@ -10,6 +10,7 @@ using PresenceLedger.Ledger;
 using PresenceLedger.Ledger.Agents;
 using PresenceLedger.Ledger.Configurations;
 using PresenceLedger.Ledger.Due;
+using PresenceLedger.Ledger.EventStoreDb;
 using PresenceLedger.Ledger.Heartbeats;
 using PresenceLedger.Ledger.Postgres;
 using PresenceLedger.Ledger.Postgres.Embedded;
@@ -47,8 +48,9 @@ public static class Serving
 
         using var startLogging = LoggerFactory.Create(l => l.AddSimpleConsole(o => o.SingleLine = true));
         AccessSetup.Configure(builder, listen);
+        var log = LogOf(choice, builder.Configuration);
         await using var database = await DatabaseAsync(choice, builder.Configuration, startLogging.CreateLogger("PostgreSQL"), ct);
-        Compose(builder, database.ConnectionString);
+        Compose(builder, database.ConnectionString, log);
 
         var app = builder.Build();
         Map(app);
@@ -69,15 +71,17 @@ public static class Serving
     }
 
     /// <summary>Everything but where the database is and who may come in.</summary>
-    public static void Compose(WebApplicationBuilder builder, string connectionString)
+    /// <param name="builder">The service under construction.</param>
+    /// <param name="connectionString">The database: of the read side, and of the log unless that is elsewhere.</param>
+    /// <param name="log">The EventStoreDB that keeps the log; null where the database does.</param>
+    public static void Compose(WebApplicationBuilder builder, string connectionString, EventStoreDbChoice? log = null)
     {
         var services = builder.Services;
         Limits.Configure(builder);
         services.AddSingleton(TimeProvider.System);
         services.AddSingleton(_ => DataSource(connectionString));
 
-        services.AddSingleton<PostgresLog>();
-        services.AddSingleton<ILog>(s => s.GetRequiredService<PostgresLog>());
+        AddLog(services, log);
         services.AddSingleton<ISnapshots, PostgresSnapshots>();
         services.AddSingleton<ConfigurationStream>();
         services.AddSingleton<Leases>();
@@ -91,7 +95,7 @@ public static class Serving
         services.AddSingleton<ReadPosition>();
 
         // In the order in which they start; they stop in the reverse one, the log last.
-        services.AddHostedService(s => s.GetRequiredService<PostgresLog>());
+        services.AddHostedService(s => (IHostedService)s.GetRequiredService<ILog>());
         services.AddHostedService(s => s.GetRequiredService<ConfigurationStream>());
         services.AddHostedService(s => s.GetRequiredService<Leases>());
         services.AddHostedService(s => s.GetRequiredService<ProjectionLoop>());
@@ -152,6 +156,60 @@ public static class Serving
         return NpgsqlDataSource.Create(settings);
     }
 
+    private static void AddLog(IServiceCollection services, EventStoreDbChoice? log)
+    {
+        if (log is null)
+        {
+            services.AddSingleton<ILog, PostgresLog>();
+            return;
+        }
+        services.AddSingleton(log);
+        services.AddSingleton<AnswerClaims>();
+        services.AddSingleton<ILog, EventStoreDbLog>();
+    }
+
+    /// <summary>Where the log is kept; null for the database.</summary>
+    private static EventStoreDbChoice? LogOf(DatabaseChoice choice, IConfiguration configuration)
+    {
+        var store = configuration["Ledger:Store"] ?? "Postgres";
+        if (store.Equals("Postgres", StringComparison.OrdinalIgnoreCase))
+            return Given(choice, configuration, EventStoreDbSettings.IsMeant) is null
+                ? null
+                : throw new MisconfiguredException("That is the connection string of an EventStoreDB: say Ledger:Store=EventStoreDb.");
+        if (!store.Equals("EventStoreDb", StringComparison.OrdinalIgnoreCase))
+            throw new MisconfiguredException($"Ledger:Store={store} is not known; there are Postgres and EventStoreDb.");
+        var given =
+            configuration["Ledger:EventStoreDb"]
+            ?? Given(choice, configuration, EventStoreDbSettings.IsMeant)
+            ?? throw new MisconfiguredException(
+                "Ledger:Store=EventStoreDb needs Ledger:EventStoreDb, as in esdb://user:password@node1:2113,node2:2113."
+            );
+        return new EventStoreDbChoice(Parse(given), configuration["Ledger:StreamPrefix"] ?? "");
+    }
+
+    /// <summary>Reads the connection string of an EventStoreDB.</summary>
+    /// <exception cref="MisconfiguredException">It cannot be read.</exception>
+    public static EventStoreDbSettings Parse(string connectionString)
+    {
+        try
+        {
+            return EventStoreDbSettings.Parse(connectionString);
+        }
+        catch (FormatException e)
+        {
+            throw new MisconfiguredException("The connection string of the EventStoreDB cannot be read: " + e.Message + ".");
+        }
+    }
+
+    /// <summary>The connection string that is given and is of a kind.</summary>
+    private static string? Given(DatabaseChoice choice, IConfiguration configuration, Predicate<string> isMeant) =>
+        new[]
+        {
+            choice.ConnectionString,
+            configuration["Ledger:ConnectionString"],
+            Environment.GetEnvironmentVariable("PRESENCE_LEDGER_CONNECTION"),
+        }.FirstOrDefault(given => given is not null && isMeant(given));
+
     private static async Task<RunningDatabase> DatabaseAsync(
         DatabaseChoice choice,
         IConfiguration configuration,
@@ -159,13 +217,7 @@ public static class Serving
         CancellationToken ct
     )
     {
-        if (configuration["Ledger:Store"] is { } store && !store.Equals("Postgres", StringComparison.OrdinalIgnoreCase))
-            throw new MisconfiguredException($"Ledger:Store={store} is not known; this version keeps the ledger in Postgres.");
-        var given =
-            choice.ConnectionString
-            ?? configuration["Ledger:ConnectionString"]
-            ?? Environment.GetEnvironmentVariable("PRESENCE_LEDGER_CONNECTION");
-        if (given is not null)
+        if (Given(choice, configuration, text => !EventStoreDbSettings.IsMeant(text)) is { } given)
         {
             NpgsqlConnectionStringBuilder settings;
             try

@@ -65,7 +65,35 @@ public static class Verbs
                 })
         );
 
-        var root = new RootCommand("PresenceLedger: an event-sourced ledger of agent presence.") { serve, scenario, sql };
+        const string which = "an EventStoreDB (esdb://…) or PostgreSQL connection string; without it, the database in the data folder.";
+        var from = new Option<string?>("--from") { Description = "The log to copy: " + which };
+        var to = new Option<string?>("--to") { Description = "The log to copy to: " + which };
+        var prefix = new Option<string>("--stream-prefix")
+        {
+            Description = "Before the names of the streams in an EventStoreDB (Ledger:StreamPrefix).",
+            DefaultValueFactory = _ => "",
+        };
+        var copy = new Command("copy-log", "Copies a ledger from one store to another, and proves that nothing was lost or changed.")
+        {
+            from,
+            to,
+            prefix,
+        };
+        copy.SetAction(
+            (parsed, ct) =>
+                GuardAsync(() =>
+                    CopyLog.RunAsync(
+                        parsed.GetValue(from),
+                        parsed.GetValue(to),
+                        parsed.GetRequiredValue(data),
+                        parsed.GetRequiredValue(prefix),
+                        Console.Out,
+                        ct
+                    )
+                )
+        );
+
+        var root = new RootCommand("PresenceLedger: an event-sourced ledger of agent presence.") { serve, scenario, sql, copy };
         root.Options.Add(data);
         root.Options.Add(connection);
         string[] verbed =

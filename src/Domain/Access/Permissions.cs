@@ -44,7 +44,7 @@ public static class Permissions
             TransferConversation => [Persona.Service, Persona.Agent, Persona.Supervisor],
             ForceReleaseConversation => [Persona.Supervisor],
             JoinConsult or LeaveConsult => [Persona.Agent, Persona.Supervisor, Persona.Service],
-            SettleDue => [],
+            SettleDue or HandOver => [],
             _ => throw new InvalidOperationException($"Unknown agent command {command.GetType().Name}."),
         };
 }

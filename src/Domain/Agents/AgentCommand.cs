@@ -50,6 +50,15 @@ public sealed record MoveConversation(string ConversationId, ConversationVerb Ve
 /// <summary>Transfer away, to exactly one of the three (TRF-1, TRF-2).</summary>
 public sealed record TransferConversation(string ConversationId, string? ToAgentId, string? ToQueue, string? External) : AgentCommand;
 
+/// <summary>
+/// The second half of a transfer to an agent (TRF-1), where the two are not recorded at once: lets go of a conversation that the
+/// other agent has got, unless it came to this one anew since.
+/// </summary>
+/// <param name="ConversationId">The conversation.</param>
+/// <param name="ToAgentId">Who has got it.</param>
+/// <param name="At">When.</param>
+public sealed record HandOver(string ConversationId, string ToAgentId, DateTimeOffset At) : AgentCommand;
+
 /// <summary>STK-2.</summary>
 public sealed record ForceReleaseConversation(string ConversationId) : AgentCommand;
 

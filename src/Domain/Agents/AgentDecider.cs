@@ -86,6 +86,7 @@ public static class AgentDecider
                 AssignConversation c => Assign(c),
                 MoveConversation c => Move(c),
                 TransferConversation c => Transfer(c),
+                HandOver c => LetGo(c),
                 ForceReleaseConversation c => OnConversation(
                     c.ConversationId,
                     _ => End(new ConversationForceReleased(c.ConversationId) { Rule = Rules.Stk2 })
@@ -379,6 +380,11 @@ public static class AgentDecider
                             }
                         )
             );
+
+        private Refusal? LetGo(HandOver c) =>
+            _agent.Conversations.TryGetValue(c.ConversationId, out var conversation) && conversation.AssignedAt <= c.At
+                ? End(new ConversationTransferred(c.ConversationId, c.ToAgentId, null, null) { Rule = Rules.Trf1 })
+                : null;
 
         private Refusal? Join(JoinConsult c)
         {

@@ -1,4 +1,6 @@
 using System.Collections.Immutable;
+using System.Security.Cryptography;
+using System.Text;
 using Microsoft.Extensions.Caching.Memory;
 using Microsoft.Extensions.Logging;
 using PresenceLedger.Domain;
@@ -19,7 +21,8 @@ public sealed record AgentAccepted(Agent Agent, Configuration Configuration, IRe
 /// <summary>
 /// The streams of agents: load (from the cache, else snapshot and tail), decide, append at the expected version; on a conflict
 /// fetch the tail and decide again. A hot command costs one durable round trip. A decision that records nothing is checked
-/// against the log first, for another node may have moved the agent on.
+/// against the log first, for another node may have moved the agent on. A command that concerns several streams is one commit
+/// where the log spans streams, else one after another, in an order in which each is right if the next never comes.
 /// </summary>
 public sealed class AgentStreams(
     ILog log,
@@ -54,6 +57,8 @@ public sealed class AgentStreams(
     {
         var toAgentId = (command as TransferConversation)?.ToAgentId;
         string[] agentIds = toAgentId is null || toAgentId == agentId ? [agentId] : [agentId, toAgentId];
+        if (!log.SpansStreams && agentIds.Length == 2 && envelope.IdempotencyKey is { } key)
+            envelope = envelope with { CommandId = IdOf(key, envelope.Fingerprint) };
         using var held = await _locks.EnterAsync(agentIds, ct);
         try
         {
@@ -141,7 +146,12 @@ public sealed class AgentStreams(
             return null;
 
         var own = changes.Find(c => c.Before.Agent.AgentId == first.Agent.AgentId);
-        var outcome = refused ?? new AgentAccepted((own?.After ?? first).Agent, settings, own?.Append.Events ?? []);
+        var outcome =
+            refused is null ? new AgentAccepted((own?.After ?? first).Agent, settings, own?.Append.Events ?? [])
+            : refused is CommandOutcome.Refused { Refusal.Code: RefusalCodes.ConversationUnknown }
+            && command is TransferConversation transfer
+                ? await TransferredAsync(agents, transfer, envelope.CommandId, settings, ct) ?? refused
+            : refused;
         var toRemember =
             envelope.IdempotencyKey is { } key && answer is not null
                 ? new RecordedAnswer(key, envelope.Fingerprint, answer(outcome), now)
@@ -149,10 +159,8 @@ public sealed class AgentStreams(
         if (changes.Count == 0 && toRemember is null)
             return outcome;
 
-        var streams = changes.ConvertAll(c => c.Append);
-        if (configuration.NoteUse(settings, FirstUses(changes, settings), envelope) is { } note)
-            streams.Add(note);
-        var result = await log.AppendAsync(new Commit(streams, toRemember));
+        var note = configuration.NoteUse(settings, FirstUses(changes, settings), envelope);
+        var result = await AppendAsync([.. changes.Select(c => c.Append)], note, toRemember);
         switch (result.Verdict)
         {
             case AppendVerdict.Conflict:
@@ -169,6 +177,61 @@ public sealed class AgentStreams(
         // Where only the answer was remembered, there is no place to wait for.
         return changes.Count > 0 ? (AgentAccepted)outcome with { Position = result.Position } : outcome;
     }
+
+    /// <summary>
+    /// Appends what a command led to, at once where the log can. Where not: that a status is used is noted before it is, for
+    /// noted too early it harms nobody; a transfer reaches the second agent before the first lets go, for then the conversation
+    /// is with somebody at any time, and the second half is made up for should this node die (<see cref="Due.DueWorker"/>). The
+    /// answer is remembered with the last, so that a retry goes through all of it.
+    /// </summary>
+    private async Task<AppendResult> AppendAsync(StreamAppend[] changes, StreamAppend? note, RecordedAnswer? answer)
+    {
+        if (log.SpansStreams || changes.Length + (note is null ? 0 : 1) <= 1)
+            return await log.AppendAsync(new Commit(note is null ? changes : [.. changes, note], answer));
+        StreamAppend[] before = [.. note is null ? [] : new[] { note }, .. changes[1..].Reverse()];
+        foreach (var step in before)
+            if ((await log.AppendAsync(new Commit([step]))) is { Verdict: AppendVerdict.Conflict } conflict)
+                return conflict;
+        return await log.AppendAsync(new Commit([changes[0]], answer));
+    }
+
+    /// <summary>
+    /// A transfer that the first agent refuses, for the conversation is gone: where an earlier try of the same command brought it to
+    /// the second agent, it has succeeded, whoever let go of it.
+    /// </summary>
+    private async Task<CommandOutcome?> TransferredAsync(
+        Loaded[] agents,
+        TransferConversation transfer,
+        Guid commandId,
+        Configuration settings,
+        CancellationToken ct
+    )
+    {
+        if (log.SpansStreams || agents.Length == 1)
+            return null;
+        var reached = (await CausedByAsync(agents[1].Agent, commandId, ct))
+            .Select(WireNames.Read)
+            .OfType<ConversationAssigned>()
+            .Any(e => e.ConversationId == transfer.ConversationId && e.FromAgentId == agents[0].Agent.AgentId);
+        return reached ? new AgentAccepted(agents[0].Agent, settings, await CausedByAsync(agents[0].Agent, commandId, ct)) : null;
+    }
+
+    /// <summary>What a command recorded of an agent of late.</summary>
+    private async Task<IReadOnlyList<EventRecord>> CausedByAsync(Agent agent, Guid commandId, CancellationToken ct)
+    {
+        var late = await log.ReadStreamBackwardsAsync(StreamNames.Agent(agent.AgentId), agent.Version, PageSize, ct);
+        return
+        [
+            .. late.Select(e => e.Record)
+                .Where(e => clock.Now() - e.RecordedAt < RecordedAnswer.Kept)
+                .Where(e => LedgerJson.Read<EventMetadata>(e.Metadata).CausationId == commandId)
+                .Reverse(),
+        ];
+    }
+
+    /// <summary>A command that is sent again under its key is the same command.</summary>
+    private static Guid IdOf(string key, byte[] fingerprint) =>
+        new(SHA256.HashData([.. Encoding.UTF8.GetBytes(key), 0, .. fingerprint]).AsSpan(0, 16), bigEndian: true);
 
     /// <summary>Custom statuses that stand for the first time (CAT-2).</summary>
     private static IEnumerable<string> FirstUses(IEnumerable<Change> changes, Configuration settings) =>

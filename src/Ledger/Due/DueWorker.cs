@@ -11,11 +11,13 @@ using PresenceLedger.Ledger.Heartbeats;
 namespace PresenceLedger.Ledger.Due;
 
 /// <summary>
-/// Works off what has become due by itself: losses, ends of refresh grace, wrap-up blocks and consults, end-of-day resets. It
-/// only finds the agents; what is due, and as of when, the domain decides. Doing it twice does nothing the second time.
+/// Works off what has become due by itself: losses, ends of refresh grace, wrap-up blocks and consults, end-of-day resets; and
+/// the second halves of transfers that a node left undone. It only finds the agents; what is due, and as of when, the domain
+/// decides. Doing it twice does nothing the second time.
 /// </summary>
 public sealed class DueWorker(
     NpgsqlDataSource database,
+    ILog log,
     AgentStreams agents,
     Leases leases,
     ConfigurationStream configuration,
@@ -26,6 +28,9 @@ public sealed class DueWorker(
     private const int AtMost = 1000;
     private const int AtOnce = 8;
     private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(200);
+
+    /// <summary>After this long the node that made a transfer has also recorded its second half, or is gone.</summary>
+    public static TimeSpan HandoverPatience { get; } = TimeSpan.FromSeconds(10);
 
     /// <summary>Stands for a time that only a change of policy could bring.</summary>
     public static DateTimeOffset Never { get; } = new(9999, 1, 1, 0, 0, 0, TimeSpan.Zero);
@@ -38,6 +43,8 @@ public sealed class DueWorker(
             try
             {
                 await WorkAsync(stoppingToken);
+                if (!log.SpansStreams)
+                    await HandOverAsync(stoppingToken);
                 await Task.Delay(Interval, clock, stoppingToken);
             }
             catch (OperationCanceledException)
@@ -75,6 +82,54 @@ public sealed class DueWorker(
                 }
             }
         );
+    }
+
+    /// <summary>Makes up for second halves of transfers (TRF-1), as what they are: caused by the command that made the first.</summary>
+    private async Task HandOverAsync(CancellationToken ct)
+    {
+        foreach (var (from, conversationId, to, version) in await UndoneAsync(ct))
+        {
+            if (await log.ReadStreamAsync(StreamNames.Agent(to), version, 1, ct) is [var got])
+            {
+                var metadata = LedgerJson.Read<EventMetadata>(got.Record.Metadata);
+                var envelope = new CommandEnvelope(metadata.Actor, metadata.CausationId, metadata.CorrelationId)
+                {
+                    Reason = metadata.Reason,
+                };
+                var handOver = new HandOver(conversationId, to, got.Record.OccurredAt);
+                if (await agents.TransactAsync(from, handOver, envelope, answer: null, ct) is AgentAccepted { Events.Count: > 0 })
+                    logger.LogInformation(
+                        "The transfer of conversation {ConversationId} from {From} to {To} was completed",
+                        conversationId,
+                        from,
+                        to
+                    );
+            }
+            await using var command = database.CreateCommand(
+                "delete from ledger.handover where from_agent_id = $1 and conversation_id = $2 and to_agent_id = $3"
+            );
+            command.Parameters.Add(new() { Value = from });
+            command.Parameters.Add(new() { Value = conversationId });
+            command.Parameters.Add(new() { Value = to });
+            await command.ExecuteNonQueryAsync(ct);
+        }
+    }
+
+    private async Task<List<(string From, string ConversationId, string To, long Version)>> UndoneAsync(CancellationToken ct)
+    {
+        await using var command = database.CreateCommand(
+            """
+            select from_agent_id, conversation_id, to_agent_id, to_version
+            from ledger.handover where due_at <= $1 order by due_at limit $2
+            """
+        );
+        command.Parameters.Add(new() { Value = clock.Now() });
+        command.Parameters.Add(new() { Value = AtMost });
+        var undone = new List<(string, string, string, long)>();
+        await using var reader = await command.ExecuteReaderAsync(ct);
+        while (await reader.ReadAsync(ct))
+            undone.Add((reader.GetString(0), reader.GetString(1), reader.GetString(2), reader.GetInt64(3)));
+        return undone;
     }
 
     private async Task SettleAsync(string agentId, DateTimeOffset now, Dictionary<string, DateTimeOffset> due, CancellationToken ct)

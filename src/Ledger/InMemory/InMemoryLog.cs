@@ -22,6 +22,16 @@ public sealed class InMemoryLog(TimeProvider? clock = null) : ILog
     }
 
     /// <inheritdoc />
+    public string Store => "InMemory";
+
+    /// <inheritdoc />
+    public bool SpansStreams => true;
+
+    /// <inheritdoc />
+    public IAsyncEnumerable<LogPage> SubscribeAsync(LogPosition after, int pageSize, CancellationToken ct) =>
+        this.FollowAsync(after, pageSize, clock ?? TimeProvider.System, ct);
+
+    /// <inheritdoc />
     public Task<AppendResult> AppendAsync(Commit commit)
     {
         lock (_lock)
@@ -57,15 +67,16 @@ public sealed class InMemoryLog(TimeProvider? clock = null) : ILog
 
     /// <inheritdoc />
     public Task<IReadOnlyList<StoredEvent>> ReadStreamAsync(string stream, long fromVersion, int count, CancellationToken ct) =>
-        Read(stream, events => events.Where(e => e.Record.Version >= fromVersion).Take(count));
+        Read(stream, events => events.Where(e => e.Record.Version >= fromVersion).Take(count), ct);
 
     /// <inheritdoc />
     public Task<IReadOnlyList<StoredEvent>> ReadStreamBackwardsAsync(string stream, long fromVersion, int count, CancellationToken ct) =>
-        Read(stream, events => events.Where(e => e.Record.Version <= fromVersion).Reverse().Take(count));
+        Read(stream, events => events.Where(e => e.Record.Version <= fromVersion).Reverse().Take(count), ct);
 
     /// <inheritdoc />
     public Task<IReadOnlyList<StoredEvent>> ReadAllAsync(LogPosition after, int count, CancellationToken ct)
     {
+        ct.ThrowIfCancellationRequested();
         lock (_lock)
             return Task.FromResult<IReadOnlyList<StoredEvent>>([.. _all.Skip((int)after.Sequence).Take(count)]);
     }
@@ -82,8 +93,13 @@ public sealed class InMemoryLog(TimeProvider? clock = null) : ILog
             );
     }
 
-    private Task<IReadOnlyList<StoredEvent>> Read(string stream, Func<List<StoredEvent>, IEnumerable<StoredEvent>> pick)
+    private Task<IReadOnlyList<StoredEvent>> Read(
+        string stream,
+        Func<List<StoredEvent>, IEnumerable<StoredEvent>> pick,
+        CancellationToken ct
+    )
     {
+        ct.ThrowIfCancellationRequested();
         lock (_lock)
             return Task.FromResult<IReadOnlyList<StoredEvent>>(_streams.TryGetValue(stream, out var events) ? [.. pick(events)] : []);
     }

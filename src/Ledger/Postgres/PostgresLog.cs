@@ -38,6 +38,16 @@ public sealed class PostgresLog : BackgroundService, ILog
     }
 
     /// <inheritdoc />
+    public string Store => "Postgres";
+
+    /// <inheritdoc />
+    public bool SpansStreams => true;
+
+    /// <inheritdoc />
+    public IAsyncEnumerable<LogPage> SubscribeAsync(LogPosition after, int pageSize, CancellationToken ct) =>
+        this.FollowAsync(after, pageSize, _clock, ct);
+
+    /// <inheritdoc />
     public async Task<AppendResult> AppendAsync(Commit commit)
     {
         var pending = new Pending(commit);

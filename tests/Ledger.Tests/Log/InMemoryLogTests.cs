@@ -2,7 +2,7 @@ using PresenceLedger.Ledger.InMemory;
 
 namespace PresenceLedger.Ledger.Tests.Log;
 
-public sealed class InMemoryLogTests : LogContract
+public sealed class InMemoryLogTests : SpanningLogContract
 {
     public override Task DisposeAsync() => Task.CompletedTask;
 

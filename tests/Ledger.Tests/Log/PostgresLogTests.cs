@@ -4,7 +4,7 @@ using PresenceLedger.Testing;
 
 namespace PresenceLedger.Ledger.Tests.Log;
 
-public sealed class PostgresLogTests : LogContract
+public sealed class PostgresLogTests : SpanningLogContract
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
 
@@ -31,7 +31,7 @@ public sealed class PostgresLogTests : LogContract
         var start = (await AllAsync())[^1].Position;
         await using var connection = await _node.Database.OpenConnectionAsync();
         await using var transaction = await connection.BeginTransactionAsync();
-        await AppendWithinAsync(connection, "first");
+        await AppendWithinAsync(connection, "agent-first");
         await AppendAsync(Some.Commit("second", -1));
 
         var early = await Log.ReadAllAsync(start, 10, default);
@@ -39,16 +39,16 @@ public sealed class PostgresLogTests : LogContract
         var after = early.Count == 0 ? start : early[^1].Position;
         var late = new List<StoredEvent>();
         using var patience = new CancellationTokenSource(Patience);
-        while (!late.Any(e => e.Record.Stream == "second"))
+        while (!late.Any(e => e.Record.Stream == "agent-second"))
         {
             late.AddRange(await Log.ReadAllAsync(late.Count == 0 ? after : late[^1].Position, 10, patience.Token));
             await Task.Yield();
         }
 
         // What was committed second was not given out before what was written first.
-        string[] seen = [.. early.Concat(late).Select(e => e.Record.Stream).Where(s => s is "first" or "second")];
-        Assert.Equal(["first", "second"], seen);
-        Assert.Equal(seen, (await AllAsync()).Select(e => e.Record.Stream).Where(s => s is "first" or "second"));
+        string[] seen = [.. early.Concat(late).Select(e => e.Record.Stream).Where(s => s is "agent-first" or "agent-second")];
+        Assert.Equal(["agent-first", "agent-second"], seen);
+        Assert.Equal(seen, (await AllAsync()).Select(e => e.Record.Stream).Where(s => s is "agent-first" or "agent-second"));
     }
 
     [Theory]
@@ -80,23 +80,23 @@ public sealed class PostgresLogTests : LogContract
             """
             update ledger.epoch set system_identifier = 'another';
             insert into ledger.event (epoch, transaction_id, stream, version, event_id, type, data, metadata, occurred_at, recorded_at, hash)
-                select 0, '999999999', 'far', 0, gen_random_uuid(), type, data, metadata, occurred_at, recorded_at, hash from ledger.event
+                select 0, '999999999', 'agent-far', 0, gen_random_uuid(), type, data, metadata, occurred_at, recorded_at, hash from ledger.event
             """
         );
 
         await LedgerSchema.ApplyAsync(_database.SuperuserConnectionString, "presence_ledger", default);
 
         await using var restarted = await Node.StartAsync(_database, Clock);
-        var result = await restarted.Log.AppendAsync(Some.Commit("new", -1));
+        var result = await restarted.Log.AppendAsync(Some.Commit("agent-new", -1));
         Assert.Equal(1, result.Position.Epoch);
         using var patience = new CancellationTokenSource(Patience);
         IReadOnlyList<StoredEvent> all;
         // Transactions of other tests on the same server hold readers back for a moment.
-        while (!(all = await restarted.Log.ReadAllAsync(LogPosition.Start, 10, patience.Token)).Any(e => e.Record.Stream == "new"))
+        while (!(all = await restarted.Log.ReadAllAsync(LogPosition.Start, 10, patience.Token)).Any(e => e.Record.Stream == "agent-new"))
             await Task.Delay(20, patience.Token);
-        Assert.Equal(["old", "far", "new"], all.Select(e => e.Record.Stream));
+        Assert.Equal(["agent-old", "agent-far", "agent-new"], all.Select(e => e.Record.Stream));
         Assert.Equal(result.Position, all[^1].Position);
-        Assert.Equal("new", Assert.Single(await restarted.Log.ReadAllAsync(all[1].Position, 10, default)).Record.Stream);
+        Assert.Equal("agent-new", Assert.Single(await restarted.Log.ReadAllAsync(all[1].Position, 10, default)).Record.Stream);
     }
 
     [Fact]
@@ -173,7 +173,7 @@ public sealed class PostgresLogTests : LogContract
     public async Task A_commit_that_the_database_refuses_fails_alone()
     {
         await AppendAsync(Some.Commit("warm", -1));
-        var bad = new Commit([new StreamAppend("bad", -1, [Some.Event("bad", 0, "no json")])]);
+        var bad = new Commit([new StreamAppend(Some.Stream("bad"), -1, [Some.Event("bad", 0, "no json")])]);
 
         var good = Enumerable.Range(0, 50).Select(n => AppendAsync(Some.Commit(Some.Name("s", n), -1))).ToList();
         var refused = Log.AppendAsync(bad);
@@ -229,7 +229,7 @@ public sealed class PostgresLogTests : LogContract
         await using var other = await Node.StartAsync(_database, Clock);
         var appends = Enumerable.Range(0, 300).Select(n => other.Log.AppendAsync(Some.Commit(Some.Name("s", n), -1))).ToArray();
 
-        await other.Log.StopAsync(default);
+        await ((PostgresLog)other.Log).StopAsync(default);
 
         Assert.All(await Task.WhenAll(appends), result => Assert.Equal(AppendVerdict.Appended, result.Verdict));
         await Assert.ThrowsAsync<LedgerUnavailableException>(() => other.Log.AppendAsync(Some.Commit("late", -1)));
@@ -251,7 +251,7 @@ public sealed class PostgresLogTests : LogContract
         Assert.Equal([0L, 1, 2, 3, 4], (await ReadAsync("a")).Select(e => e.Version));
     }
 
-    private static async Task WriteRoundsAsync(PostgresLog log, int rounds, bool backwards)
+    private static async Task WriteRoundsAsync(ILog log, int rounds, bool backwards)
     {
         var names = Enumerable.Range(0, 6).Select(n => Some.Name("s", n)).ToArray();
         if (backwards)
@@ -261,7 +261,7 @@ public sealed class PostgresLogTests : LogContract
             var appends = new List<StreamAppend>();
             foreach (var name in names)
             {
-                var head = await log.ReadStreamBackwardsAsync(name, long.MaxValue, 1, default);
+                var head = await log.ReadStreamBackwardsAsync(Some.Stream(name), long.MaxValue, 1, default);
                 appends.Add(Some.Append(name, head.Count == 0 ? -1 : head[0].Record.Version));
             }
             if ((await log.AppendAsync(new Commit(appends))).Verdict is AppendVerdict.Appended)

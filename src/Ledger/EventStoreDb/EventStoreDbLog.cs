@@ -1,0 +1,423 @@
+using System.Runtime.CompilerServices;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using PresenceLedger.Ledger.EventStoreDb.Wire;
+using ReadOptions = PresenceLedger.Ledger.EventStoreDb.Wire.ReadReq.Types.Options;
+
+namespace PresenceLedger.Ledger.EventStoreDb;
+
+/// <summary>
+/// The log in an EventStoreDB (KurrentDB) cluster, over its public gRPC protocol. A commit has one stream. An append names the
+/// exact revision and keeps its event ids over retries, so that the server knows it again; what a retry is refused for is read
+/// back and compared before it counts as a conflict. Idempotency keys are claimed in PostgreSQL (<see cref="AnswerClaims"/>).
+/// </summary>
+public sealed class EventStoreDbLog : BackgroundService, ILog
+{
+    /// <summary>How long a call is tried again while the cluster is away or elects, before the caller is told.</summary>
+    public static readonly TimeSpan Patience = TimeSpan.FromSeconds(8);
+
+    private static readonly TimeSpan Idle = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan ForgetInterval = TimeSpan.FromMinutes(10);
+
+    private readonly EventStoreDbSettings _settings;
+    private readonly RecordedEvents _events;
+    private readonly AnswerClaims _answers;
+    private readonly Cluster _cluster;
+    private readonly TimeProvider _clock;
+    private readonly ILogger<EventStoreDbLog> _logger;
+    private volatile TaskCompletionSource _appended = NewSignal();
+
+    /// <summary>A log; nothing is connected before it is used.</summary>
+    /// <param name="choice">Which one.</param>
+    /// <param name="answers">Where idempotency keys are claimed.</param>
+    /// <param name="clock">The time.</param>
+    /// <param name="logger">The log of the service.</param>
+    public EventStoreDbLog(EventStoreDbChoice choice, AnswerClaims answers, TimeProvider clock, ILogger<EventStoreDbLog> logger)
+    {
+        _settings = choice.Settings;
+        _events = new RecordedEvents(choice.Prefix);
+        _answers = answers;
+        _clock = clock;
+        _logger = logger;
+        _cluster = new Cluster(_settings, logger);
+    }
+
+    /// <inheritdoc />
+    public string Store => "EventStoreDb";
+
+    /// <inheritdoc />
+    public bool SpansStreams => false;
+
+    /// <inheritdoc />
+    public Task NextAppend => _appended.Task;
+
+    /// <inheritdoc />
+    public async Task<AppendResult> AppendAsync(Commit commit)
+    {
+        if (commit.Streams.Count > 1)
+            throw new ArgumentException("EventStoreDB appends to one stream at a time.", nameof(commit));
+        var append = commit.Streams.Count == 0 ? null : commit.Streams[0];
+        if (commit.Answer is { } answer && !await _answers.ClaimAsync(answer, append, IsThereAsync))
+            return new AppendResult(AppendVerdict.KeyTaken, LogPosition.Start);
+        if (append is null)
+            return new AppendResult(AppendVerdict.Appended, LogPosition.Start);
+
+        var result = await AppendAsync(append);
+        if (result.Verdict is AppendVerdict.Conflict && commit.Answer is { } unused)
+            await _answers.ForgetAsync(unused.Key, append);
+        Signal();
+        return result;
+    }
+
+    /// <inheritdoc />
+    public async Task<IReadOnlyList<StoredEvent>> ReadStreamAsync(string stream, long fromVersion, int count, CancellationToken ct) =>
+        await ReadStreamAsync(
+            stream,
+            ReadOptions.Types.ReadDirection.Forwards,
+            new ReadOptions.Types.StreamOptions { Revision = (ulong)fromVersion },
+            count,
+            ct
+        );
+
+    /// <inheritdoc />
+    public async Task<IReadOnlyList<StoredEvent>> ReadStreamBackwardsAsync(
+        string stream,
+        long fromVersion,
+        int count,
+        CancellationToken ct
+    ) =>
+        await ReadStreamAsync(
+            stream,
+            ReadOptions.Types.ReadDirection.Backwards,
+            fromVersion == long.MaxValue
+                ? new ReadOptions.Types.StreamOptions { End = new Empty() }
+                : new ReadOptions.Types.StreamOptions { Revision = (ulong)fromVersion },
+            count,
+            ct
+        );
+
+    /// <inheritdoc />
+    public Task<IReadOnlyList<StoredEvent>> ReadAllAsync(LogPosition after, int count, CancellationToken ct) =>
+        OnLeaderAsync(
+            async member =>
+            {
+                // The server begins with the event at the position; one more, for that one.
+                var request = Request(AllFrom(after), ReadOptions.Types.ReadDirection.Forwards);
+                request.Options.Count = (ulong)count + 1;
+                request.Options.Filter = Filter();
+                var found = new List<StoredEvent>();
+                await foreach (var answer in member.ReadAsync(request, ct))
+                    if (answer.Event is { } e && _events.Read(e.Event) is { } stored && stored.Position > after && found.Count < count)
+                        found.Add(stored);
+                return (IReadOnlyList<StoredEvent>)found;
+            },
+            ct
+        );
+
+    /// <inheritdoc />
+    public async IAsyncEnumerable<LogPage> SubscribeAsync(LogPosition after, int pageSize, [EnumeratorCancellation] CancellationToken ct)
+    {
+        await RefuseIfPastEndAsync(after, ct);
+        using var stopped = CancellationTokenSource.CreateLinkedTokenSource(ct);
+        var subscription = new Subscription(_cluster, SubscriptionTo, _events, _settings, _logger);
+        var pumping = subscription.RunAsync(after, capacity: 2 * pageSize, stopped.Token);
+        var position = after;
+        var caughtUp = false;
+        try
+        {
+            while (true)
+            {
+                if (await subscription.NextAsync(Idle, ct))
+                {
+                    var page = new List<StoredEvent>();
+                    while (page.Count < pageSize && subscription.TryRead(out var signal))
+                    {
+                        position = signal.Position is { } p && p > position ? p : position;
+                        caughtUp = signal.CaughtUp ?? caughtUp;
+                        if (signal.Event is { } e)
+                            page.Add(e);
+                    }
+                    yield return new LogPage(page, position, AsOf: null, caughtUp);
+                }
+                else
+                {
+                    // Nothing for a while. Whether there is nothing, the leader knows.
+                    var asOf = _clock.Now();
+                    caughtUp = (await ReadAllAsync(position, 1, ct)).Count == 0;
+                    yield return new LogPage([], position, caughtUp ? asOf : null, caughtUp);
+                }
+            }
+        }
+        finally
+        {
+            await stopped.CancelAsync();
+            await pumping;
+        }
+    }
+
+    /// <inheritdoc />
+    public Task<RecordedAnswer?> FindAnswerAsync(string key, CancellationToken ct) => _answers.FindAsync(key, IsThereAsync, ct);
+
+    /// <inheritdoc />
+    public override async Task StartAsync(CancellationToken cancellationToken)
+    {
+        // Who cannot be reached, or may not read, is told at the start.
+        await ReadAllAsync(LogPosition.Start, 1, cancellationToken);
+        await base.StartAsync(cancellationToken);
+    }
+
+    /// <inheritdoc />
+    public override async Task StopAsync(CancellationToken cancellationToken)
+    {
+        await base.StopAsync(cancellationToken);
+        _cluster.Dispose();
+    }
+
+    /// <inheritdoc />
+    public override void Dispose()
+    {
+        _cluster.Dispose();
+        base.Dispose();
+    }
+
+    /// <inheritdoc />
+    protected override Task ExecuteAsync(CancellationToken stoppingToken) =>
+        Task.WhenAll(WatchAsync(stoppingToken), ForgetAnswersAsync(stoppingToken));
+
+    /// <summary>Wakes those who wait for the next append, on any node.</summary>
+    private async Task WatchAsync(CancellationToken stopping)
+    {
+        var subscription = new Subscription(_cluster, SubscriptionTo, _events, _settings, _logger);
+        var pumping = subscription.RunAsync(after: null, capacity: 1000, stopping);
+        try
+        {
+            while (true)
+            {
+                await subscription.NextAsync(System.Threading.Timeout.InfiniteTimeSpan, stopping);
+                while (subscription.TryRead(out _)) { }
+                Signal();
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            await pumping;
+        }
+    }
+
+    private async Task ForgetAnswersAsync(CancellationToken stopping)
+    {
+        while (!stopping.IsCancellationRequested)
+            try
+            {
+                await Task.Delay(ForgetInterval, _clock, stopping);
+                await _answers.ForgetOldAsync(stopping);
+            }
+            catch (Exception e) when (e is Npgsql.NpgsqlException or TimeoutException or IOException or OperationCanceledException)
+            {
+                _logger.LogDebug("Old answers stay until next time: {Error}", e.Message);
+            }
+    }
+
+    private Task<AppendResult> AppendAsync(StreamAppend append)
+    {
+        var request = new BatchAppendReq
+        {
+            Options = new BatchAppendReq.Types.Options
+            {
+                StreamIdentifier = _events.Stream(append.Stream),
+                Deadline = Google.Protobuf.WellKnownTypes.Duration.FromTimeSpan(_settings.Deadline),
+            },
+            IsFinal = true,
+        };
+        if (append.ExpectedVersion < 0)
+            request.Options.NoStream = new();
+        else
+            request.Options.StreamPosition = (ulong)append.ExpectedVersion;
+        request.ProposedMessages.AddRange(append.Events.Select(RecordedEvents.Propose));
+        return OnLeaderAsync(
+            async member =>
+            {
+                // Each try has an id of its own: the late answer to one is none to the next.
+                var attempt = request.Clone();
+                attempt.CorrelationId = new UUID { String = Guid.NewGuid().ToString("D") };
+                var answer = await member.AppendAsync(attempt);
+                if (answer.ResultCase is BatchAppendResp.ResultOneofCase.Success)
+                    return new AppendResult(
+                        AppendVerdict.Appended,
+                        answer.Success.Position is { } at
+                            ? RecordedEvents.Position(at.CommitPosition, at.PreparePosition)
+                            : (await FindAsync(member, append))?[^1].Position ?? LogPosition.Start
+                    );
+                if (answer.Error.Details?.Is(WrongExpectedVersion.Descriptor) is not true)
+                    throw StoreException.Of(answer.Error, append.Stream, member.Address, _settings);
+                // An earlier try may have been written and its answer lost: what is there decides.
+                return await FindAsync(member, append) is { } there
+                    ? new AppendResult(AppendVerdict.Appended, there[^1].Position)
+                    : new AppendResult(AppendVerdict.Conflict, LogPosition.Start);
+            },
+            CancellationToken.None
+        );
+    }
+
+    /// <summary>The events of an append as they are in the log; null where others are at their versions, or none.</summary>
+    private async Task<List<StoredEvent>?> FindAsync(Member member, StreamAppend append)
+    {
+        var from = new ReadOptions.Types.StreamOptions { Revision = (ulong)(append.ExpectedVersion + 1) };
+        var there = await ReadStreamAsync(
+            member,
+            append.Stream,
+            ReadOptions.Types.ReadDirection.Forwards,
+            from,
+            append.Events.Count,
+            CancellationToken.None
+        );
+        return there.Select(e => e.Record.EventId).SequenceEqual(append.Events.Select(e => e.EventId)) ? there : null;
+    }
+
+    private async Task<bool> IsThereAsync(string stream, long version, Guid eventId) =>
+        await ReadStreamAsync(stream, version, 1, CancellationToken.None) is [var e] && e.Record.EventId == eventId;
+
+    private Task<IReadOnlyList<StoredEvent>> ReadStreamAsync(
+        string stream,
+        ReadOptions.Types.ReadDirection direction,
+        ReadOptions.Types.StreamOptions from,
+        int count,
+        CancellationToken ct
+    ) => OnLeaderAsync(async member => (IReadOnlyList<StoredEvent>)await ReadStreamAsync(member, stream, direction, from, count, ct), ct);
+
+    private async Task<List<StoredEvent>> ReadStreamAsync(
+        Member member,
+        string stream,
+        ReadOptions.Types.ReadDirection direction,
+        ReadOptions.Types.StreamOptions from,
+        int count,
+        CancellationToken ct
+    )
+    {
+        var request = Request(new ReadOptions.Types.AllOptions(), direction);
+        request.Options.Stream = from;
+        from.StreamIdentifier = _events.Stream(stream);
+        request.Options.Count = (ulong)count;
+        request.Options.NoFilter = new Empty();
+        var found = new List<StoredEvent>();
+        await foreach (var answer in member.ReadAsync(request, ct))
+            if (answer.Event is { } e && _events.Read(e.Event) is { } stored)
+                found.Add(stored);
+        return found;
+    }
+
+    /// <summary>
+    /// A position past the end of the log is accepted by the server, which then just waits: after it was restored to an older
+    /// state, everything up to that position would be lost for whoever follows it.
+    /// </summary>
+    private async Task RefuseIfPastEndAsync(LogPosition after, CancellationToken ct)
+    {
+        if (after == LogPosition.Start)
+            return;
+        var end = await OnLeaderAsync(
+            async member =>
+            {
+                var request = Request(new ReadOptions.Types.AllOptions { End = new Empty() }, ReadOptions.Types.ReadDirection.Backwards);
+                request.Options.Count = 1;
+                request.Options.NoFilter = new Empty();
+                var last = LogPosition.Start;
+                await foreach (var answer in member.ReadAsync(request, ct))
+                    if (answer.Event is { } e)
+                        last = RecordedEvents.Position(e.Event.CommitPosition, e.Event.PreparePosition);
+                return last;
+            },
+            ct
+        );
+        if (after > end)
+            throw new LogEndsBeforeException(
+                $"The log ends at {end}, before the position {after} that was read up to: it was restored to an older state, or is another one."
+            );
+    }
+
+    private ReadReq SubscriptionTo(LogPosition? after)
+    {
+        var request = Request(
+            after is { } position ? AllFrom(position) : new ReadOptions.Types.AllOptions { End = new Empty() },
+            ReadOptions.Types.ReadDirection.Forwards
+        );
+        request.Options.Subscription = new ReadOptions.Types.SubscriptionOptions();
+        request.Options.Filter = Filter();
+        request.Options.Filter.CheckpointIntervalMultiplier = 32;
+        return request;
+    }
+
+    private static ReadReq Request(ReadOptions.Types.AllOptions all, ReadOptions.Types.ReadDirection direction) =>
+        new()
+        {
+            Options = new ReadOptions
+            {
+                All = all,
+                ReadDirection = direction,
+                UuidOption = new ReadOptions.Types.UUIDOption { String = new Empty() },
+                ControlOption = new ReadOptions.Types.ControlOption { Compatibility = 1 },
+            },
+        };
+
+    private static ReadOptions.Types.AllOptions AllFrom(LogPosition position) =>
+        position == LogPosition.Start
+            ? new() { Start = new Empty() }
+            : new()
+            {
+                Position = new ReadOptions.Types.Position
+                {
+                    CommitPosition = position.Transaction,
+                    PreparePosition = unchecked((ulong)position.Sequence),
+                },
+            };
+
+    private ReadOptions.Types.FilterOptions Filter() =>
+        new()
+        {
+            StreamIdentifier = new ReadOptions.Types.FilterOptions.Types.Expression { Prefix = { _events.Prefixes } },
+            Max = 32,
+            CheckpointIntervalMultiplier = 1,
+        };
+
+    /// <summary>
+    /// Does it at the leader; where that fails in a way that may pass, on a new connection, for as long as there is patience.
+    /// Everything done here may be done twice.
+    /// </summary>
+    private async Task<T> OnLeaderAsync<T>(Func<Member, Task<T>> work, CancellationToken ct)
+    {
+        var began = _clock.GetTimestamp();
+        var unknown = false;
+        for (var attempt = 0; ; attempt++)
+        {
+            Member? member = null;
+            try
+            {
+                member = await _cluster.LeaderAsync(ct);
+                return await work(member);
+            }
+            catch (StoreException e)
+            {
+                if (member is not null)
+                {
+                    unknown |= e.OutcomeUnknown;
+                    if (e.Transient)
+                        _cluster.Close(member, e.Leader);
+                }
+                if (!e.Transient || _clock.GetElapsedTime(began) > Patience)
+                    throw new LedgerUnavailableException($"EventStoreDB cannot be used: {e.Message}.", e, unknown);
+                if (attempt == 0)
+                    _logger.LogWarning("A call to EventStoreDB failed and is retried for up to {Patience}: {Error}", Patience, e.Message);
+                await Task.Delay(Pause(_settings.DiscoveryInterval, attempt), ct);
+            }
+        }
+    }
+
+    /// <summary>Doubles from try to try up to a second, and differs between nodes, so that they do not come all at once.</summary>
+    internal static TimeSpan Pause(TimeSpan first, int attempt) =>
+        Math.Min(first.TotalMilliseconds * (1 << Math.Min(attempt, 10)), 1000) * (0.5 + Random.Shared.NextDouble() / 2) is var pause
+            ? TimeSpan.FromMilliseconds(pause)
+            : first;
+
+    private void Signal() => Interlocked.Exchange(ref _appended, NewSignal()).TrySetResult();
+
+    private static TaskCompletionSource NewSignal() => new(TaskCreationOptions.RunContinuationsAsynchronously);
+}

@@ -1,0 +1,127 @@
+using System.Diagnostics.CodeAnalysis;
+using System.Threading.Channels;
+using Microsoft.Extensions.Logging;
+using PresenceLedger.Ledger.EventStoreDb.Wire;
+
+namespace PresenceLedger.Ledger.EventStoreDb;
+
+/// <summary>
+/// A subscription to all streams of the ledger that goes on: when it ends, for whatever reason, another begins where it was,
+/// after a pause that grows and is jittered.
+/// </summary>
+internal sealed class Subscription(
+    Cluster cluster,
+    Func<LogPosition?, ReadReq> request,
+    RecordedEvents events,
+    EventStoreDbSettings settings,
+    ILogger logger
+)
+{
+    private Channel<Signal> _signals = null!;
+
+    /// <summary>Runs until it is cancelled; then it ends without an error.</summary>
+    /// <param name="after">Where to begin; null for what comes from now on.</param>
+    /// <param name="capacity">How many signals may wait to be read before the server is kept waiting.</param>
+    /// <param name="ct">Cancellation.</param>
+    public Task RunAsync(LogPosition? after, int capacity, CancellationToken ct)
+    {
+        _signals = Channel.CreateBounded<Signal>(new BoundedChannelOptions(capacity) { SingleReader = true, SingleWriter = true });
+        return Task.Run(() => PumpAsync(after, ct), CancellationToken.None);
+    }
+
+    /// <summary>Waits for a signal; false where none came in time.</summary>
+    /// <exception cref="InvalidDataException">An event cannot be read.</exception>
+    public async Task<bool> NextAsync(TimeSpan atMost, CancellationToken ct)
+    {
+        try
+        {
+            var waiting = _signals.Reader.WaitToReadAsync(ct);
+            return waiting.IsCompleted ? await waiting : await waiting.AsTask().WaitAsync(atMost, ct);
+        }
+        catch (TimeoutException)
+        {
+            return false;
+        }
+    }
+
+    /// <summary>Takes a signal where one is there.</summary>
+    public bool TryRead([NotNullWhen(true)] out Signal? signal) => _signals.Reader.TryRead(out signal);
+
+    private async Task PumpAsync(LogPosition? after, CancellationToken ct)
+    {
+        var position = after;
+        for (var attempt = 0; !ct.IsCancellationRequested; attempt++)
+        {
+            var began = false;
+            try
+            {
+                using var member = await cluster.ReaderAsync(ct);
+                await foreach (var answer in member.SubscribeAsync(request(position), ct))
+                {
+                    began = true;
+                    if (SignalOf(answer, position) is not { } signal)
+                        continue;
+                    position = signal.Position ?? position;
+                    await _signals.Writer.WriteAsync(signal, ct);
+                }
+                logger.LogInformation("The server ended the subscription; it begins again where it was");
+            }
+            catch (OperationCanceledException) when (ct.IsCancellationRequested)
+            {
+                break;
+            }
+            catch (StoreException e)
+            {
+                logger.Log(
+                    attempt == 0 || began ? LogLevel.Information : LogLevel.Debug,
+                    "The subscription broke and begins again where it was: {Error}",
+                    e.Message
+                );
+            }
+            catch (InvalidDataException e)
+            {
+                // Not to be passed over: whoever reads is told.
+                _signals.Writer.TryComplete(e);
+                return;
+            }
+            if (began)
+                attempt = 0;
+            await Task.WhenAny(Task.Delay(EventStoreDbLog.Pause(settings.DiscoveryInterval, attempt), ct));
+        }
+        _signals.Writer.TryComplete();
+    }
+
+    private Signal? SignalOf(ReadResp answer, LogPosition? position)
+    {
+        switch (answer.ContentCase)
+        {
+            case ReadResp.ContentOneofCase.Event:
+                var stored = events.Read(answer.Event.Event);
+                // What was there before the break is not told twice.
+                return stored is null || stored.Position <= position ? null : new Signal(stored.Position, stored, null);
+            case ReadResp.ContentOneofCase.Checkpoint:
+                // "The end" of an empty log is no place to go on from: what comes would be before it.
+                var at = answer.Checkpoint;
+                return
+                    at.CommitPosition == ulong.MaxValue
+                    || RecordedEvents.Position(at.CommitPosition, at.PreparePosition) is var p && p <= position
+                    ? null
+                    : new Signal(p, null, null);
+            case ReadResp.ContentOneofCase.Confirmation:
+                // Whoever waits for the next append looks, for something may have come while nobody listened.
+                return new Signal(null, null, null);
+            case ReadResp.ContentOneofCase.CaughtUp:
+                return new Signal(null, null, true);
+            case ReadResp.ContentOneofCase.FellBehind:
+                return new Signal(null, null, false);
+            default:
+                return null;
+        }
+    }
+
+    /// <summary>What a subscription tells.</summary>
+    /// <param name="Position">How far it is now; null where that has not changed.</param>
+    /// <param name="Event">The next event.</param>
+    /// <param name="CaughtUp">It reached the end of the log, or fell behind it.</param>
+    internal sealed record Signal(LogPosition? Position, StoredEvent? Event, bool? CaughtUp);
+}

@@ -1,0 +1,38 @@
+using PresenceLedger.Ledger.EventStoreDb;
+
+namespace PresenceLedger.Testing.EventStoreDb;
+
+/// <summary>
+/// The EventStoreDB of a test: the server that <c>LEDGER_TEST_EVENTSTOREDB</c> names, where the test has the streams under a
+/// prefix of its own for itself; else one in this process.
+/// </summary>
+public sealed class TestEventStore : IAsyncDisposable
+{
+    private readonly FakeEventStore? _own;
+
+    private TestEventStore(FakeEventStore? own, string connectionString, string prefix)
+    {
+        _own = own;
+        ConnectionString = connectionString;
+        Prefix = prefix;
+    }
+
+    /// <summary>The server that the environment names; null where it names none.</summary>
+    public static string? Named => Environment.GetEnvironmentVariable("LEDGER_TEST_EVENTSTOREDB") is { Length: > 0 } named ? named : null;
+
+    public string ConnectionString { get; }
+
+    public string Prefix { get; }
+
+    public EventStoreDbChoice Choice => new(EventStoreDbSettings.Parse(ConnectionString), Prefix);
+
+    public static async Task<TestEventStore> StartAsync()
+    {
+        if (Named is { } named)
+            return new TestEventStore(null, named, $"test-{Guid.NewGuid():N}-");
+        var own = await FakeEventStore.StartAsync();
+        return new TestEventStore(own, own.ConnectionString, "");
+    }
+
+    public ValueTask DisposeAsync() => _own?.DisposeAsync() ?? ValueTask.CompletedTask;
+}
