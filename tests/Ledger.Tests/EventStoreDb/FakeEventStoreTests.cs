@@ -213,17 +213,18 @@ public sealed class FakeEventStoreTests : IDisposable
     }
 
     [Fact]
-    public async Task Where_there_is_nothing_a_subscription_from_the_start_has_the_checkpoint_of_the_end()
+    public async Task Where_there_is_nothing_a_subscription_from_the_start_has_the_checkpoint_of_the_end_and_no_other_after_it()
     {
         await using var server = await FakeEventStore.StartAsync();
+        server.CheckpointInterval = 4;
         using var client = new WireClient(server.Address(0));
 
         await using var messages = Subscribe(client, prefix: "own-");
         Assert.Equal("Confirmation", (await NextAsync(messages)).Kind);
         Assert.Equal(new WireMessage("Checkpoint", End, End), await NextAsync(messages));
         Assert.Equal("CaughtUp", (await NextAsync(messages)).Kind);
-        await client.AppendAsync("own-a", WireClient.NoStream, Ids(1));
-        Assert.Equal("Event", (await NextAsync(messages)).Kind);
+        await client.AppendAsync("own-a", WireClient.NoStream, Ids(6));
+        Assert.All(await KindsAsync(messages, 6), kind => Assert.Equal("Event", kind));
 
         await using var fromEnd = Subscribe(client, fromEnd: true, prefix: "own-");
         Assert.Equal(["Confirmation", "CaughtUp"], await KindsAsync(fromEnd, 2));
@@ -309,7 +310,9 @@ public sealed class FakeEventStoreTests : IDisposable
         server.Elect(1);
         await server.RestartAsync(0);
         Assert.Equal([$"{ports[0]} Follower", $"{ports[1]} Leader", $"{ports[2]} Follower"], await client.GossipAsync());
-        Assert.Equal(3, (await dead.GossipAsync()).Count);
+        // A channel that was refused waits a while before it tries again.
+        using var back = new WireClient(server.Address(0));
+        Assert.Equal(3, (await back.GossipAsync()).Count);
     }
 
     [Fact]
@@ -331,6 +334,31 @@ public sealed class FakeEventStoreTests : IDisposable
 
         server.Thaw(0);
         Assert.Equal(0, (await append.WaitAsync(_patience.Token)).Revision);
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task A_node_that_stands_still_can_be_killed_and_what_it_had_taken_is_not_done(bool tls)
+    {
+        await using var server = await FakeEventStore.StartAsync(tls: tls);
+        using var client = new WireClient(server.Address(0), authorityFile: server.CertificateAuthorityFile);
+        await using var messages = Subscribe(client);
+        await NextAsync(messages);
+
+        server.Freeze(0);
+        var append = client.AppendAsync("a", WireClient.NoStream, Ids(1));
+        using var late = new WireClient(server.Address(0), authorityFile: server.CertificateAuthorityFile);
+        var gossip = late.GossipAsync();
+        await server.RestartAsync(0);
+
+        await Assert.ThrowsAsync<RpcException>(() => append);
+        await Assert.ThrowsAsync<RpcException>(() => gossip);
+        await Assert.ThrowsAsync<RpcException>(() => KindsAsync(messages, 100));
+        Assert.Equal(0, server.Count);
+        using var again = new WireClient(server.Address(0), authorityFile: server.CertificateAuthorityFile);
+        Assert.Equal(0, (await again.AppendAsync("a", WireClient.NoStream, Ids(1))).Revision);
+        server.Freeze(0);
     }
 
     [Fact]
