@@ -210,15 +210,10 @@ internal sealed class FakeStore
             var gone = _all.GetRange(keep, _all.Count - keep);
             _all.RemoveRange(keep, gone.Count);
             _end = keep == 0 ? Beginning : _all[^1].End;
-            foreach (var e in gone)
-            {
-                if (e.Revision == DeletedStream)
-                    _deleted.Remove(e.Stream);
-                else if (_streams[e.Stream] is { Count: > 1 } events)
-                    events.RemoveAll(r => r.At == e.At);
-                else
-                    _streams.Remove(e.Stream);
-            }
+            foreach (var stream in gone.Select(e => e.Stream).Distinct())
+                if (_streams.TryGetValue(stream, out var events) && events.RemoveAll(e => e.At >= _end) > 0 && events.Count == 0)
+                    _streams.Remove(stream);
+            _deleted.ExceptWith(gone.Where(e => e.Revision == DeletedStream).Select(e => e.Stream));
             _ofOthers -= gone.Count(e => !e.IsSystem);
             ForgetRecent();
             _life++;

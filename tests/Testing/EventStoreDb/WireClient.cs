@@ -97,9 +97,9 @@ public sealed class WireClient : IDisposable
             }
             await call.RequestStream.CompleteAsync();
         }
-        catch (Exception e) when (e is RpcException or InvalidOperationException)
+        catch (Exception e) when (e is RpcException or InvalidOperationException or IOException)
         {
-            // The server may have answered before it heard everything.
+            // The server may have answered before it heard everything, or be gone; the answer tells.
         }
         var answer = await call;
         return answer.Success is { } success
