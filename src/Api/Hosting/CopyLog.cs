@@ -64,12 +64,9 @@ public static class CopyLog
     {
         if (connection is not null && EventStoreDbSettings.IsMeant(connection))
         {
-            // No keys are claimed while copying, so there is no database behind it.
-            var nowhere = NpgsqlDataSource.Create("");
             var choice = new EventStoreDbChoice(Serving.Parse(connection), prefix);
-            var clock = TimeProvider.System;
-            var log = new EventStoreDbLog(choice, new AnswerClaims(nowhere, clock), clock, NullLogger<EventStoreDbLog>.Instance);
-            return await Opened.StartAsync(log, log, [nowhere], ct);
+            var log = new EventStoreDbLog(choice, answers: null, TimeProvider.System, NullLogger<EventStoreDbLog>.Instance);
+            return await Opened.StartAsync(log, log, [], ct);
         }
 
         var server = connection is null

@@ -21,7 +21,7 @@ public sealed class EventStoreDbLog : BackgroundService, ILog
 
     private readonly EventStoreDbSettings _settings;
     private readonly RecordedEvents _events;
-    private readonly AnswerClaims _answers;
+    private readonly AnswerClaims? _answers;
     private readonly Cluster _cluster;
     private readonly TimeProvider _clock;
     private readonly ILogger<EventStoreDbLog> _logger;
@@ -29,10 +29,10 @@ public sealed class EventStoreDbLog : BackgroundService, ILog
 
     /// <summary>A log; nothing is connected before it is used.</summary>
     /// <param name="choice">Which one.</param>
-    /// <param name="answers">Where idempotency keys are claimed.</param>
+    /// <param name="answers">Where idempotency keys are claimed; null where nobody remembers answers.</param>
     /// <param name="clock">The time.</param>
     /// <param name="logger">The log of the service.</param>
-    public EventStoreDbLog(EventStoreDbChoice choice, AnswerClaims answers, TimeProvider clock, ILogger<EventStoreDbLog> logger)
+    public EventStoreDbLog(EventStoreDbChoice choice, AnswerClaims? answers, TimeProvider clock, ILogger<EventStoreDbLog> logger)
     {
         _settings = choice.Settings;
         _events = new RecordedEvents(choice.Prefix);
@@ -48,6 +48,8 @@ public sealed class EventStoreDbLog : BackgroundService, ILog
     /// <inheritdoc />
     public bool SpansStreams => false;
 
+    private AnswerClaims Answers => _answers ?? throw new InvalidOperationException("This log was opened without a place for answers.");
+
     /// <inheritdoc />
     public Task NextAppend => _appended.Task;
 
@@ -57,14 +59,14 @@ public sealed class EventStoreDbLog : BackgroundService, ILog
         if (commit.Streams.Count > 1)
             throw new ArgumentException("EventStoreDB appends to one stream at a time.", nameof(commit));
         var append = commit.Streams.Count == 0 ? null : commit.Streams[0];
-        if (commit.Answer is { } answer && !await _answers.ClaimAsync(answer, append, IsThereAsync))
+        if (commit.Answer is { } answer && !await Answers.ClaimAsync(answer, append, IsThereAsync))
             return new AppendResult(AppendVerdict.KeyTaken, LogPosition.Start);
         if (append is null)
             return new AppendResult(AppendVerdict.Appended, LogPosition.Start);
 
         var result = await AppendAsync(append);
         if (result.Verdict is AppendVerdict.Conflict && commit.Answer is { } unused)
-            await _answers.ForgetAsync(unused.Key, append);
+            await Answers.ForgetAsync(unused.Key, append);
         Signal();
         return result;
     }
@@ -156,7 +158,7 @@ public sealed class EventStoreDbLog : BackgroundService, ILog
     }
 
     /// <inheritdoc />
-    public Task<RecordedAnswer?> FindAnswerAsync(string key, CancellationToken ct) => _answers.FindAsync(key, IsThereAsync, ct);
+    public Task<RecordedAnswer?> FindAnswerAsync(string key, CancellationToken ct) => Answers.FindAsync(key, IsThereAsync, ct);
 
     /// <inheritdoc />
     public override async Task StartAsync(CancellationToken cancellationToken)
@@ -182,25 +184,30 @@ public sealed class EventStoreDbLog : BackgroundService, ILog
 
     /// <inheritdoc />
     protected override Task ExecuteAsync(CancellationToken stoppingToken) =>
-        Task.WhenAll(WatchAsync(stoppingToken), ForgetAnswersAsync(stoppingToken));
+        Task.WhenAll(WatchAsync(stoppingToken), _answers is null ? Task.CompletedTask : ForgetAnswersAsync(stoppingToken));
 
     /// <summary>Wakes those who wait for the next append, on any node.</summary>
     private async Task WatchAsync(CancellationToken stopping)
     {
-        var subscription = new Subscription(_cluster, SubscriptionTo, _events, _settings, _logger);
-        var pumping = subscription.RunAsync(after: null, capacity: 1000, stopping);
-        try
+        while (!stopping.IsCancellationRequested)
         {
-            while (true)
+            var subscription = new Subscription(_cluster, SubscriptionTo, _events, _settings, _logger);
+            var pumping = subscription.RunAsync(after: null, capacity: 1000, stopping);
+            try
             {
-                await subscription.NextAsync(System.Threading.Timeout.InfiniteTimeSpan, stopping);
-                while (subscription.TryRead(out _)) { }
-                Signal();
+                while (await subscription.NextAsync(System.Threading.Timeout.InfiniteTimeSpan, stopping))
+                {
+                    while (subscription.TryRead(out _)) { }
+                    Signal();
+                }
             }
-        }
-        catch (OperationCanceledException)
-        {
+            catch (Exception e) when (e is OperationCanceledException or LedgerUnavailableException or InvalidDataException)
+            {
+                // Who waits for a word looks now and then all the same.
+                _logger.LogDebug("Appends are not watched for now: {Error}", e.Message);
+            }
             await pumping;
+            await Task.WhenAny(Task.Delay(Idle, stopping));
         }
     }
 
@@ -210,7 +217,7 @@ public sealed class EventStoreDbLog : BackgroundService, ILog
             try
             {
                 await Task.Delay(ForgetInterval, _clock, stopping);
-                await _answers.ForgetOldAsync(stopping);
+                await Answers.ForgetOldAsync(stopping);
             }
             catch (Exception e) when (e is Npgsql.NpgsqlException or TimeoutException or IOException or OperationCanceledException)
             {

@@ -18,6 +18,9 @@ internal sealed class StoreException : Exception
     /// <summary>Where it was an append: it may have been done all the same.</summary>
     public bool OutcomeUnknown { get; private init; }
 
+    /// <summary>The server has no event that begins at the position asked for.</summary>
+    public bool IsInvalidPosition { get; private init; }
+
     /// <summary>The leader, where the node named one.</summary>
     public NodeAddress? Leader { get; private init; }
 
@@ -102,6 +105,14 @@ internal sealed class StoreException : Exception
                 $"{node} does not know this call: it is older than version 21.10, or no EventStoreDB ({e.Status.Detail})",
                 e
             ),
+            StatusCode.InvalidArgument
+            or StatusCode.Unknown
+                when e
+                    .Status.Detail.Replace(" ", "", StringComparison.Ordinal)
+                    .Contains("invalidposition", StringComparison.OrdinalIgnoreCase) => new($"{node}: {e.Status.Detail}", e)
+            {
+                IsInvalidPosition = true,
+            },
             StatusCode.InvalidArgument or StatusCode.ResourceExhausted or StatusCode.OutOfRange => new($"{node}: {e.Status.Detail}", e),
             StatusCode.DeadlineExceeded => new($"{node} has not answered in time", e) { Transient = true, OutcomeUnknown = true },
             _ => new($"{node}: {Reason(e, settings)}", e) { Transient = true, OutcomeUnknown = true },

@@ -31,6 +31,8 @@ internal sealed class Subscription(
 
     /// <summary>Waits for a signal; false where none came in time.</summary>
     /// <exception cref="InvalidDataException">An event cannot be read.</exception>
+    /// <exception cref="LogEndsBeforeException">The log has no such position.</exception>
+    /// <exception cref="LedgerUnavailableException">The server refuses to be followed.</exception>
     public async Task<bool> NextAsync(TimeSpan atMost, CancellationToken ct)
     {
         try
@@ -69,6 +71,18 @@ internal sealed class Subscription(
             catch (OperationCanceledException) when (ct.IsCancellationRequested)
             {
                 break;
+            }
+            catch (StoreException e) when (!e.Transient)
+            {
+                // Trying again does not help: whoever reads is told.
+                _signals.Writer.TryComplete(
+                    e.IsInvalidPosition
+                        ? new LogEndsBeforeException(
+                            $"The log has no position {position} that was read up to: it was restored, or is another one."
+                        )
+                        : new LedgerUnavailableException($"EventStoreDB cannot be followed: {e.Message}.", e)
+                );
+                return;
             }
             catch (StoreException e)
             {
