@@ -203,7 +203,13 @@ public sealed class ProjectionLoop(
             // A position of another store says nothing: what was read is read again from this one.
             var moved = new NpgsqlCommand(
                 $"""
-                with moved as (delete from {ReadSide.Schema}.checkpoint where name = 'presence' and store <> $1 returning name)
+                with moved as (
+                    delete from {ReadSide.Schema}.checkpoint where name = 'presence' and store <> $1 returning name
+                ), due as (
+                    delete from ledger.due where exists (select from moved)
+                ), handover as (
+                    delete from ledger.handover where exists (select from moved)
+                )
                 delete from {ReadSide.Schema}.mt_doc_presence where exists (select from moved)
                 """,
                 connection

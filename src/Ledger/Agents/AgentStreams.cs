@@ -304,11 +304,18 @@ public sealed class AgentStreams(
         if (_cache.TryGetValue(agentId, out Loaded? cached))
             return cached!;
         var snapshot = await snapshots.LoadAsync(agentId, ct);
+        if (snapshot is not null && !await IsOfLogAsync(snapshot, ct))
+            snapshot = null;
         var loaded = snapshot is null
             ? new Loaded(Agent.Unknown(agentId), HashChain.Genesis, SnapshotVersion: -1)
             : new Loaded(snapshot.Agent, snapshot.Hash, snapshot.Agent.Version);
         return await RefreshAsync(loaded, ct);
     }
+
+    /// <summary>A log that was restored to an older state, or is another one, has not the event that the snapshot was taken after.</summary>
+    private async Task<bool> IsOfLogAsync(AgentSnapshot snapshot, CancellationToken ct) =>
+        await log.ReadStreamAsync(StreamNames.Agent(snapshot.Agent.AgentId), snapshot.Agent.Version, 1, ct) is [var e]
+        && e.Record.Hash.AsSpan().SequenceEqual(snapshot.Hash);
 
     private async Task<Loaded> RefreshAsync(Loaded loaded, CancellationToken ct)
     {

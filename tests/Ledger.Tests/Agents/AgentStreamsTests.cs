@@ -6,6 +6,7 @@ using PresenceLedger.Domain.Configurations;
 using PresenceLedger.Domain.Statuses;
 using PresenceLedger.Ledger.Agents;
 using PresenceLedger.Ledger.Events;
+using PresenceLedger.Ledger.Postgres;
 using PresenceLedger.Testing;
 
 namespace PresenceLedger.Ledger.Tests.Agents;
@@ -143,8 +144,8 @@ public abstract class AgentStreamsTests : IAsyncLifetime
 
         var cold = await second.Agents.CurrentAsync("old", default);
 
-        // The configuration aside: the snapshot, the tail, and the look for what is newer.
-        Assert.InRange(statements.Sent.Count, 1, 3);
+        // The configuration aside: the snapshot, whether it is of this log, the tail, and the look for what is newer.
+        Assert.InRange(statements.Sent.Count, 1, 4);
         Assert.InRange(await ScalarAsync("select version from ledger.snapshot where stream = 'agent-old'"), 49_999, 50_001);
 
         await ExecuteAsync("delete from ledger.snapshot");
@@ -168,6 +169,20 @@ public abstract class AgentStreamsTests : IAsyncLifetime
         await using var other = await Node.StartAsync(_database);
 
         Assert.Equal(LedgerJson.Write(before), LedgerJson.Write(await other.Agents.CurrentAsync("ana", default)));
+    }
+
+    [Fact]
+    public async Task A_snapshot_of_a_log_that_was_restored_to_an_older_state_is_passed_over()
+    {
+        var before = await _node.Agents.CurrentAsync("ana", default);
+        await new PostgresSnapshots(_node.Database).SaveAsync(
+            new AgentSnapshot(before with { Version = before.Version + 1000 }, [1, 2, 3]),
+            default
+        );
+        await using var other = await Node.StartAsync(_database);
+
+        Assert.Equal(LedgerJson.Write(before), LedgerJson.Write(await other.Agents.CurrentAsync("ana", default)));
+        Assert.IsType<AgentAccepted>(await other.SendAsync("ana", new SetPresence("away")));
     }
 
     [Fact]
