@@ -81,7 +81,6 @@ public static class Serving
         services.AddSingleton(TimeProvider.System);
         services.AddSingleton(_ => DataSource(connectionString));
 
-        AddLog(services, log);
         services.AddSingleton<ISnapshots, PostgresSnapshots>();
         services.AddSingleton<ConfigurationStream>();
         services.AddSingleton<Leases>();
@@ -95,7 +94,10 @@ public static class Serving
         services.AddSingleton<ReadPosition>();
 
         // In the order in which they start; they stop in the reverse one, the log last.
-        services.AddHostedService(s => (IHostedService)s.GetRequiredService<ILog>());
+        if (log is null)
+            AddLog<PostgresLog>(services);
+        else
+            AddLog<EventStoreDbLog>(services.AddSingleton(log).AddSingleton<AnswerClaims>());
         services.AddHostedService(s => s.GetRequiredService<ConfigurationStream>());
         services.AddHostedService(s => s.GetRequiredService<Leases>());
         services.AddHostedService(s => s.GetRequiredService<ProjectionLoop>());
@@ -156,16 +158,12 @@ public static class Serving
         return NpgsqlDataSource.Create(settings);
     }
 
-    private static void AddLog(IServiceCollection services, EventStoreDbChoice? log)
+    private static void AddLog<TLog>(IServiceCollection services)
+        where TLog : class, ILog, IHostedService
     {
-        if (log is null)
-        {
-            services.AddSingleton<ILog, PostgresLog>();
-            return;
-        }
-        services.AddSingleton(log);
-        services.AddSingleton<AnswerClaims>();
-        services.AddSingleton<ILog, EventStoreDbLog>();
+        services.AddSingleton<TLog>();
+        services.AddSingleton<ILog>(s => s.GetRequiredService<TLog>());
+        services.AddHostedService(s => s.GetRequiredService<TLog>());
     }
 
     /// <summary>Where the log is kept; null for the database.</summary>

@@ -55,7 +55,7 @@ internal sealed class BatchAppender : IDisposable
     /// <inheritdoc />
     public void Dispose()
     {
-        Break(new ObjectDisposedException(nameof(BatchAppender), "the connection was closed"));
+        Break(StoreException.Closed(_node));
         _call.Dispose();
     }
 

@@ -14,6 +14,7 @@ internal sealed class Cluster(EventStoreDbSettings settings, ILogger logger) : I
     private readonly CancellationTokenSource _stopping = new();
     private readonly HashSet<NodeAddress> _known = [.. settings.Nodes];
     private Task<Member>? _leader;
+    private NodeAddress? _connected;
 
     /// <summary>The connection to the leader; made where there is none.</summary>
     /// <exception cref="StoreException">There is none to be had for now.</exception>
@@ -42,12 +43,15 @@ internal sealed class Cluster(EventStoreDbSettings settings, ILogger logger) : I
 
     /// <summary>Closes a connection on which something went wrong, so that the leader is looked for again.</summary>
     /// <param name="member">The connection.</param>
-    /// <param name="leader">Who leads instead, where the node said so.</param>
-    public void Close(Member member, NodeAddress? leader)
+    /// <param name="why">What went wrong; it may say who leads instead.</param>
+    public void Close(Member member, StoreException why)
     {
         lock (_lock)
             if (_leader is { IsCompletedSuccessfully: true } current && current.Result == member)
-                _leader = _stopping.IsCancellationRequested ? null : Task.Run(() => FindLeaderAsync(leader));
+            {
+                logger.LogWarning("The connection to EventStoreDB is made anew, and calls are tried again: {Error}", why.Message);
+                _leader = _stopping.IsCancellationRequested ? null : Task.Run(() => FindLeaderAsync(why.Leader));
+            }
         member.Dispose();
     }
 
@@ -162,7 +166,13 @@ internal sealed class Cluster(EventStoreDbSettings settings, ILogger logger) : I
         try
         {
             await member.GreetAsync(ct);
-            logger.LogInformation("Connected to EventStoreDB {Version} at {Node}", member.Version, node);
+            var first = Interlocked.Exchange(ref _connected, node) != node;
+            logger.Log(
+                first ? LogLevel.Information : LogLevel.Debug,
+                "Connected to EventStoreDB {Version} at {Node}",
+                member.Version,
+                node
+            );
             return member;
         }
         catch

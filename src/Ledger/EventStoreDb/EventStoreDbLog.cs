@@ -125,29 +125,35 @@ public sealed class EventStoreDbLog : BackgroundService, ILog
         var pumping = subscription.RunAsync(after, capacity: 2 * pageSize, stopped.Token);
         var position = after;
         var caughtUp = false;
+        var silent = 0;
         try
         {
             while (true)
             {
-                if (await subscription.NextAsync(Idle, ct))
+                var page = new List<StoredEvent>();
+                var quiet = !await subscription.NextAsync(Idle, ct);
+                while (page.Count < pageSize && subscription.TryRead(out var signal))
                 {
-                    var page = new List<StoredEvent>();
-                    while (page.Count < pageSize && subscription.TryRead(out var signal))
-                    {
-                        position = signal.Position is { } p && p > position ? p : position;
-                        caughtUp = signal.CaughtUp ?? caughtUp;
-                        if (signal.Event is { } e)
-                            page.Add(e);
-                    }
+                    position = signal.Position is { } p && p > position ? p : position;
+                    quiet |= signal.CaughtUp is true;
+                    caughtUp = signal.CaughtUp ?? caughtUp;
+                    if (signal.Event is { } e)
+                        page.Add(e);
+                }
+                if (!quiet || page.Count > 0)
+                {
+                    silent = 0;
                     yield return new LogPage(page, position, AsOf: null, caughtUp);
+                    continue;
                 }
-                else
-                {
-                    // Nothing for a while. Whether there is nothing, the leader knows.
-                    var asOf = _clock.Now();
-                    caughtUp = (await ReadAllAsync(position, 1, ct)).Count == 0;
-                    yield return new LogPage([], position, caughtUp ? asOf : null, caughtUp);
-                }
+                // Nothing for a while. Whether there is nothing, the leader knows.
+                var asOf = _clock.Now();
+                caughtUp = (await ReadAllAsync(position, 1, ct)).Count == 0;
+                yield return new LogPage([], position, caughtUp ? asOf : null, caughtUp);
+                // There is something and it does not come: the node that is read from stands still.
+                silent = caughtUp ? 0 : silent + 1;
+                if (silent > 1)
+                    subscription.Restart();
             }
         }
         finally
@@ -407,12 +413,10 @@ public sealed class EventStoreDbLog : BackgroundService, ILog
                 {
                     unknown |= e.OutcomeUnknown;
                     if (e.Transient)
-                        _cluster.Close(member, e.Leader);
+                        _cluster.Close(member, e);
                 }
                 if (!e.Transient || _clock.GetElapsedTime(began) > Patience)
                     throw new LedgerUnavailableException($"EventStoreDB cannot be used: {e.Message}.", e, unknown);
-                if (attempt == 0)
-                    _logger.LogWarning("A call to EventStoreDB failed and is retried for up to {Patience}: {Error}", Patience, e.Message);
                 await Task.Delay(Pause(_settings.DiscoveryInterval, attempt), ct);
             }
         }

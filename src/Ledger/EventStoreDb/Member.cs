@@ -216,9 +216,9 @@ internal sealed class Member : IDisposable
         {
             return begin();
         }
-        catch (ObjectDisposedException e)
+        catch (ObjectDisposedException)
         {
-            throw StoreException.Of(e, Address, _settings);
+            throw StoreException.Closed(Address);
         }
     }
 
@@ -235,8 +235,8 @@ internal sealed class Member : IDisposable
     private StoreException Failure(Exception e, CancellationToken limited, CancellationToken ct, TimeSpan? atMost = null)
     {
         ct.ThrowIfCancellationRequested();
-        return limited.IsCancellationRequested && !Closed.IsCancellationRequested
-            ? StoreException.TimedOut(Address, atMost ?? _settings.Deadline)
+        return Closed.IsCancellationRequested ? StoreException.Closed(Address)
+            : limited.IsCancellationRequested ? StoreException.TimedOut(Address, atMost ?? _settings.Deadline)
             : StoreException.Of(e, Address, _settings);
     }
 

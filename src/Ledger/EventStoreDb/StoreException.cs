@@ -32,6 +32,10 @@ internal sealed class StoreException : Exception
             OutcomeUnknown = true,
         };
 
+    /// <summary>A call whose connection was closed, because something went wrong on it or the service stops.</summary>
+    public static StoreException Closed(NodeAddress node) =>
+        new($"the connection to {node} was closed", null) { Transient = true, OutcomeUnknown = true };
+
     /// <summary>Nobody leads, or nobody answers.</summary>
     public static StoreException NoLeader(string message) => new(message, null) { Transient = true };
 

@@ -18,6 +18,7 @@ internal sealed class Subscription(
 )
 {
     private Channel<Signal> _signals = null!;
+    private volatile Member? _reading;
 
     /// <summary>Runs until it is cancelled; then it ends without an error.</summary>
     /// <param name="after">Where to begin; null for what comes from now on.</param>
@@ -49,6 +50,9 @@ internal sealed class Subscription(
     /// <summary>Takes a signal where one is there.</summary>
     public bool TryRead([NotNullWhen(true)] out Signal? signal) => _signals.Reader.TryRead(out signal);
 
+    /// <summary>Leaves the node that is read from, which stands still, for another or a new connection.</summary>
+    public void Restart() => _reading?.Dispose();
+
     private async Task PumpAsync(LogPosition? after, CancellationToken ct)
     {
         var position = after;
@@ -58,6 +62,7 @@ internal sealed class Subscription(
             try
             {
                 using var member = await cluster.ReaderAsync(ct);
+                _reading = member;
                 await foreach (var answer in member.SubscribeAsync(request(position), ct))
                 {
                     began = true;
