@@ -121,7 +121,8 @@ public sealed class AgentStreams(
         var settings = configuration.Current;
         var first = agents[0];
         var now = clock.Now();
-        // A connection that says it closes is not seen to come back by saying so.
+        envelope = From(first.Agent, command, envelope);
+        // A connection that says it closes is not seen to come back by saying so; one that signs in again is.
         if (
             command is not CloseConnection
             && envelope.ConnectionId is { } connectionId
@@ -129,7 +130,6 @@ public sealed class AgentStreams(
         )
             signsOfLife.Seen(first.Agent.AgentId, connectionId, now);
 
-        envelope = From(first.Agent, command, envelope);
         var decisions = new Decision<AgentEvent>[agents.Length];
         CommandOutcome? refused =
             envelope.IfMatch is { } version && version != first.Agent.Version

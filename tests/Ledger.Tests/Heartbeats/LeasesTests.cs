@@ -84,6 +84,18 @@ public sealed class LeasesTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Signing_in_again_on_a_connection_that_lives_is_a_sign_of_life()
+    {
+        await SignInAsync("ana");
+        for (var n = 0; n < 3; n++)
+        {
+            _clock.Advance(Timeout * 0.7);
+            Assert.Empty((await _node.AcceptAsync("ana", new SignIn("main", null))).Events);
+        }
+        Assert.DoesNotContain(await _node.EventsAsync("ana"), e => e.Type == "connection-lost.v1");
+    }
+
+    [Fact]
     public async Task Heartbeats_that_arrive_at_another_node_keep_a_connection_alive()
     {
         await SignInAsync("ana");
