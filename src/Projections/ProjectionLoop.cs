@@ -45,8 +45,8 @@ public sealed class ProjectionLoop(
     /// <summary>Why the loop stands still; null while it does not.</summary>
     public string? Stopped => _stopped;
 
-    /// <summary>Whether it has reached the end of the log; of a meaning on the node that projects.</summary>
-    public bool CaughtUp { get; private set; }
+    /// <summary>Whether it has reached the end of the log; null where another node projects.</summary>
+    public bool? CaughtUp { get; private set; }
 
     /// <inheritdoc />
     public override async Task StartAsync(CancellationToken cancellationToken)
@@ -86,6 +86,7 @@ public sealed class ProjectionLoop(
                     await ProjectAndUnlockAsync(connection, stoppingToken);
                 // Another node is at it, and says itself how it goes.
                 _stopped = null;
+                CaughtUp = null;
                 await Task.Delay(Takeover, clock, stoppingToken);
             }
             catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)

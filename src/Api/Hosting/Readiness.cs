@@ -32,6 +32,12 @@ public sealed class Readiness(ILog log, ReadPosition position, ProjectionLoop lo
                 ["asOf"] = Instant.Format(read.AsOf),
                 ["position"] = read.Position.ToString(),
                 ["store"] = log.Store,
+                ["role"] = loop.CaughtUp switch
+                {
+                    null => "another node projects",
+                    true => "projects, and has caught up",
+                    false => "projects, and catches up",
+                },
                 ["lagSeconds"] = Math.Round(lag.TotalSeconds, 3),
             };
             using var soon = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
