@@ -35,6 +35,13 @@ public interface ILog
     Task<IReadOnlyList<StoredEvent>> ReadAllAsync(LogPosition after, int count, CancellationToken ct);
 
     /// <summary>
+    /// Waits until <see cref="ReadAllAsync"/> shows everything that is committed by now; for a log where what another has under way
+    /// may hold the end back.
+    /// </summary>
+    /// <exception cref="LedgerUnavailableException">That takes too long.</exception>
+    Task SettleAsync(CancellationToken ct) => Task.CompletedTask;
+
+    /// <summary>
     /// Follows the log from a position on, in the order of all, without loss or duplicate, over anything that may happen to the
     /// connection; ends only when it is cancelled. Where nothing happens, an empty page comes now and then.
     /// </summary>

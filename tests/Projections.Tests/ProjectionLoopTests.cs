@@ -14,18 +14,21 @@ using PresenceLedger.Testing;
 
 namespace PresenceLedger.Projections.Tests;
 
-public sealed class ProjectionLoopTests : IAsyncLifetime
+/// <summary>The read side, whatever keeps the log.</summary>
+public abstract class ProjectionLoopTests : IAsyncLifetime
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+    private protected static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
 
-    private readonly ShiftedClock _clock = new();
-    private readonly List<IAsyncDisposable> _open = [];
-    private TestDatabase _database = null!;
-    private Node _node = null!;
+    private protected readonly ShiftedClock _clock = new();
+    private protected readonly List<IAsyncDisposable> _open = [];
+    private protected TestDatabase _database = null!;
+    private protected Node _node = null!;
+
+    protected abstract Task<TestDatabase> OpenAsync();
 
     public async Task InitializeAsync()
     {
-        _database = await Node.CreateDatabaseAsync();
+        _database = await OpenAsync();
         _node = await Node.StartAsync(_database, _clock);
     }
 
@@ -100,6 +103,33 @@ public sealed class ProjectionLoopTests : IAsyncLifetime
             Assert.NotEqual(holder, await ScalarAsync(LockHolders("min(pid)")));
         }
         Assert.Equal(4L, await ScalarAsync("select count(*) from read.mt_doc_presence"));
+        Assert.Null(one.Loop.Stopped);
+        Assert.Null(two.Loop.Stopped);
+    }
+
+    [Fact]
+    public async Task A_loop_that_is_gone_in_the_middle_of_a_page_leaves_nothing_of_it_and_another_goes_on()
+    {
+        await using var second = await Node.StartAsync(_database, _clock);
+        var one = await StartAsync(_node);
+        var two = await StartAsync(second);
+        var ids = await LiveAsync(new Random(13), commands: 60);
+        await CaughtUpAsync(one);
+        await using (var blocking = await _node.Database.OpenConnectionAsync())
+        {
+            await using var transaction = await blocking.BeginTransactionAsync();
+            await ExecuteAsync(blocking, "lock table read.mt_doc_presence in exclusive mode");
+            // The checkpoint of the page is moved by now, within its transaction; its documents wait.
+            await LiveAsync(new Random(17), commands: 60);
+            await UntilAsync(one.Loop, async () => (long)(await ScalarAsync(Waiting("count(*)")))! > 0);
+
+            await ExecuteAsync($"select pg_terminate_backend({await ScalarAsync(Waiting("min(pid)"))})");
+            await UntilAsync(one.Loop, async () => (long)(await ScalarAsync(Waiting("count(*)")))! > 0);
+            await transaction.RollbackAsync();
+        }
+
+        await CaughtUpAsync(one);
+        await AssertReadSideAsync(one, ids);
         Assert.Null(one.Loop.Stopped);
         Assert.Null(two.Loop.Stopped);
     }
@@ -184,7 +214,7 @@ public sealed class ProjectionLoopTests : IAsyncLifetime
     }
 
     /// <summary>Random commands on a few agents, on a configuration that changes.</summary>
-    private async Task<string[]> LiveAsync(Random random, int commands)
+    private protected async Task<string[]> LiveAsync(Random random, int commands)
     {
         string[] ids = ["ana", "ben", "cid"];
         await _node.ConfigureAsync(new SetCapacityProfile(new CapacityProfile("calls", "Calls", 3, false, ProfileReset.EndOfDay)));
@@ -220,7 +250,7 @@ public sealed class ProjectionLoopTests : IAsyncLifetime
         return ids;
     }
 
-    private async Task AssertReadSideAsync(Reading reading, string[] ids)
+    private protected async Task AssertReadSideAsync(Reading reading, string[] ids)
     {
         var configuration = (await _node.StreamAsync(StreamNames.Configuration)).Aggregate(
             Configuration.Initial,
@@ -249,7 +279,7 @@ public sealed class ProjectionLoopTests : IAsyncLifetime
         }
     }
 
-    private async Task<Reading> StartAsync(Node node)
+    private protected async Task<Reading> StartAsync(Node node)
     {
         var store = DocumentStore.For(options => ReadSide.Configure(options, node.Database));
         var reading = new Reading(node, store);
@@ -260,22 +290,32 @@ public sealed class ProjectionLoopTests : IAsyncLifetime
     }
 
     /// <summary>Waits until all that was appended so far is projected, by whichever node.</summary>
-    private async Task CaughtUpAsync(Reading reading)
+    private protected async Task CaughtUpAsync(Reading reading)
     {
-        await using var command = _node.Database.CreateCommand(
-            "select epoch, transaction_id, position from ledger.event order by epoch desc, transaction_id desc, position desc limit 1"
-        );
-        LogPosition end;
-        await using (var reader = await command.ExecuteReaderAsync())
-        {
-            await reader.ReadAsync();
-            end = new LogPosition(reader.GetInt32(0), reader.GetFieldValue<ulong>(1), reader.GetInt64(2));
-        }
+        var end = await EndAsync();
         var position = new ReadPosition(_node.Database, reading.Loop, _clock);
         Assert.True(await position.WaitAsync(read => read.Position >= end, Patience, default), "stands still: " + reading.Loop.Stopped);
     }
 
-    private async Task UntilAsync(ProjectionLoop loop, Func<Task<bool>> holds) =>
+    private async Task<LogPosition> EndAsync()
+    {
+        var end = LogPosition.Start;
+        if (_database.EventStore is not null)
+        {
+            while (await _node.Log.ReadAllAsync(end, 1000, default) is { Count: > 0 } page)
+                end = page[^1].Position;
+            return end;
+        }
+        // PostgreSQL's log shows an event only once nothing that comes before it can be under way, in any database of the server.
+        await using var command = _node.Database.CreateCommand(
+            "select epoch, transaction_id, position from ledger.event order by epoch desc, transaction_id desc, position desc limit 1"
+        );
+        await using var reader = await command.ExecuteReaderAsync();
+        await reader.ReadAsync();
+        return new LogPosition(reader.GetInt32(0), reader.GetFieldValue<ulong>(1), reader.GetInt64(2));
+    }
+
+    private protected async Task UntilAsync(ProjectionLoop loop, Func<Task<bool>> holds) =>
         Assert.True(await new ReadPosition(_node.Database, loop, _clock).WaitAsync(holds, Patience, default));
 
     private async Task AppendAsync(string stream, string type, string data)
@@ -286,7 +326,7 @@ public sealed class ProjectionLoopTests : IAsyncLifetime
         Assert.Equal(AppendVerdict.Appended, result.Verdict);
     }
 
-    private async Task<string[]> DocumentsAsync()
+    private protected async Task<string[]> DocumentsAsync()
     {
         await using var owner = NpgsqlDataSource.Create(_database.SuperuserConnectionString);
         await using var command = owner.CreateCommand("select data::text from read.mt_doc_presence order by id");
@@ -297,20 +337,30 @@ public sealed class ProjectionLoopTests : IAsyncLifetime
         return [.. documents];
     }
 
+    /// <summary>Connections that wait to write documents.</summary>
+    private static string Waiting(string what) =>
+        $"select {what} from pg_locks where not granted and relation = 'read.mt_doc_presence'::regclass";
+
     private static string LockHolders(string what) =>
         $"""
             select {what} from pg_locks l join pg_database d on d.oid = l.database
             where d.datname = current_database() and l.locktype = 'advisory' and l.granted and l.objid = {0x45520002}
             """;
 
-    private async Task ExecuteAsync(string statement)
+    private static async Task ExecuteAsync(NpgsqlConnection connection, string statement)
+    {
+        await using var command = new NpgsqlCommand(statement, connection);
+        await command.ExecuteNonQueryAsync();
+    }
+
+    private protected async Task ExecuteAsync(string statement)
     {
         await using var owner = NpgsqlDataSource.Create(_database.SuperuserConnectionString);
         await using var command = owner.CreateCommand(statement);
         await command.ExecuteNonQueryAsync();
     }
 
-    private async Task<object?> ScalarAsync(string query)
+    private protected async Task<object?> ScalarAsync(string query)
     {
         await using var owner = NpgsqlDataSource.Create(_database.SuperuserConnectionString);
         await using var command = owner.CreateCommand(query);
@@ -318,7 +368,7 @@ public sealed class ProjectionLoopTests : IAsyncLifetime
     }
 
     /// <summary>A projection loop with what it needs, that counts what it complains of.</summary>
-    private sealed class Reading : IAsyncDisposable
+    private protected sealed class Reading : IAsyncDisposable
     {
         private readonly Complaints _complaints = new();
 

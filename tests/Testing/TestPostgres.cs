@@ -79,8 +79,8 @@ public sealed class TestDatabase : IAsyncDisposable
 
     public string Name { get; }
 
-    /// <summary>What keeps the log beside the database; null where the database does.</summary>
-    public TestEventStore? EventStore { get; init; }
+    /// <summary>What keeps the log beside the database, for nodes that start from now on; null where the database does.</summary>
+    public TestEventStore? EventStore { get; set; }
 
     public string SuperuserConnectionString => _server.ConnectionString(EmbeddedPostgres.Superuser, Name);
 

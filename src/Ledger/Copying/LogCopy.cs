@@ -30,6 +30,7 @@ public sealed class LogCopy(ILog from, ILog to, IProgress<CopyProgress> progress
     /// <exception cref="LedgerUnavailableException">One of them cannot be reached; what was copied stays.</exception>
     public async Task<CopyResult> RunAsync(CancellationToken ct)
     {
+        await from.SettleAsync(ct);
         var there = await ReadAsync(to, "target", ct);
         var read = new Dictionary<string, Head>(StringComparer.Ordinal);
         var events = 0L;
@@ -39,7 +40,7 @@ public sealed class LogCopy(ILog from, ILog to, IProgress<CopyProgress> progress
             foreach (var e in page)
                 Check(read, e, "source");
             foreach (var run in Runs(page))
-                copied += await AppendAsync(run, there, read);
+                copied += await AppendAsync(run, there);
             events += page.Count;
             progress.Report(new CopyProgress(events, copied));
         }
@@ -73,7 +74,7 @@ public sealed class LogCopy(ILog from, ILog to, IProgress<CopyProgress> progress
         yield return [.. page.Skip(start)];
     }
 
-    private async Task<long> AppendAsync(IReadOnlyList<EventRecord> run, Dictionary<string, Head> there, Dictionary<string, Head> read)
+    private async Task<long> AppendAsync(IReadOnlyList<EventRecord> run, Dictionary<string, Head> there)
     {
         var missing = new List<StreamAppend>();
         foreach (var stream in run.GroupBy(e => e.Stream, StringComparer.Ordinal))
@@ -83,8 +84,9 @@ public sealed class LogCopy(ILog from, ILog to, IProgress<CopyProgress> progress
             if (stream.FirstOrDefault(e => e.Version == has.Version) is { } last && !last.Hash.AsSpan().SequenceEqual(has.Hash))
                 throw new CopyException($"The target has other events in '{stream.Key}', at the latest from version {has.Version} on.");
             missing.AddRange(Portions(stream.Where(e => e.Version > has.Version)));
-            if (read[stream.Key].Version > has.Version)
-                there[stream.Key] = read[stream.Key];
+            var end = stream.Last();
+            if (end.Version > has.Version)
+                there[stream.Key] = new Head(end.Version, end.Hash);
         }
         // Streams beside each other; the portions of one stream in order.
         await Task.WhenAll(missing.GroupBy(m => m.Stream, StringComparer.Ordinal).Select(AppendAsync));
@@ -124,6 +126,7 @@ public sealed class LogCopy(ILog from, ILog to, IProgress<CopyProgress> progress
 
     private static async Task<Dictionary<string, Head>> ReadAsync(ILog log, string name, CancellationToken ct)
     {
+        await log.SettleAsync(ct);
         var heads = new Dictionary<string, Head>(StringComparer.Ordinal);
         await foreach (var page in PagesAsync(log, ct))
         foreach (var e in page)

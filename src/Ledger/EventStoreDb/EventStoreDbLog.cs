@@ -17,6 +17,7 @@ public sealed class EventStoreDbLog : BackgroundService, ILog
     public static readonly TimeSpan Patience = TimeSpan.FromSeconds(8);
 
     private static readonly TimeSpan Idle = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan Grace = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan ForgetInterval = TimeSpan.FromMinutes(10);
 
     private readonly EventStoreDbSettings _settings;
@@ -121,7 +122,7 @@ public sealed class EventStoreDbLog : BackgroundService, ILog
     {
         await RefuseIfPastEndAsync(after, ct);
         using var stopped = CancellationTokenSource.CreateLinkedTokenSource(ct);
-        var subscription = new Subscription(_cluster, SubscriptionTo, _events, _settings, _logger);
+        var subscription = new Subscription(_cluster, SubscriptionTo, RefuseIfPastEndAsync, _events, _settings, _logger);
         var pumping = subscription.RunAsync(after, capacity: 2 * pageSize, stopped.Token);
         var position = after;
         var caughtUp = false;
@@ -197,7 +198,7 @@ public sealed class EventStoreDbLog : BackgroundService, ILog
     {
         while (!stopping.IsCancellationRequested)
         {
-            var subscription = new Subscription(_cluster, SubscriptionTo, _events, _settings, _logger);
+            var subscription = new Subscription(_cluster, SubscriptionTo, RefuseIfPastEndAsync, _events, _settings, _logger);
             var pumping = subscription.RunAsync(after: null, capacity: 1000, stopping);
             try
             {
@@ -207,7 +208,8 @@ public sealed class EventStoreDbLog : BackgroundService, ILog
                     Signal();
                 }
             }
-            catch (Exception e) when (e is OperationCanceledException or LedgerUnavailableException or InvalidDataException)
+            catch (Exception e)
+                when (e is OperationCanceledException or LedgerUnavailableException or LogEndsBeforeException or InvalidDataException)
             {
                 // Who waits for a word looks now and then all the same.
                 _logger.LogDebug("Appends are not watched for now: {Error}", e.Message);
@@ -327,7 +329,18 @@ public sealed class EventStoreDbLog : BackgroundService, ILog
     {
         if (after == LogPosition.Start)
             return;
-        var end = await OnLeaderAsync(
+        var began = _clock.GetTimestamp();
+        // A leader that was elected this moment may not know yet all that the old one told.
+        for (LogPosition end; after > (end = await EndAsync(ct)); await Task.Delay(_settings.DiscoveryInterval, ct))
+            if (_clock.GetElapsedTime(began) > Grace)
+                throw new LogEndsBeforeException(
+                    $"The log ends at {end}, before the position {after} that was read up to: it was restored to an older state, or is another one."
+                );
+    }
+
+    /// <summary>The position of the last event, whoever's it is.</summary>
+    private Task<LogPosition> EndAsync(CancellationToken ct) =>
+        OnLeaderAsync(
             async member =>
             {
                 var request = Request(new ReadOptions.Types.AllOptions { End = new Empty() }, ReadOptions.Types.ReadDirection.Backwards);
@@ -341,11 +354,6 @@ public sealed class EventStoreDbLog : BackgroundService, ILog
             },
             ct
         );
-        if (after > end)
-            throw new LogEndsBeforeException(
-                $"The log ends at {end}, before the position {after} that was read up to: it was restored to an older state, or is another one."
-            );
-    }
 
     private ReadReq SubscriptionTo(LogPosition? after)
     {

@@ -25,6 +25,9 @@ public sealed record NodeAddress(string Host, int Port)
 public sealed record EventStoreDbSettings
 {
     private const int DefaultPort = 2113;
+    private const string Credentials =
+        "before the '@' stand user and password, with a ':' between them; '@', ':' and '?' within are %40, %3A and %3F, '@' in an option too";
+
     private static readonly string[] Schemes = ["esdb", "kurrent", "kurrentdb"];
 
     private EventStoreDbSettings() { }
@@ -86,14 +89,15 @@ public sealed record EventStoreDbSettings
         var query = question < 0 ? "" : rest[(question + 1)..];
         var authority = (question < 0 ? rest : rest[..question]).TrimEnd('/');
 
+        // Else what looks like a node or an option, and would be shown, may be a part of the password.
+        if (query.Contains('@', StringComparison.Ordinal))
+            throw new FormatException(Credentials);
         string? user = null;
         string? password = null;
         if (authority.LastIndexOf('@') is >= 0 and var at)
         {
             if (authority[..at].Split(':') is not [{ Length: > 0 } name, var secret])
-                throw new FormatException(
-                    "before the '@' stand user and password, with a ':' between them; '@' and ':' within are %40 and %3A"
-                );
+                throw new FormatException(Credentials);
             (user, password) = (Uri.UnescapeDataString(name), Uri.UnescapeDataString(secret));
             authority = authority[(at + 1)..];
         }
@@ -141,10 +145,11 @@ public sealed record EventStoreDbSettings
             "tlscafile" => this with { AuthorityFile = value },
             "nodepreference" => this with
             {
-                Preference =
-                    Enum.TryParse<NodePreference>(value, ignoreCase: true, out var preference) && !char.IsAsciiDigit(value[0])
-                        ? preference
-                        : throw new FormatException($"nodePreference is leader, follower, readOnlyReplica or random, not '{value}'"),
+                Preference = Array.FindIndex(Enum.GetNames<NodePreference>(), n => n.Equals(value, StringComparison.OrdinalIgnoreCase))
+                    is >= 0
+                        and var n
+                    ? Enum.GetValues<NodePreference>()[n]
+                    : throw new FormatException($"nodePreference is leader, follower, readOnlyReplica or random, not '{value}'"),
             },
             "defaultdeadline" => this with { Deadline = Milliseconds(name, value, least: 100) },
             "keepaliveinterval" => this with

@@ -7,11 +7,12 @@ namespace PresenceLedger.Ledger.EventStoreDb;
 
 /// <summary>
 /// A subscription to all streams of the ledger that goes on: when it ends, for whatever reason, another begins where it was,
-/// after a pause that grows and is jittered.
+/// after a pause that grows and is jittered; unless the log ends before that, as after a restore.
 /// </summary>
 internal sealed class Subscription(
     Cluster cluster,
     Func<LogPosition?, ReadReq> request,
+    Func<LogPosition, CancellationToken, Task> refuseIfPastEnd,
     RecordedEvents events,
     EventStoreDbSettings settings,
     ILogger logger
@@ -61,6 +62,8 @@ internal sealed class Subscription(
             var began = false;
             try
             {
+                if (attempt > 0 && position is { } at)
+                    await refuseIfPastEnd(at, ct);
                 using var member = await cluster.ReaderAsync(ct);
                 _reading = member;
                 await foreach (var answer in member.SubscribeAsync(request(position), ct))
@@ -97,7 +100,11 @@ internal sealed class Subscription(
                     e.Message
                 );
             }
-            catch (InvalidDataException e)
+            catch (LedgerUnavailableException e)
+            {
+                logger.LogDebug("The subscription cannot begin again yet: {Error}", e.Message);
+            }
+            catch (Exception e) when (e is InvalidDataException or LogEndsBeforeException)
             {
                 // Not to be passed over: whoever reads is told.
                 _signals.Writer.TryComplete(e);

@@ -16,6 +16,8 @@ public sealed class PostgresLog : BackgroundService, ILog
     /// <summary>How long an append is retried while the database is away, before the caller is told.</summary>
     public static readonly TimeSpan Patience = TimeSpan.FromSeconds(8);
 
+    private static readonly TimeSpan SettlePatience = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan SettlePoll = TimeSpan.FromMilliseconds(50);
     private static readonly TimeSpan ForgetInterval = TimeSpan.FromMinutes(10);
     private const int Writers = 2;
     private const int LargestBatch = 256;
@@ -97,6 +99,22 @@ public sealed class PostgresLog : BackgroundService, ILog
             new() { Value = await EpochAsync(ct) },
             new() { Value = count }
         );
+
+    /// <inheritdoc />
+    public async Task SettleAsync(CancellationToken ct)
+    {
+        await using var end = _database.CreateCommand("select pg_snapshot_xmax(pg_current_snapshot())");
+        var until = (ulong)(await end.ExecuteScalarAsync(ct))!;
+        await using var settled = _database.CreateCommand("select pg_snapshot_xmin(pg_current_snapshot()) >= $1");
+        settled.Parameters.Add(new() { Value = until, NpgsqlDbType = NpgsqlDbType.Xid8 });
+        for (var began = _clock.GetTimestamp(); !(bool)(await settled.ExecuteScalarAsync(ct))!; await Task.Delay(SettlePoll, ct))
+            if (_clock.GetElapsedTime(began) > SettlePatience)
+                throw new LedgerUnavailableException(
+                    "A transaction that writes is under way on the database server, in this database or another one, and until it ends the "
+                        + "newest events are held back (pg_stat_activity names it).",
+                    null
+                );
+    }
 
     /// <inheritdoc />
     public Task NextAppend => _signal.Next;

@@ -34,5 +34,8 @@ public sealed class TestEventStore : IAsyncDisposable
         return new TestEventStore(own, own.ConnectionString, "");
     }
 
+    /// <summary>The server in this process, for what only that can be told to do; it is gone with the test's.</summary>
+    public static TestEventStore Of(FakeEventStore own, string options = "") => new(own, own.ConnectionString + options, "");
+
     public ValueTask DisposeAsync() => _own?.DisposeAsync() ?? ValueTask.CompletedTask;
 }
