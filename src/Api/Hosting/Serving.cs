@@ -95,7 +95,7 @@ public static class Serving
         services.AddSingleton<ReadPosition>();
 
         // In the order in which they start; they stop in the reverse one, the log last.
-        services.AddHostedService(s => (IHostedService)s.GetRequiredService<ILog>());
+        services.AddSingleton(s => (IHostedService)s.GetRequiredService<ILog>());
         services.AddHostedService(s => s.GetRequiredService<ConfigurationStream>());
         services.AddHostedService(s => s.GetRequiredService<Leases>());
         services.AddHostedService(s => s.GetRequiredService<ProjectionLoop>());
