@@ -25,12 +25,11 @@ public static class Audit
     ];
 
     /// <summary>Every acknowledged event is recorded exactly once, and nothing else is amiss.</summary>
-    public static async Task AssertSoundAsync(NpgsqlDataSource database, Load load)
+    public static void AssertSound(IReadOnlyList<EventRecord> records, Load load)
     {
         Assert.Empty(load.Faults);
         Assert.Empty(load.Refusals.Keys.Except(RuleCodes));
 
-        var records = await ReadAsync(database);
         Assert.Equal(records.Count, records.Select(r => r.EventId).Distinct().Count());
         var recorded = records.ToDictionary(r => r.EventId);
         foreach (var acknowledged in load.Events)
@@ -69,10 +68,9 @@ public static class Audit
     }
 
     /// <summary>Waits until the projection has everything, then compares it with what the log gives.</summary>
-    public static async Task AssertProjectedAsync(NpgsqlDataSource database)
+    public static async Task AssertProjectedAsync(NpgsqlDataSource database, IReadOnlyList<EventRecord> records)
     {
         var expected = new Dictionary<string, string>(StringComparer.Ordinal);
-        var records = await ReadAsync(database);
         foreach (var stream in records.GroupBy(r => r.Stream, StringComparer.Ordinal))
             if (StreamNames.AgentId(stream.Key) is { } agentId)
                 expected[agentId] = LedgerJson.Write(
@@ -124,6 +122,18 @@ public static class Audit
                     reader.GetFieldValue<byte[]>(8)
                 )
             );
+        return records;
+    }
+
+    /// <summary>Everything in the ledger, each stream in order, wherever the log is.</summary>
+    public static async Task<List<EventRecord>> ReadAsync(ILog log)
+    {
+        var (records, position) = (new List<EventRecord>(), LogPosition.Start);
+        while (await log.ReadAllAsync(position, 1000, CancellationToken.None) is { Count: > 0 } page)
+        {
+            records.AddRange(page.Select(e => e.Record));
+            position = page[^1].Position;
+        }
         return records;
     }
 

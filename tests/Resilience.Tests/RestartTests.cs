@@ -104,8 +104,8 @@ public sealed class RestartTests(ITestOutputHelper output)
 
         await using var server = await folder.OpenAsync();
         await using var database = DataFolder.Connect(server);
-        await Audit.AssertSoundAsync(database, load);
-        await Audit.AssertProjectedAsync(database);
+        Audit.AssertSound(await Audit.ReadAsync(database), load);
+        await Audit.AssertProjectedAsync(database, await Audit.ReadAsync(database));
     }
 
     private static async Task<string?> StatusAsync(ServiceClient client, string agentId) =>

@@ -87,6 +87,16 @@ public sealed class TestDatabase : IAsyncDisposable
     /// <summary>Connects as the role that the service runs with.</summary>
     public string ServiceConnectionString => _server.ConnectionString(EmbeddedPostgres.ServiceRole, Name);
 
+    /// <summary>What makes the service use it.</summary>
+    public string[] Arguments =>
+        [
+            "--connection",
+            ServiceConnectionString,
+            "--Ledger:OwnerConnectionString",
+            SuperuserConnectionString,
+            .. EventStore?.Arguments ?? [],
+        ];
+
     public async ValueTask DisposeAsync()
     {
         await TestPostgres.ExecuteAsync(_server, $"DROP DATABASE {Name} WITH (FORCE)");

@@ -26,6 +26,10 @@ public sealed class TestEventStore : IAsyncDisposable
 
     public EventStoreDbChoice Choice => new(EventStoreDbSettings.Parse(ConnectionString), Prefix);
 
+    /// <summary>What makes the service keep its log there.</summary>
+    public string[] Arguments =>
+        ["--Ledger:Store", "EventStoreDb", "--Ledger:EventStoreDb", ConnectionString, "--Ledger:StreamPrefix", Prefix];
+
     public static async Task<TestEventStore> StartAsync()
     {
         if (Named is { } named)
