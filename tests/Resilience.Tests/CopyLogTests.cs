@@ -111,10 +111,10 @@ public sealed class CopyLogTests
                 database.SuperuserConnectionString,
             ])
         );
-        AssertMisconfigured(ended[0], "127.0.0.1:1: Connection refused");
+        AssertMisconfigured(ended[0], "127.0.0.1:1");
         AssertMisconfigured(ended[1], "the database cannot be used");
         AssertMisconfigured(ended[2], "the database cannot be used");
-        AssertMisconfigured(ended[3], "127.0.0.1:1: Connection refused");
+        AssertMisconfigured(ended[3], "127.0.0.1:1");
     }
 
     private static void AssertMisconfigured(Ended ended, string told)

@@ -134,7 +134,8 @@ public sealed class AgentStreams(
         CommandOutcome? refused =
             envelope.IfMatch is { } version && version != first.Agent.Version
                 ? new CommandOutcome.VersionConflict(version, first.Agent.Version)
-            : await DecideAsync(agents, command, settings, now, decisions, ct) is { } refusal ? new CommandOutcome.Refused(refusal)
+            : await DecideAsync(agents, command, envelope, caughtUp, settings, now, decisions, ct) is { } refusal
+                ? new CommandOutcome.Refused(refusal)
             : null;
 
         var changes = new List<Change>();
@@ -209,12 +210,17 @@ public sealed class AgentStreams(
     {
         if (log.SpansStreams || agents.Length == 1)
             return null;
-        var reached = (await CausedByAsync(agents[1].Agent, commandId, ct))
+        return await ReachedAsync(agents, transfer, commandId, ct)
+            ? new AgentAccepted(agents[0].Agent, settings, await CausedByAsync(agents[0].Agent, commandId, ct))
+            : null;
+    }
+
+    /// <summary>Whether an earlier try of a transfer brought the conversation to the second agent.</summary>
+    private async Task<bool> ReachedAsync(Loaded[] agents, TransferConversation transfer, Guid commandId, CancellationToken ct) =>
+        (await CausedByAsync(agents[1].Agent, commandId, ct))
             .Select(WireNames.Read)
             .OfType<ConversationAssigned>()
             .Any(e => e.ConversationId == transfer.ConversationId && e.FromAgentId == agents[0].Agent.AgentId);
-        return reached ? new AgentAccepted(agents[0].Agent, settings, await CausedByAsync(agents[0].Agent, commandId, ct)) : null;
-    }
 
     /// <summary>What a command recorded of an agent of late.</summary>
     private async Task<IReadOnlyList<EventRecord>> CausedByAsync(Agent agent, Guid commandId, CancellationToken ct)
@@ -244,6 +250,8 @@ public sealed class AgentStreams(
     private async Task<Refusal?> DecideAsync(
         Loaded[] agents,
         AgentCommand command,
+        CommandEnvelope envelope,
+        bool caughtUp,
         Configuration settings,
         DateTimeOffset now,
         Decision<AgentEvent>[] decisions,
@@ -256,6 +264,17 @@ public sealed class AgentStreams(
 
         // TRF-1: the same conversation, as it is, to the second agent.
         var transfer = (TransferConversation)command;
+        if (
+            !log.SpansStreams
+            && (envelope.IdempotencyKey is not null || caughtUp)
+            && !agents[1].Agent.Conversations.ContainsKey(transfer.ConversationId)
+            && await ReachedAsync(agents, transfer, envelope.CommandId, ct)
+        )
+        {
+            // An earlier try brought it there, and the second agent is done with it: only letting go is left.
+            decisions[1] = new Decision<AgentEvent>([], null);
+            return null;
+        }
         var work = agents[0].Agent.Conversations[transfer.ConversationId].Work;
         var assign = new AssignConversation(transfer.ConversationId, work, FromAgentId: agents[0].Agent.AgentId);
         decisions[1] = await DecideAsync(agents[1].Agent, assign, settings, now, ct);

@@ -55,6 +55,30 @@ public sealed class EventStoreDbAgentStreamsTests : AgentStreamsTests
         await AssertTransferredOnceAsync();
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task A_transfer_that_the_second_agent_is_done_with_does_not_come_to_him_again_by_its_retry(bool signedOut)
+    {
+        await _node.RegisterAsync("ben");
+        await _node.AcceptAsync("ben", new SignIn("main", null));
+        await _node.AcceptAsync("ana", new AssignConversation("c1", Chat));
+        var transfer = new TransferConversation("c1", "ben", null, null);
+        await using (var dying = await Node.StartAsync(_database, around: log => new DyingLog(log, appends: 1)))
+            await Assert.ThrowsAsync<LedgerUnavailableException>(() => dying.SendAsync("ana", transfer, WithKey("k"), _ => "first"));
+        await _node.AcceptAsync("ben", new MoveConversation("c1", ConversationVerb.Accept));
+        await _node.AcceptAsync("ben", new MoveConversation("c1", ConversationVerb.Close));
+        if (signedOut)
+            await _node.AcceptAsync("ben", new SignOut());
+
+        var retried = await _node.SendAsync("ana", transfer, WithKey("k"), _ => "retried");
+
+        Assert.Equal("conversation-transferred.v1", Assert.IsType<AgentAccepted>(retried).Events[0].Type);
+        Assert.Single(await _node.EventsAsync("ben"), e => e.Type == "conversation-assigned.v1");
+        Assert.False((await _node.Agents.CurrentAsync("ana", default)).Conversations.ContainsKey("c1"));
+        Assert.False((await _node.Agents.CurrentAsync("ben", default)).Conversations.ContainsKey("c1"));
+    }
+
     [Fact]
     public async Task The_second_half_of_a_transfer_lets_go_only_of_what_was_there_before_it()
     {
