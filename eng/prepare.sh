@@ -1,4 +1,4 @@
-# Sourced by run and test: finds or installs what they need. $root is the project's folder.
+# Sourced by run, test and bench: finds or installs what they need. $root is the project's folder.
 
 fail() {
   printf '%s: %s\n' "${0##*/}" "$*" >&2

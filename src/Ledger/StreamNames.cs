@@ -19,5 +19,5 @@ public static class StreamNames
         stream.StartsWith(AgentPrefix, StringComparison.Ordinal) ? stream[AgentPrefix.Length..] : null;
 
     /// <summary>Whether a stream is one of the ledger's, where others may have streams beside it.</summary>
-    internal static bool IsOfLedger(string stream) => stream == Configuration || AgentId(stream) is not null;
+    internal static bool IsOfLedger(string stream) => stream == Configuration || stream.StartsWith(AgentPrefix, StringComparison.Ordinal);
 }

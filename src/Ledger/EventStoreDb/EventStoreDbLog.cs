@@ -18,6 +18,7 @@ public sealed class EventStoreDbLog : BackgroundService, ILog
 
     private static readonly TimeSpan Idle = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan Grace = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan Glance = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan ForgetInterval = TimeSpan.FromMinutes(10);
 
     private readonly EventStoreDbSettings _settings;
@@ -170,8 +171,9 @@ public sealed class EventStoreDbLog : BackgroundService, ILog
     /// <inheritdoc />
     public override async Task StartAsync(CancellationToken cancellationToken)
     {
-        // Who cannot be reached, or may not read, is told at the start.
-        await ReadAllAsync(LogPosition.Start, 1, cancellationToken);
+        // Who cannot be reached, or may not read, is told at the start. Not by looking for the first event of the ledger: before it
+        // there may be more of others than can be passed over in time.
+        await EndAsync(cancellationToken);
         await base.StartAsync(cancellationToken);
     }
 
@@ -193,29 +195,28 @@ public sealed class EventStoreDbLog : BackgroundService, ILog
     protected override Task ExecuteAsync(CancellationToken stoppingToken) =>
         Task.WhenAll(WatchAsync(stoppingToken), _answers is null ? Task.CompletedTask : ForgetAnswersAsync(stoppingToken));
 
-    /// <summary>Wakes those who wait for the next append, on any node.</summary>
+    /// <summary>
+    /// Wakes those who wait for the next append, on any node, by a glance at the end of the log now and then: a subscription would
+    /// have every event sent once more, and appends of many events would take twice as long.
+    /// </summary>
     private async Task WatchAsync(CancellationToken stopping)
     {
+        var seen = LogPosition.Start;
         while (!stopping.IsCancellationRequested)
         {
-            var subscription = new Subscription(_cluster, SubscriptionTo, RefuseIfPastEndAsync, _events, _settings, _logger);
-            var pumping = subscription.RunAsync(after: null, capacity: 1000, stopping);
             try
             {
-                while (await subscription.NextAsync(System.Threading.Timeout.InfiniteTimeSpan, stopping))
-                {
-                    while (subscription.TryRead(out _)) { }
+                var end = await EndAsync(stopping);
+                if (end != seen)
                     Signal();
-                }
+                seen = end;
             }
-            catch (Exception e)
-                when (e is OperationCanceledException or LedgerUnavailableException or LogEndsBeforeException or InvalidDataException)
+            catch (Exception e) when (e is OperationCanceledException or LedgerUnavailableException)
             {
                 // Who waits for a word looks now and then all the same.
                 _logger.LogDebug("Appends are not watched for now: {Error}", e.Message);
             }
-            await pumping;
-            await Task.WhenAny(Task.Delay(Idle, stopping));
+            await Task.WhenAny(Task.Delay(Glance, stopping));
         }
     }
 
@@ -235,26 +236,27 @@ public sealed class EventStoreDbLog : BackgroundService, ILog
 
     private Task<AppendResult> AppendAsync(StreamAppend append)
     {
-        var request = new BatchAppendReq
+        var options = new BatchAppendReq.Types.Options
         {
-            Options = new BatchAppendReq.Types.Options
-            {
-                StreamIdentifier = _events.Stream(append.Stream),
-                Deadline = Google.Protobuf.WellKnownTypes.Duration.FromTimeSpan(_settings.Deadline),
-            },
-            IsFinal = true,
+            StreamIdentifier = _events.Stream(append.Stream),
+            Deadline = Google.Protobuf.WellKnownTypes.Duration.FromTimeSpan(_settings.Deadline),
         };
         if (append.ExpectedVersion < 0)
-            request.Options.NoStream = new();
+            options.NoStream = new();
         else
-            request.Options.StreamPosition = (ulong)append.ExpectedVersion;
-        request.ProposedMessages.AddRange(append.Events.Select(RecordedEvents.Propose));
+            options.StreamPosition = (ulong)append.ExpectedVersion;
+        var messages = append.Events.Select(RecordedEvents.Propose).ToArray();
         return OnLeaderAsync(
             async member =>
             {
                 // Each try has an id of its own: the late answer to one is none to the next.
-                var attempt = request.Clone();
-                attempt.CorrelationId = new UUID { String = Guid.NewGuid().ToString("D") };
+                var attempt = new BatchAppendReq
+                {
+                    CorrelationId = new UUID { String = Guid.NewGuid().ToString("D") },
+                    Options = options,
+                    ProposedMessages = { messages },
+                    IsFinal = true,
+                };
                 var answer = await member.AppendAsync(attempt);
                 if (answer.ResultCase is BatchAppendResp.ResultOneofCase.Success)
                     return new AppendResult(
@@ -355,15 +357,11 @@ public sealed class EventStoreDbLog : BackgroundService, ILog
             ct
         );
 
-    private ReadReq SubscriptionTo(LogPosition? after)
+    private ReadReq SubscriptionTo(LogPosition after)
     {
-        var request = Request(
-            after is { } position ? AllFrom(position) : new ReadOptions.Types.AllOptions { End = new Empty() },
-            ReadOptions.Types.ReadDirection.Forwards
-        );
+        var request = Request(AllFrom(after), ReadOptions.Types.ReadDirection.Forwards);
         request.Options.Subscription = new ReadOptions.Types.SubscriptionOptions();
         request.Options.Filter = Filter();
-        request.Options.Filter.CheckpointIntervalMultiplier = 32;
         return request;
     }
 
@@ -395,7 +393,8 @@ public sealed class EventStoreDbLog : BackgroundService, ILog
         new()
         {
             StreamIdentifier = new ReadOptions.Types.FilterOptions.Types.Expression { Prefix = { _events.Prefixes } },
-            Max = 32,
+            // So many of others are passed over in one go, and then a subscription is told how far it is.
+            Max = 1024,
             CheckpointIntervalMultiplier = 1,
         };
 

@@ -112,26 +112,31 @@ internal sealed class Member : IDisposable
     {
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(ct, Closed);
         using var call = Guard(() => _streams.Read(request, Options(atLeader, limit.Token)));
-        for (var first = true; ; first = false)
-        {
-            if (first || !endless)
-                limit.CancelAfter(_settings.Deadline);
-            if (!await MoveNextAsync(call, limit.Token, ct))
-                yield break;
-            limit.CancelAfter(System.Threading.Timeout.InfiniteTimeSpan);
+        for (var first = true; await MoveNextAsync(call, limit, first || !endless, ct); first = false)
             yield return call.ResponseStream.Current;
-        }
     }
 
-    private async Task<bool> MoveNextAsync(AsyncServerStreamingCall<ReadResp> call, CancellationToken limited, CancellationToken ct)
+    /// <summary>The next answer. The call has the limit as its own; a clock for it runs only while an answer is waited for.</summary>
+    private async ValueTask<bool> MoveNextAsync(
+        AsyncServerStreamingCall<ReadResp> call,
+        CancellationTokenSource limit,
+        bool inTime,
+        CancellationToken ct
+    )
     {
         try
         {
-            return await call.ResponseStream.MoveNext(limited);
+            var next = call.ResponseStream.MoveNext(CancellationToken.None);
+            if (next.IsCompleted || !inTime)
+                return await next;
+            limit.CancelAfter(_settings.Deadline);
+            var moved = await next;
+            limit.CancelAfter(System.Threading.Timeout.InfiniteTimeSpan);
+            return moved;
         }
         catch (Exception e) when (IsFailure(e))
         {
-            throw Failure(e, limited, ct);
+            throw Failure(e, limit.Token, ct);
         }
     }
 

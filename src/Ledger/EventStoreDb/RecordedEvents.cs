@@ -35,23 +35,22 @@ internal sealed class RecordedEvents(string prefix)
     public StoredEvent? Read(ReadResp.Types.ReadEvent.Types.RecordedEvent e)
     {
         var name = e.StreamIdentifier.StreamName.ToStringUtf8();
-        if (!name.StartsWith(prefix, StringComparison.Ordinal) || !StreamNames.IsOfLedger(name[prefix.Length..]))
+        if (!name.StartsWith(prefix, StringComparison.Ordinal) || name[prefix.Length..] is var stream && !StreamNames.IsOfLedger(stream))
             return null;
         try
         {
-            using var envelope = JsonDocument.Parse(e.CustomMetadata.Memory);
-            var root = envelope.RootElement;
+            var (occurredAt, recordedAt, hash, metadata) = Open(e.CustomMetadata.Span);
             return new StoredEvent(
                 new EventRecord(
-                    name[prefix.Length..],
+                    stream,
                     checked((long)e.StreamRevision),
                     Guid.Parse(e.Id.String),
                     e.Metadata[TypeKey],
                     e.Data.ToStringUtf8(),
-                    root.GetProperty("metadata").GetRawText(),
-                    root.GetProperty("occurredAt").GetDateTimeOffset(),
-                    root.GetProperty("recordedAt").GetDateTimeOffset(),
-                    Convert.FromHexString(root.GetProperty("hash").GetString()!)
+                    metadata,
+                    occurredAt,
+                    recordedAt,
+                    hash
                 ),
                 Position(e.CommitPosition, e.PreparePosition)
             );
@@ -64,6 +63,45 @@ internal sealed class RecordedEvents(string prefix)
 
     /// <summary>A position, as it came: both halves are kept, and never computed with.</summary>
     public static LogPosition Position(ulong commit, ulong prepare) => new(0, commit, unchecked((long)prepare));
+
+    /// <summary>What <see cref="Envelope"/> wrote, read token by token: it is done for every event that is read.</summary>
+    private static (DateTimeOffset OccurredAt, DateTimeOffset RecordedAt, byte[] Hash, string Metadata) Open(ReadOnlySpan<byte> envelope)
+    {
+        DateTimeOffset? occurredAt = null;
+        DateTimeOffset? recordedAt = null;
+        byte[]? hash = null;
+        string? metadata = null;
+        var json = new Utf8JsonReader(envelope);
+        json.Read();
+        if (json.TokenType is not JsonTokenType.StartObject)
+            throw new FormatException("its envelope is no object");
+        while (json.Read() && json.TokenType is JsonTokenType.PropertyName)
+        {
+            var isOccurredAt = json.ValueTextEquals("occurredAt"u8);
+            var isRecordedAt = json.ValueTextEquals("recordedAt"u8);
+            var isHash = json.ValueTextEquals("hash"u8);
+            var isMetadata = json.ValueTextEquals("metadata"u8);
+            json.Read();
+            var from = (int)json.TokenStartIndex;
+            if (isOccurredAt)
+                occurredAt = json.GetDateTimeOffset();
+            else if (isRecordedAt)
+                recordedAt = json.GetDateTimeOffset();
+            else if (isHash)
+                hash = Convert.FromHexString(json.GetString()!);
+            json.Skip();
+            if (isMetadata)
+                metadata = Encoding.UTF8.GetString(envelope[from..(int)json.BytesConsumed]);
+        }
+        // Behind it stands nothing else, or this throws.
+        json.Read();
+        return (
+            occurredAt ?? throw new KeyNotFoundException("its envelope has no 'occurredAt'"),
+            recordedAt ?? throw new KeyNotFoundException("its envelope has no 'recordedAt'"),
+            hash ?? throw new KeyNotFoundException("its envelope has no 'hash'"),
+            metadata ?? throw new KeyNotFoundException("its envelope has no 'metadata'")
+        );
+    }
 
     private static ByteString Envelope(EventRecord e)
     {

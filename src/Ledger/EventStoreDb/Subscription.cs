@@ -11,7 +11,7 @@ namespace PresenceLedger.Ledger.EventStoreDb;
 /// </summary>
 internal sealed class Subscription(
     Cluster cluster,
-    Func<LogPosition?, ReadReq> request,
+    Func<LogPosition, ReadReq> request,
     Func<LogPosition, CancellationToken, Task> refuseIfPastEnd,
     RecordedEvents events,
     EventStoreDbSettings settings,
@@ -22,10 +22,10 @@ internal sealed class Subscription(
     private volatile Member? _reading;
 
     /// <summary>Runs until it is cancelled; then it ends without an error.</summary>
-    /// <param name="after">Where to begin; null for what comes from now on.</param>
+    /// <param name="after">Where to begin.</param>
     /// <param name="capacity">How many signals may wait to be read before the server is kept waiting.</param>
     /// <param name="ct">Cancellation.</param>
-    public Task RunAsync(LogPosition? after, int capacity, CancellationToken ct)
+    public Task RunAsync(LogPosition after, int capacity, CancellationToken ct)
     {
         _signals = Channel.CreateBounded<Signal>(new BoundedChannelOptions(capacity) { SingleReader = true, SingleWriter = true });
         return Task.Run(() => PumpAsync(after, ct), CancellationToken.None);
@@ -54,7 +54,7 @@ internal sealed class Subscription(
     /// <summary>Leaves the node that is read from, which stands still, for another or a new connection.</summary>
     public void Restart() => _reading?.Dispose();
 
-    private async Task PumpAsync(LogPosition? after, CancellationToken ct)
+    private async Task PumpAsync(LogPosition after, CancellationToken ct)
     {
         var position = after;
         for (var attempt = 0; !ct.IsCancellationRequested; attempt++)
@@ -62,8 +62,8 @@ internal sealed class Subscription(
             var began = false;
             try
             {
-                if (attempt > 0 && position is { } at)
-                    await refuseIfPastEnd(at, ct);
+                if (attempt > 0)
+                    await refuseIfPastEnd(position, ct);
                 using var member = await cluster.ReaderAsync(ct);
                 _reading = member;
                 await foreach (var answer in member.SubscribeAsync(request(position), ct))
@@ -117,7 +117,7 @@ internal sealed class Subscription(
         _signals.Writer.TryComplete();
     }
 
-    private Signal? SignalOf(ReadResp answer, LogPosition? position)
+    private Signal? SignalOf(ReadResp answer, LogPosition position)
     {
         switch (answer.ContentCase)
         {
@@ -133,9 +133,6 @@ internal sealed class Subscription(
                     || RecordedEvents.Position(at.CommitPosition, at.PreparePosition) is var p && p <= position
                     ? null
                     : new Signal(p, null, null);
-            case ReadResp.ContentOneofCase.Confirmation:
-                // Whoever waits for the next append looks, for something may have come while nobody listened.
-                return new Signal(null, null, null);
             case ReadResp.ContentOneofCase.CaughtUp:
                 return new Signal(null, null, true);
             case ReadResp.ContentOneofCase.FellBehind:
