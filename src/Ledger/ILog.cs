@@ -94,11 +94,18 @@ public static class LogExtensions
     private static readonly TimeSpan Poll = TimeSpan.FromMilliseconds(250);
 
     /// <summary>A subscription by reading pages, for a log that tells of appends to whoever asks.</summary>
+    /// <param name="log">The log.</param>
+    /// <param name="after">Where to begin.</param>
+    /// <param name="pageSize">The most events of a page.</param>
+    /// <param name="clock">The time.</param>
+    /// <param name="holdsBack">Whether there are events by now that a page does not show yet.</param>
+    /// <param name="ct">Cancellation.</param>
     internal static async IAsyncEnumerable<LogPage> FollowAsync(
         this ILog log,
         LogPosition after,
         int pageSize,
         TimeProvider clock,
+        Func<CancellationToken, Task<bool>> holdsBack,
         [EnumeratorCancellation] CancellationToken ct
     )
     {
@@ -108,7 +115,7 @@ public static class LogExtensions
             var asOf = clock.Now();
             var events = await log.ReadAllAsync(after, pageSize, ct);
             after = events.Count > 0 ? events[^1].Position : after;
-            var caughtUp = events.Count < pageSize;
+            var caughtUp = events.Count < pageSize && !await holdsBack(ct);
             yield return new LogPage(events, after, caughtUp ? asOf : null, caughtUp);
             if (events.Count == 0)
                 await Task.WhenAny(next, Task.Delay(Poll, clock, ct));

@@ -29,7 +29,7 @@ public sealed class InMemoryLog(TimeProvider? clock = null) : ILog
 
     /// <inheritdoc />
     public IAsyncEnumerable<LogPage> SubscribeAsync(LogPosition after, int pageSize, CancellationToken ct) =>
-        this.FollowAsync(after, pageSize, clock ?? TimeProvider.System, ct);
+        this.FollowAsync(after, pageSize, clock ?? TimeProvider.System, _ => Task.FromResult(false), ct);
 
     /// <inheritdoc />
     public Task<AppendResult> AppendAsync(Commit commit)

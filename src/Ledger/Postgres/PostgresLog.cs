@@ -47,7 +47,7 @@ public sealed class PostgresLog : BackgroundService, ILog
 
     /// <inheritdoc />
     public IAsyncEnumerable<LogPage> SubscribeAsync(LogPosition after, int pageSize, CancellationToken ct) =>
-        this.FollowAsync(after, pageSize, _clock, ct);
+        this.FollowAsync(after, pageSize, _clock, HoldsBackAsync, ct);
 
     /// <inheritdoc />
     public async Task<AppendResult> AppendAsync(Commit commit)
@@ -99,6 +99,16 @@ public sealed class PostgresLog : BackgroundService, ILog
             new() { Value = await EpochAsync(ct) },
             new() { Value = count }
         );
+
+    /// <summary>Whether events are committed whose place in the order is not settled yet, for an older transaction is still under way.</summary>
+    private async Task<bool> HoldsBackAsync(CancellationToken ct)
+    {
+        await using var command = _database.CreateCommand(
+            "select exists (select from ledger.event where epoch = $1 and transaction_id >= pg_snapshot_xmin(pg_current_snapshot()))"
+        );
+        command.Parameters.Add(new() { Value = await EpochAsync(ct) });
+        return (bool)(await command.ExecuteScalarAsync(ct))!;
+    }
 
     /// <inheritdoc />
     public async Task SettleAsync(CancellationToken ct)

@@ -146,7 +146,7 @@ public sealed class WireFormatTests
     private static T Read<T>(string type, string data) => Assert.IsType<T>(WireNames.Read(Record(type, data)));
 
     private static EventRecord Record(string type, string data) =>
-        Some.Event("agent-ana", 3, data) with
+        Some.Event("ana", 3, data) with
         {
             Type = type,
             Metadata = LedgerJson.Write(Metadata),

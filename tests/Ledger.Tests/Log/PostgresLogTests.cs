@@ -87,7 +87,7 @@ public sealed class PostgresLogTests : SpanningLogContract
         await LedgerSchema.ApplyAsync(_database.SuperuserConnectionString, "presence_ledger", default);
 
         await using var restarted = await Node.StartAsync(_database, Clock);
-        var result = await restarted.Log.AppendAsync(Some.Commit("agent-new", -1));
+        var result = await restarted.Log.AppendAsync(Some.Commit("new", -1));
         Assert.Equal(1, result.Position.Epoch);
         using var patience = new CancellationTokenSource(Patience);
         IReadOnlyList<StoredEvent> all;
