@@ -145,6 +145,9 @@ public sealed class AgentStreams(
                     changes.Add(Seal(agents[n], decisions[n], envelope, settings.Version, now));
         if (changes.Count == 0 && !caughtUp)
             return null;
+        // What is appended in steps has nothing that would refuse the first step for a stale state of the other agent: look first.
+        if (changes.Count > 1 && !log.SpansStreams && !caughtUp)
+            return null;
 
         var own = changes.Find(c => c.Before.Agent.AgentId == first.Agent.AgentId);
         var outcome =

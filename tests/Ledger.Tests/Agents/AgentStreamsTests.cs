@@ -318,6 +318,20 @@ public abstract class AgentStreamsTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_transfer_of_what_another_node_saw_end_is_refused_and_reaches_nobody()
+    {
+        await _node.RegisterAsync("ben");
+        await _node.AcceptAsync("ana", new AssignConversation("c1", Chat));
+        await using var other = await Node.StartAsync(_database);
+        await other.AcceptAsync("ana", new MoveConversation("c1", ConversationVerb.Close));
+
+        var refused = await _node.SendAsync("ana", new TransferConversation("c1", "ben", null, null), WithKey("k"), _ => "refused");
+
+        Assert.Equal(RefusalCodes.ConversationUnknown, Assert.IsType<CommandOutcome.Refused>(refused).Refusal.Code);
+        Assert.DoesNotContain(await _node.EventsAsync("ben"), e => e.Type == "conversation-assigned.v1");
+    }
+
+    [Fact]
     public async Task A_transfer_that_the_second_agent_refuses_is_remembered_as_refused()
     {
         await _node.AcceptAsync("ana", new AssignConversation("c1", Chat));
