@@ -59,6 +59,10 @@ public sealed class EventStoreDbServiceTests
     [InlineData("--Ledger:Store EventStoreDb --Ledger:EventStoreDb esdb://ledger:s3cr3t@a:port", "'a:port' is no node")]
     [InlineData("--Ledger:Store EventStoreDb --Ledger:EventStoreDb esdb://ledger:s3cr3t?s3cr3t@a", "'?' within are")]
     [InlineData("--Ledger:Store EventStoreDb --Ledger:EventStoreDb Host=a;Password=s3cr3t", "it begins with esdb://")]
+    [InlineData(
+        "--Ledger:Store EventStoreDb --Ledger:EventStoreDb esdb://ledger:s3cr3t@a?tlsCaFile=nowhere.crt",
+        "'nowhere.crt', is not there"
+    )]
     [InlineData("--Ledger:Store EventStore", "Ledger:Store=EventStore is not known; there are Postgres and EventStoreDb")]
     [InlineData("--connection esdb://ledger:s3cr3t@a", "say Ledger:Store=EventStoreDb")]
     [InlineData("--Ledger:Store Postgres --connection esdb://ledger:s3cr3t@a", "say Ledger:Store=EventStoreDb")]

@@ -191,7 +191,10 @@ public static class Serving
     {
         try
         {
-            return EventStoreDbSettings.Parse(connectionString);
+            var settings = EventStoreDbSettings.Parse(connectionString);
+            return settings.AuthorityFile is { } file && !File.Exists(file)
+                ? throw new MisconfiguredException($"The file that tlsCaFile names, '{file}', is not there.")
+                : settings;
         }
         catch (FormatException e)
         {
