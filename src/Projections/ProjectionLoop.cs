@@ -36,11 +36,11 @@ public sealed class ProjectionLoop(
     /// <summary>A connection that is projected this long after it opened belongs to a rebuild, or to a loop that was behind.</summary>
     private static readonly TimeSpan Late = TimeSpan.FromSeconds(5);
 
-    private volatile TaskCompletionSource _projected = New();
+    private readonly Wake _projected = new();
     private volatile string? _stopped;
 
     /// <summary>Completes when this node has projected more; take it before looking.</summary>
-    public Task Projected => _projected.Task;
+    public Task Projected => _projected.Next;
 
     /// <summary>Why the loop stands still; null while it does not.</summary>
     public string? Stopped => _stopped;
@@ -157,7 +157,7 @@ public sealed class ProjectionLoop(
                 checkpoint = await ApplyAsync(connection, checkpoint, page.Events, page.Position, asOf, ct);
             _stopped = null;
             CaughtUp = page.CaughtUp;
-            Interlocked.Exchange(ref _projected, New()).TrySetResult();
+            _projected.Give();
         }
     }
 
@@ -406,8 +406,6 @@ public sealed class ProjectionLoop(
         command.Parameters.Add(new() { Value = at });
         await command.ExecuteNonQueryAsync(ct);
     }
-
-    private static TaskCompletionSource New() => new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     private sealed record Checkpoint(LogPosition Position, Configuration Configuration, DateTimeOffset AsOf);
 }

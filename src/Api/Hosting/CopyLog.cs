@@ -1,6 +1,5 @@
 using System.Globalization;
 using Microsoft.Extensions.Logging.Abstractions;
-using Npgsql;
 using PresenceLedger.Ledger;
 using PresenceLedger.Ledger.Copying;
 using PresenceLedger.Ledger.EventStoreDb;
@@ -66,7 +65,7 @@ public static class CopyLog
         {
             var choice = new EventStoreDbChoice(Serving.Parse(connection), prefix);
             var log = new EventStoreDbLog(choice, answers: null, TimeProvider.System, NullLogger<EventStoreDbLog>.Instance);
-            return await Opened.StartAsync(log, log, [], ct);
+            return await Opened.StartAsync(log, [], ct);
         }
 
         var server = connection is null
@@ -74,37 +73,22 @@ public static class CopyLog
             : null;
         try
         {
-            var database = Serving.DataSource(
-                server?.ConnectionString(EmbeddedPostgres.Superuser, EmbeddedPostgres.Database) ?? Checked(connection!)
-            );
+            var settings = Serving.Settings(server?.ConnectionString(EmbeddedPostgres.Superuser, EmbeddedPostgres.Database) ?? connection!);
             if (prepare)
                 await LedgerSchema.ApplyAsync(
-                    server?.ConnectionString(EmbeddedPostgres.Superuser, EmbeddedPostgres.Database) ?? connection!,
-                    server is null
-                        ? new NpgsqlConnectionStringBuilder(connection).Username ?? Environment.UserName
-                        : EmbeddedPostgres.ServiceRole,
+                    settings.ConnectionString,
+                    server is null ? Serving.RoleOf(settings) : EmbeddedPostgres.ServiceRole,
                     ct
                 );
+            var database = Serving.DataSource(settings.ConnectionString);
             var log = new PostgresLog(database, TimeProvider.System, NullLogger<PostgresLog>.Instance);
-            return await Opened.StartAsync(log, log, server is null ? [database] : [database, server], ct);
+            return await Opened.StartAsync(log, server is null ? [database] : [database, server], ct);
         }
         catch
         {
             if (server is not null)
                 await server.DisposeAsync();
             throw;
-        }
-    }
-
-    private static string Checked(string connection)
-    {
-        try
-        {
-            return new NpgsqlConnectionStringBuilder(connection).ConnectionString;
-        }
-        catch (ArgumentException e)
-        {
-            throw new MisconfiguredException("The connection string cannot be read: " + e.Message);
         }
     }
 
@@ -124,17 +108,13 @@ public static class CopyLog
     /// <summary>A log that runs, and what it stands on.</summary>
     private sealed record Opened(ILog Log, BackgroundService Running, IReadOnlyList<IAsyncDisposable> Under) : IAsyncDisposable
     {
-        public static async Task<Opened> StartAsync(
-            ILog log,
-            BackgroundService running,
-            IReadOnlyList<IAsyncDisposable> under,
-            CancellationToken ct
-        )
+        public static async Task<Opened> StartAsync<TLog>(TLog log, IReadOnlyList<IAsyncDisposable> under, CancellationToken ct)
+            where TLog : BackgroundService, ILog
         {
-            var opened = new Opened(log, running, under);
+            var opened = new Opened(log, log, under);
             try
             {
-                await running.StartAsync(ct);
+                await log.StartAsync(ct);
                 return opened;
             }
             catch

@@ -202,6 +202,23 @@ public static class Serving
         }
     }
 
+    /// <summary>Reads the connection string of a PostgreSQL.</summary>
+    /// <exception cref="MisconfiguredException">It cannot be read.</exception>
+    public static NpgsqlConnectionStringBuilder Settings(string connectionString)
+    {
+        try
+        {
+            return new NpgsqlConnectionStringBuilder(connectionString);
+        }
+        catch (ArgumentException e)
+        {
+            throw new MisconfiguredException("The connection string cannot be read: " + e.Message);
+        }
+    }
+
+    /// <summary>The role that a connection string logs in as.</summary>
+    public static string RoleOf(NpgsqlConnectionStringBuilder settings) => settings.Username ?? Environment.UserName;
+
     /// <summary>The connection string that is given and is of a kind.</summary>
     private static string? Given(DatabaseChoice choice, IConfiguration configuration, Predicate<string> isMeant) =>
         new[]
@@ -220,18 +237,10 @@ public static class Serving
     {
         if (Given(choice, configuration, text => !EventStoreDbSettings.IsMeant(text)) is { } given)
         {
-            NpgsqlConnectionStringBuilder settings;
-            try
-            {
-                settings = new NpgsqlConnectionStringBuilder(given);
-            }
-            catch (ArgumentException e)
-            {
-                throw new MisconfiguredException("The connection string cannot be read: " + e.Message);
-            }
+            var settings = Settings(given);
             // The schema by its owner, the work by the service's own role, where both are given.
             var owner = configuration["Ledger:OwnerConnectionString"] ?? given;
-            await LedgerSchema.ApplyAsync(owner, settings.Username ?? Environment.UserName, ct);
+            await LedgerSchema.ApplyAsync(owner, RoleOf(settings), ct);
             return new RunningDatabase(given, null);
         }
 

@@ -61,17 +61,15 @@ public sealed class LogCopy(ILog from, ILog to, IProgress<CopyProgress> progress
     private static IEnumerable<IReadOnlyList<EventRecord>> Runs(IReadOnlyList<EventRecord> page)
     {
         var start = 0;
-        for (var n = 0; n < page.Count; n++)
-        {
-            var isConfiguration = page[n].Stream == StreamNames.Configuration;
-            var wasConfiguration = n > start && page[n - 1].Stream == StreamNames.Configuration;
-            if (n > start && isConfiguration != wasConfiguration)
+        for (var n = 1; n < page.Count; n++)
+            if (IsConfiguration(page[n]) != IsConfiguration(page[start]))
             {
                 yield return [.. page.Skip(start).Take(n - start)];
                 start = n;
             }
-        }
         yield return [.. page.Skip(start)];
+
+        static bool IsConfiguration(EventRecord e) => e.Stream == StreamNames.Configuration;
     }
 
     private async Task<long> AppendAsync(IReadOnlyList<EventRecord> run, Dictionary<string, Head> there)

@@ -19,7 +19,6 @@ public sealed class EventStoreDbLog : BackgroundService, ILog
     private static readonly TimeSpan Idle = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan Grace = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan Glance = TimeSpan.FromMilliseconds(100);
-    private static readonly TimeSpan ForgetInterval = TimeSpan.FromMinutes(10);
 
     private readonly EventStoreDbSettings _settings;
     private readonly RecordedEvents _events;
@@ -27,7 +26,7 @@ public sealed class EventStoreDbLog : BackgroundService, ILog
     private readonly Cluster _cluster;
     private readonly TimeProvider _clock;
     private readonly ILogger<EventStoreDbLog> _logger;
-    private volatile TaskCompletionSource _appended = NewSignal();
+    private readonly Wake _appended = new();
 
     /// <summary>A log; nothing is connected before it is used.</summary>
     /// <param name="choice">Which one.</param>
@@ -53,7 +52,7 @@ public sealed class EventStoreDbLog : BackgroundService, ILog
     private AnswerClaims Answers => _answers ?? throw new InvalidOperationException("This log was opened without a place for answers.");
 
     /// <inheritdoc />
-    public Task NextAppend => _appended.Task;
+    public Task NextAppend => _appended.Next;
 
     /// <inheritdoc />
     public async Task<AppendResult> AppendAsync(Commit commit)
@@ -69,7 +68,7 @@ public sealed class EventStoreDbLog : BackgroundService, ILog
         var result = await AppendAsync(append);
         if (result.Verdict is AppendVerdict.Conflict && commit.Answer is { } unused)
             await Answers.ForgetAsync(unused.Key, append);
-        Signal();
+        _appended.Give();
         return result;
     }
 
@@ -106,7 +105,8 @@ public sealed class EventStoreDbLog : BackgroundService, ILog
             async member =>
             {
                 // The server begins with the event at the position; one more, for that one.
-                var request = Request(AllFrom(after), ReadOptions.Types.ReadDirection.Forwards);
+                var request = Request(ReadOptions.Types.ReadDirection.Forwards);
+                request.Options.All = AllFrom(after);
                 request.Options.Count = (ulong)count + 1;
                 request.Options.Filter = Filter();
                 var found = new List<StoredEvent>();
@@ -193,7 +193,10 @@ public sealed class EventStoreDbLog : BackgroundService, ILog
 
     /// <inheritdoc />
     protected override Task ExecuteAsync(CancellationToken stoppingToken) =>
-        Task.WhenAll(WatchAsync(stoppingToken), _answers is null ? Task.CompletedTask : ForgetAnswersAsync(stoppingToken));
+        Task.WhenAll(
+            WatchAsync(stoppingToken),
+            _answers is null ? Task.CompletedTask : OldAnswers.ForgetAsync(_answers.ForgetOldAsync, _clock, _logger, stoppingToken)
+        );
 
     /// <summary>
     /// Wakes those who wait for the next append, on any node, by a glance at the end of the log now and then: a subscription would
@@ -208,7 +211,7 @@ public sealed class EventStoreDbLog : BackgroundService, ILog
             {
                 var end = await EndAsync(stopping);
                 if (end != seen)
-                    Signal();
+                    _appended.Give();
                 seen = end;
             }
             catch (Exception e) when (e is OperationCanceledException or LedgerUnavailableException)
@@ -218,20 +221,6 @@ public sealed class EventStoreDbLog : BackgroundService, ILog
             }
             await Task.WhenAny(Task.Delay(Glance, stopping));
         }
-    }
-
-    private async Task ForgetAnswersAsync(CancellationToken stopping)
-    {
-        while (!stopping.IsCancellationRequested)
-            try
-            {
-                await Task.Delay(ForgetInterval, _clock, stopping);
-                await Answers.ForgetOldAsync(stopping);
-            }
-            catch (Exception e) when (e is Npgsql.NpgsqlException or TimeoutException or IOException or OperationCanceledException)
-            {
-                _logger.LogDebug("Old answers stay until next time: {Error}", e.Message);
-            }
     }
 
     private Task<AppendResult> AppendAsync(StreamAppend append)
@@ -311,11 +300,10 @@ public sealed class EventStoreDbLog : BackgroundService, ILog
         CancellationToken ct
     )
     {
-        var request = Request(new ReadOptions.Types.AllOptions(), direction);
+        var request = Request(direction);
         request.Options.Stream = from;
         from.StreamIdentifier = _events.Stream(stream);
         request.Options.Count = (ulong)count;
-        request.Options.NoFilter = new Empty();
         var found = new List<StoredEvent>();
         await foreach (var answer in member.ReadAsync(request, ct))
             if (answer.Event is { } e && _events.Read(e.Event) is { } stored)
@@ -345,9 +333,9 @@ public sealed class EventStoreDbLog : BackgroundService, ILog
         OnLeaderAsync(
             async member =>
             {
-                var request = Request(new ReadOptions.Types.AllOptions { End = new Empty() }, ReadOptions.Types.ReadDirection.Backwards);
+                var request = Request(ReadOptions.Types.ReadDirection.Backwards);
+                request.Options.All = new ReadOptions.Types.AllOptions { End = new Empty() };
                 request.Options.Count = 1;
-                request.Options.NoFilter = new Empty();
                 var last = LogPosition.Start;
                 await foreach (var answer in member.ReadAsync(request, ct))
                     if (answer.Event is { } e)
@@ -359,19 +347,21 @@ public sealed class EventStoreDbLog : BackgroundService, ILog
 
     private ReadReq SubscriptionTo(LogPosition after)
     {
-        var request = Request(AllFrom(after), ReadOptions.Types.ReadDirection.Forwards);
+        var request = Request(ReadOptions.Types.ReadDirection.Forwards);
+        request.Options.All = AllFrom(after);
         request.Options.Subscription = new ReadOptions.Types.SubscriptionOptions();
         request.Options.Filter = Filter();
         return request;
     }
 
-    private static ReadReq Request(ReadOptions.Types.AllOptions all, ReadOptions.Types.ReadDirection direction) =>
+    /// <summary>What every read has; of what, how much and by which filter is said besides.</summary>
+    private static ReadReq Request(ReadOptions.Types.ReadDirection direction) =>
         new()
         {
             Options = new ReadOptions
             {
-                All = all,
                 ReadDirection = direction,
+                NoFilter = new Empty(),
                 UuidOption = new ReadOptions.Types.UUIDOption { String = new Empty() },
                 ControlOption = new ReadOptions.Types.ControlOption { Compatibility = 1 },
             },
@@ -430,12 +420,9 @@ public sealed class EventStoreDbLog : BackgroundService, ILog
     }
 
     /// <summary>Doubles from try to try up to a second, and differs between nodes, so that they do not come all at once.</summary>
-    internal static TimeSpan Pause(TimeSpan first, int attempt) =>
-        Math.Min(first.TotalMilliseconds * (1 << Math.Min(attempt, 10)), 1000) * (0.5 + Random.Shared.NextDouble() / 2) is var pause
-            ? TimeSpan.FromMilliseconds(pause)
-            : first;
-
-    private void Signal() => Interlocked.Exchange(ref _appended, NewSignal()).TrySetResult();
-
-    private static TaskCompletionSource NewSignal() => new(TaskCreationOptions.RunContinuationsAsynchronously);
+    internal static TimeSpan Pause(TimeSpan first, int attempt)
+    {
+        var longest = Math.Min(first.TotalMilliseconds * (1 << Math.Min(attempt, 10)), 1000);
+        return TimeSpan.FromMilliseconds(longest * (0.5 + Random.Shared.NextDouble() / 2));
+    }
 }

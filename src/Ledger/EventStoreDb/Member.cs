@@ -16,6 +16,8 @@ internal sealed class Member : IDisposable
     private readonly EventStoreDbSettings _settings;
     private readonly GrpcChannel _channel;
     private readonly Streams.StreamsClient _streams;
+    private readonly Metadata _toLeader;
+    private readonly Metadata _toAny;
     private readonly CancellationTokenSource _closing = new();
     private readonly Lock _lock = new();
     private BatchAppender? _batch;
@@ -24,6 +26,8 @@ internal sealed class Member : IDisposable
     {
         Address = address;
         _settings = settings;
+        _toLeader = Headers(settings, atLeader: true);
+        _toAny = Headers(settings, atLeader: false);
         Closed = _closing.Token;
         var handler = new SocketsHttpHandler
         {
@@ -154,7 +158,7 @@ internal sealed class Member : IDisposable
         }
     }
 
-    /// <summary>An append by a call of its own, for servers before 21.10 and those that batches are forbidden on.</summary>
+    /// <summary>An append by a call of its own, for a server that does not say that it takes batches.</summary>
     private async Task<BatchAppendResp> AppendAloneAsync(BatchAppendReq request)
     {
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(Closed);
@@ -227,14 +231,17 @@ internal sealed class Member : IDisposable
         }
     }
 
-    private CallOptions Options(bool atLeader, CancellationToken ct)
+    private CallOptions Options(bool atLeader, CancellationToken ct) => new(atLeader ? _toLeader : _toAny, cancellationToken: ct);
+
+    /// <summary>The same for every call of a kind, so they are made once.</summary>
+    private static Metadata Headers(EventStoreDbSettings settings, bool atLeader)
     {
-        var headers = new Metadata { { "connection-name", _settings.ConnectionName } };
+        var headers = new Metadata { { "connection-name", settings.ConnectionName } };
         if (atLeader)
             headers.Add("requires-leader", "true");
-        if (_settings.User is { } user)
-            headers.Add("authorization", "Basic " + Convert.ToBase64String(Encoding.UTF8.GetBytes(user + ":" + _settings.Password)));
-        return new CallOptions(headers, cancellationToken: ct);
+        if (settings.User is { } user)
+            headers.Add("authorization", "Basic " + Convert.ToBase64String(Encoding.UTF8.GetBytes(user + ":" + settings.Password)));
+        return headers;
     }
 
     private StoreException Failure(Exception e, CancellationToken limited, CancellationToken ct, TimeSpan? atMost = null)

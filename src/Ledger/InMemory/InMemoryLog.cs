@@ -9,7 +9,7 @@ public sealed class InMemoryLog(TimeProvider? clock = null) : ILog
     private readonly Dictionary<string, List<StoredEvent>> _streams = new(StringComparer.Ordinal);
     private readonly Dictionary<string, RecordedAnswer> _answers = new(StringComparer.Ordinal);
     private ulong _transaction;
-    private volatile TaskCompletionSource _appended = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly Wake _appended = new();
 
     /// <summary>How many events there are.</summary>
     public int Count
@@ -60,7 +60,7 @@ public sealed class InMemoryLog(TimeProvider? clock = null) : ILog
                     _all.Add(stored);
                 }
             }
-            Interlocked.Exchange(ref _appended, new(TaskCreationOptions.RunContinuationsAsynchronously)).TrySetResult();
+            _appended.Give();
             return Task.FromResult(new AppendResult(AppendVerdict.Appended, new LogPosition(0, _transaction, _all.Count)));
         }
     }
@@ -82,7 +82,7 @@ public sealed class InMemoryLog(TimeProvider? clock = null) : ILog
     }
 
     /// <inheritdoc />
-    public Task NextAppend => _appended.Task;
+    public Task NextAppend => _appended.Next;
 
     /// <inheritdoc />
     public Task<RecordedAnswer?> FindAnswerAsync(string key, CancellationToken ct)

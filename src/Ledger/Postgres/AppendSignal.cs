@@ -10,12 +10,12 @@ namespace PresenceLedger.Ledger.Postgres;
 internal sealed class AppendSignal(NpgsqlDataSource database, TimeProvider clock, ILogger logger) : IDisposable
 {
     private const string Channel = "presence_ledger";
-    private volatile TaskCompletionSource _appended = New();
+    private readonly Wake _appended = new();
     private readonly SemaphoreSlim _toTell = new(0, 1);
 
     public void Appended()
     {
-        Wake();
+        _appended.Give();
         try
         {
             if (_toTell.CurrentCount == 0)
@@ -27,20 +27,18 @@ internal sealed class AppendSignal(NpgsqlDataSource database, TimeProvider clock
         }
     }
 
-    public Task Next => _appended.Task;
+    public Task Next => _appended.Next;
 
     public void Dispose() => _toTell.Dispose();
 
     public Task RunAsync(CancellationToken stopping) => Task.WhenAll(ListenAsync(stopping), TellAsync(stopping));
-
-    private void Wake() => Interlocked.Exchange(ref _appended, New()).TrySetResult();
 
     private Task ListenAsync(CancellationToken stopping) =>
         ForeverAsync(
             async () =>
             {
                 await using var connection = await database.OpenConnectionAsync(stopping);
-                connection.Notification += (_, _) => Wake();
+                connection.Notification += (_, _) => _appended.Give();
                 await using (var listen = new NpgsqlCommand($"listen {Channel}", connection))
                     await listen.ExecuteNonQueryAsync(stopping);
                 while (true)
@@ -87,6 +85,4 @@ internal sealed class AppendSignal(NpgsqlDataSource database, TimeProvider clock
             }
         }
     }
-
-    private static TaskCompletionSource New() => new(TaskCreationOptions.RunContinuationsAsynchronously);
 }

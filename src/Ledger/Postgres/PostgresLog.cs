@@ -18,7 +18,6 @@ public sealed class PostgresLog : BackgroundService, ILog
 
     private static readonly TimeSpan SettlePatience = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan SettlePoll = TimeSpan.FromMilliseconds(50);
-    private static readonly TimeSpan ForgetInterval = TimeSpan.FromMinutes(10);
     private const int Writers = 2;
     private const int LargestBatch = 256;
     private const string Columns =
@@ -148,7 +147,7 @@ public sealed class PostgresLog : BackgroundService, ILog
     {
         var writers = Enumerable.Range(0, Writers).Select(_ => WriteAsync(stoppingToken));
         var listener = _signal.RunAsync(stoppingToken);
-        await Task.WhenAll([.. writers, listener, ForgetAnswersAsync(stoppingToken)]);
+        await Task.WhenAll([.. writers, listener, OldAnswers.ForgetAsync(ForgetOldAnswersAsync, _clock, _logger, stoppingToken)]);
     }
 
     /// <inheritdoc />
@@ -168,23 +167,11 @@ public sealed class PostgresLog : BackgroundService, ILog
             left.Result.TrySetException(new LedgerUnavailableException("The service is stopping.", null));
     }
 
-    /// <summary>Answers that nobody is given any more go.</summary>
-    private async Task ForgetAnswersAsync(CancellationToken stopping)
+    private async Task ForgetOldAnswersAsync(CancellationToken ct)
     {
-        while (!stopping.IsCancellationRequested)
-        {
-            try
-            {
-                await Task.Delay(ForgetInterval, _clock, stopping);
-                await using var command = _database.CreateCommand("delete from ledger.answer where recorded_at < $1");
-                command.Parameters.Add(new() { Value = _clock.Now() - RecordedAnswer.Kept });
-                await command.ExecuteNonQueryAsync(stopping);
-            }
-            catch (Exception e) when (e is NpgsqlException or TimeoutException or IOException or OperationCanceledException)
-            {
-                _logger.LogDebug("Old answers stay until next time: {Error}", e.Message);
-            }
-        }
+        await using var command = _database.CreateCommand("delete from ledger.answer where recorded_at < $1");
+        command.Parameters.Add(new() { Value = _clock.Now() - RecordedAnswer.Kept });
+        await command.ExecuteNonQueryAsync(ct);
     }
 
     private async Task WriteAsync(CancellationToken stopping)

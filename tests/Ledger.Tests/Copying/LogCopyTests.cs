@@ -84,13 +84,7 @@ public sealed class LogCopyTests : IAsyncLifetime
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() =>
             new LogCopy(_source, _target, new After(1, cancelled.Cancel)).RunAsync(cancelled.Token).WaitAsync(Patience)
         );
-        var begun = (await EventsAsync(_target)).Length;
-
-        var result = await CopyAsync(_source, _target);
-
-        Assert.InRange(begun, 1, 2499);
-        Assert.Equal(new CopyResult(2500, 50, 2500 - begun), result);
-        Assert.Equal(await EventsAsync(_source), await EventsAsync(_target));
+        await AssertGoesOnAsync();
     }
 
     [Fact]
@@ -99,6 +93,12 @@ public sealed class LogCopyTests : IAsyncLifetime
         await FillAsync(streams: 50, events: 50);
         var failing = new DyingLog(_target, appends: 30);
         await Assert.ThrowsAsync<LedgerUnavailableException>(() => CopyAsync(_source, failing));
+        await AssertGoesOnAsync();
+    }
+
+    /// <summary>A part of the 2,500 events is there; another run copies the others.</summary>
+    private async Task AssertGoesOnAsync()
+    {
         var begun = (await EventsAsync(_target)).Length;
 
         var result = await CopyAsync(_source, _target);
