@@ -38,7 +38,7 @@ internal sealed class PresenceFeed(
     private static readonly TimeSpan Remembrance = TimeSpan.FromMinutes(2);
 
     /// <summary>A place that another node told of may not have come here yet; nor may the first answer of the log.</summary>
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
 
     private static readonly TimeSpan Glance = TimeSpan.FromMilliseconds(20);
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(500);
@@ -53,6 +53,9 @@ internal sealed class PresenceFeed(
     private LogPosition _last;
     private LogPosition _keptFrom;
     private long? _leftAt;
+
+    // How often the end of the log was reached.
+    private long _ends;
 
     // Whether it follows the log; that somebody wants it to, and that it does.
     private bool _follows;
@@ -94,11 +97,16 @@ internal sealed class PresenceFeed(
     /// What a follower was not told who was told of everything up to a position: all of it up to some place at or after the one it follows
     /// from. Null where that is too much, or it is no position of this log.
     /// </summary>
+    /// <exception cref="LedgerUnavailableException">The position, which another node may have told of, has not come here yet.</exception>
     public async Task<IReadOnlyList<Change>?> MissedAsync(LogPosition told, Follower follower, CancellationToken ct)
     {
+        // The first page at the end of the log may have been read before.
+        var ends = Volatile.Read(ref _ends) + 1;
         for (var began = clock.GetTimestamp(); Position < told; await Task.Delay(Glance, clock, ct))
-            if (clock.GetElapsedTime(began) > Patience)
+            if (Volatile.Read(ref _ends) > ends)
                 return null;
+            else if (clock.GetElapsedTime(began) > Patience)
+                throw new LedgerUnavailableException("What another node has told has not come here yet.", null);
         lock (_lock)
             if (told >= _keptFrom)
                 return [.. _recent.SkipWhile(change => change.Position <= told).Where(follower.Filter.Wants)];
@@ -129,9 +137,16 @@ internal sealed class PresenceFeed(
                 await _wanted.Task.WaitAsync(stoppingToken);
                 if (!_follows)
                     await BeginAsync(stoppingToken);
+                IReadOnlyList<StoredEvent> rest = [];
                 await foreach (var page in log.SubscribeAsync(Position, PageSize, stoppingToken))
-                    if (!await TakeAsync(page, stoppingToken))
+                {
+                    IReadOnlyList<StoredEvent> events = [.. rest, .. page.Events];
+                    // The end of what is not the end of the log may be the middle of a commit.
+                    var whole = page.CaughtUp || page.Events.Count == 0 ? events.Count : StartOfLastCommit(events);
+                    rest = [.. events.Skip(whole)];
+                    if (!await TakeAsync([.. events.Take(whole)], page, stoppingToken))
                         break;
+                }
             }
             catch (Exception) when (stoppingToken.IsCancellationRequested)
             {
@@ -182,7 +197,7 @@ internal sealed class PresenceFeed(
     }
 
     /// <summary>Tells what is in a page; false where nobody has followed for a while.</summary>
-    private async Task<bool> TakeAsync(LogPage page, CancellationToken ct)
+    private async Task<bool> TakeAsync(IReadOnlyList<StoredEvent> events, LogPage page, CancellationToken ct)
     {
         lock (_lock)
             if (!IsFollowed)
@@ -190,7 +205,7 @@ internal sealed class PresenceFeed(
                 Stop();
                 return false;
             }
-        var changes = await ChangesAsync(page.Events, _ => true, _states, ct);
+        var changes = await ChangesAsync(events, _ => true, _states, ct);
         lock (_lock)
         {
             foreach (var change in changes)
@@ -200,15 +215,15 @@ internal sealed class PresenceFeed(
             }
             while (_recent.Count > MostMissed)
                 _keptFrom = _recent.Dequeue().Position;
-            MoveTo(page);
+            if (events.Count > 0)
+                _position = _last = events[^1].Position;
+            if (page.CaughtUp)
+            {
+                _position = page.Position;
+                _ends++;
+            }
         }
         return true;
-    }
-
-    private void MoveTo(LogPage page)
-    {
-        _position = page.Position;
-        _last = page.Events.Count > 0 ? page.Events[^1].Position : _last;
     }
 
     /// <summary>What was missed, from the log itself; null where it is too much.</summary>
@@ -221,6 +236,8 @@ internal sealed class PresenceFeed(
             var page = await log.ReadAllAsync(at, PageSize, ct);
             if (page.Count == 0)
                 break;
+            if (page.Count == PageSize && StartOfLastCommit(page) is > 0 and var whole)
+                page = [.. page.Take(whole)];
             events += page.Count;
             if (events > MostMissed)
                 return null;
@@ -274,6 +291,14 @@ internal sealed class PresenceFeed(
             told = null;
         }
         return changes;
+    }
+
+    private static int StartOfLastCommit(IReadOnlyList<StoredEvent> events)
+    {
+        var start = events.Count - 1;
+        while (start > 0 && IsSameCommit(events[start - 1].Record, events[start].Record))
+            start--;
+        return start;
     }
 
     private static bool IsSameCommit(EventRecord one, EventRecord next) =>
