@@ -1,6 +1,7 @@
 using System.Security.Claims;
 using Microsoft.AspNetCore.Authentication;
 using PresenceLedger.Api.Http;
+using PresenceLedger.Api.Live;
 using PresenceLedger.Domain;
 using PresenceLedger.Domain.Access;
 
@@ -15,7 +16,10 @@ internal sealed class AccessMiddleware(RequestDelegate next, AccessOptions optio
     public async Task InvokeAsync(HttpContext context)
     {
         // Routes match in any case, so this does too.
-        if (!context.Request.Path.StartsWithSegments("/api", StringComparison.OrdinalIgnoreCase))
+        if (
+            !context.Request.Path.StartsWithSegments("/api", StringComparison.OrdinalIgnoreCase)
+            && !context.Request.Path.StartsWithSegments(PresenceHub.Path, StringComparison.OrdinalIgnoreCase)
+        )
         {
             await next(context);
             return;
@@ -37,8 +41,7 @@ internal sealed class AccessMiddleware(RequestDelegate next, AccessOptions optio
                 "Access:Mode=Open serves pages and programs of this machine only."
             );
         var text = context.Request.Headers[Header].ToString();
-        // navigator.sendBeacon cannot set headers.
-        if (text.Length == 0 && IsClosing(context.Request))
+        if (text.Length == 0 && MaySayInQuery(context.Request))
             text = context.Request.Query["actor"].ToString();
         if (text.Length == 0)
         {
@@ -82,9 +85,12 @@ internal sealed class AccessMiddleware(RequestDelegate next, AccessOptions optio
         return null;
     }
 
-    /// <summary>The one request that a client sends by navigator.sendBeacon; no other POST ends so.</summary>
-    public static bool IsClosing(HttpRequest request) =>
-        HttpMethods.IsPost(request.Method) && request.Path.Value!.EndsWith("/closing", StringComparison.OrdinalIgnoreCase);
+    /// <summary>Requests for which browsers let nobody set headers: navigator.sendBeacon (no other POST ends so), EventSource, WebSocket.</summary>
+    public static bool MaySayInQuery(HttpRequest request) =>
+        HttpMethods.IsPost(request.Method)
+            ? request.Path.Value!.EndsWith("/closing", StringComparison.OrdinalIgnoreCase)
+            : request.Path.StartsWithSegments(LiveStream.FullPath, StringComparison.OrdinalIgnoreCase)
+                || request.Path.StartsWithSegments(PresenceHub.Path, StringComparison.OrdinalIgnoreCase);
 
     private static bool IsDiagnostics(HttpRequest request) =>
         HttpMethods.IsGet(request.Method) && request.Path.Value!.EndsWith("/diagnostics", StringComparison.OrdinalIgnoreCase);

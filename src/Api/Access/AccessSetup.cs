@@ -83,12 +83,11 @@ internal static class AccessSetup
                 jwt.Authority = options.Authority;
                 jwt.Audience = options.Audience;
                 jwt.TokenValidationParameters.ValidateAudience = true;
-                // navigator.sendBeacon cannot set headers.
                 jwt.Events = new JwtBearerEvents
                 {
                     OnMessageReceived = message =>
                     {
-                        if (message.Request.Headers.Authorization.Count == 0 && AccessMiddleware.IsClosing(message.Request))
+                        if (message.Request.Headers.Authorization.Count == 0 && AccessMiddleware.MaySayInQuery(message.Request))
                             message.Token = message.Request.Query["access_token"];
                         return Task.CompletedTask;
                     },

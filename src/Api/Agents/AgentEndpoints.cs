@@ -1,6 +1,7 @@
 using PresenceLedger.Api.Http;
 using PresenceLedger.Domain;
 using PresenceLedger.Domain.Agents;
+using PresenceLedger.Ledger.Agents;
 using PresenceLedger.Ledger.Configurations;
 
 namespace PresenceLedger.Api.Agents;
@@ -38,12 +39,7 @@ internal static class AgentEndpoints
                         agentId,
                         body,
                         b => new SignIn(connectionId, b.Client),
-                        accepted => new PresenceAnswer(accepted)
-                        {
-                            ConnectionId = connectionId,
-                            HeartbeatSeconds = accepted.Configuration.Policy.HeartbeatInterval.TotalSeconds,
-                            HeartbeatTimeoutSeconds = accepted.Configuration.Policy.HeartbeatTimeout.TotalSeconds,
-                        }
+                        accepted => SignedIn(accepted, connectionId)
                     );
                 }
             ),
@@ -57,6 +53,15 @@ internal static class AgentEndpoints
             "Sign out: all connections close, the status is offline (SGN-4)."
         );
     }
+
+    /// <summary>The presence after a sign-in, with what its client needs to stay alive.</summary>
+    public static PresenceAnswer SignedIn(AgentAccepted accepted, string connectionId) =>
+        new(accepted)
+        {
+            ConnectionId = connectionId,
+            HeartbeatSeconds = accepted.Configuration.Policy.HeartbeatInterval.TotalSeconds,
+            HeartbeatTimeoutSeconds = accepted.Configuration.Policy.HeartbeatTimeout.TotalSeconds,
+        };
 
     private static void MapPresence(RouteGroupBuilder agent)
     {

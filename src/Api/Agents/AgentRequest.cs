@@ -165,7 +165,8 @@ internal static class CommandEndpoint
             _ => throw new InvalidOperationException($"{outcome.GetType().Name} is no refusal."),
         };
 
-    private static Remembered AnswerTo(CommandOutcome outcome, Func<AgentAccepted, PresenceAnswer>? present, string[] namedInPath)
+    /// <summary>The answer to an outcome that is not repeated.</summary>
+    public static Remembered AnswerTo(CommandOutcome outcome, Func<AgentAccepted, PresenceAnswer>? present, string[] namedInPath)
     {
         if (outcome is AgentAccepted accepted)
         {

@@ -79,7 +79,7 @@ internal static class Heartbeats
     }
 
     /// <summary>Notes a sign of life; false where the connection is none (CON-9). Only what this node has not seen of late is looked up.</summary>
-    private static async Task<bool> IsAliveAsync(
+    public static async Task<bool> IsAliveAsync(
         string agentId,
         string connectionId,
         AgentStreams agents,

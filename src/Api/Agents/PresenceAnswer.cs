@@ -117,6 +117,18 @@ public sealed record PresenceAnswer
     /// <summary>Up to which instant a query's answer is complete; left out of commands' answers.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public DateTimeOffset? AsOf { get; init; }
+
+    /// <summary>Place in the ledger of the event that made it so; in changes that are pushed.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? Position { get; init; }
+
+    /// <summary>Type of that event.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? Type { get; init; }
+
+    /// <summary>When that event took effect.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public DateTimeOffset? OccurredAt { get; init; }
 }
 
 /// <summary>Capacity in use; units are null where none are configured.</summary>

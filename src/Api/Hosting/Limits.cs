@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Threading.RateLimiting;
 using PresenceLedger.Api.Http;
+using PresenceLedger.Api.Live;
 
 namespace PresenceLedger.Api.Hosting;
 
@@ -26,8 +27,8 @@ internal static class Limits
         builder.Services.AddRateLimiter(limiter =>
         {
             limiter.GlobalLimiter = PartitionedRateLimiter.Create<HttpContext, string>(context =>
-                context.Request.Path.StartsWithSegments("/health", StringComparison.Ordinal)
-                    ? RateLimitPartition.GetNoLimiter("health")
+                IsUnlimited(context.Request.Path)
+                    ? RateLimitPartition.GetNoLimiter("unlimited")
                     : RateLimitPartition.GetConcurrencyLimiter(
                         "all",
                         _ => new ConcurrencyLimiterOptions
@@ -47,6 +48,12 @@ internal static class Limits
             };
         });
     }
+
+    /// <summary>Probes must be answered, and what is live lasts; connections are limited as such.</summary>
+    private static bool IsUnlimited(PathString path) =>
+        path.StartsWithSegments("/health", StringComparison.OrdinalIgnoreCase)
+        || path.StartsWithSegments(LiveStream.FullPath, StringComparison.OrdinalIgnoreCase)
+        || path.StartsWithSegments(PresenceHub.Path, StringComparison.OrdinalIgnoreCase);
 
     /// <summary>At the limit of open files a .NET server aborts; the number of connections must stay below. Null where unknown.</summary>
     private static long? OpenFiles()

@@ -6,6 +6,7 @@ using PresenceLedger.Api.Access;
 using PresenceLedger.Api.Agents;
 using PresenceLedger.Api.Configurations;
 using PresenceLedger.Api.Http;
+using PresenceLedger.Api.Live;
 using PresenceLedger.Ledger;
 using PresenceLedger.Ledger.Agents;
 using PresenceLedger.Ledger.Configurations;
@@ -92,6 +93,7 @@ public static class Serving
         );
         services.AddSingleton<ProjectionLoop>();
         services.AddSingleton<ReadPosition>();
+        services.AddSingleton<PresenceFeed>();
 
         // In the order in which they start; they stop in the reverse one, the log last.
         if (log is null)
@@ -102,12 +104,14 @@ public static class Serving
         services.AddHostedService(s => s.GetRequiredService<Leases>());
         services.AddHostedService(s => s.GetRequiredService<ProjectionLoop>());
         services.AddHostedService(s => s.GetRequiredService<DueWorker>());
+        services.AddHostedService(s => s.GetRequiredService<PresenceFeed>());
         services.Configure<HostOptions>(o => o.ShutdownTimeout = TimeSpan.FromSeconds(20));
 
         Mediation.Add(services);
         services.AddExceptionHandler<FailureHandler>();
         services.AddProblemDetails(o => o.CustomizeProblemDetails = Problems.Identify);
         services.ConfigureHttpJsonOptions(o => WireJson.Configure(o.SerializerOptions));
+        PresenceHub.Add(services);
         services.AddOpenApi(o => ApiDescription.Configure(o));
         services.AddOpenTelemetry().WithMetrics(m => m.AddAspNetCoreInstrumentation().AddMeter(Telemetry.Name).AddPrometheusExporter());
         services.AddHealthChecks().AddCheck<Readiness>("ledger", tags: ["ready"]);
@@ -125,6 +129,8 @@ public static class Serving
         var api = app.MapGroup("/api/v1").AddEndpointFilter<IdentifierFilter>();
         AgentEndpoints.Map(api);
         ConfigurationEndpoints.Map(api);
+        LiveStream.Map(api);
+        PresenceHub.Map(app);
 
         app.MapOpenApi("/openapi/v1.json");
         app.MapScalarApiReference(

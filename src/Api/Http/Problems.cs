@@ -33,14 +33,15 @@ internal static class Problems
     /// <summary>A bad body or parameter, by field.</summary>
     public static IResult Validation(string field, string error) => Validation(new Dictionary<string, string[]> { [field] = [error] });
 
-    public static IResult Validation(IDictionary<string, string[]> errors) =>
-        Results.Problem(
-            Details(
-                StatusCodes.Status400BadRequest,
-                RefusalCodes.Validation,
-                "The request is not valid; 'errors' says where. Nothing was recorded.",
-                errors
-            )
+    public static IResult Validation(IDictionary<string, string[]> errors) => Results.Problem(Details(errors));
+
+    /// <summary>What is wrong with a request, by field.</summary>
+    public static ProblemDetails Details(IDictionary<string, string[]> errors) =>
+        Details(
+            StatusCodes.Status400BadRequest,
+            RefusalCodes.Validation,
+            "The request is not valid; 'errors' says where. Nothing was recorded.",
+            errors
         );
 
     /// <summary>A refusal by a rule: 409, but 404 for an unknown thing that the path names, 403 for who may not, 400 for nonsense.</summary>
@@ -92,14 +93,28 @@ internal sealed class FailureHandler(ILogger<FailureHandler> logger) : IExceptio
             httpContext.Response.StatusCode = 499;
             return true;
         }
-        var result = exception switch
+        var problem = Problem(exception);
+        if (problem.Status is StatusCodes.Status500InternalServerError)
+            logger.LogError(exception, "A request failed: {Method} {Path}", httpContext.Request.Method, httpContext.Request.Path);
+        if (problem.Status is StatusCodes.Status503ServiceUnavailable)
         {
-            BadHttpRequestException { StatusCode: StatusCodes.Status413PayloadTooLarge } => Problems.Of(
+            httpContext.Response.Headers.RetryAfter = "1";
+            logger.LogWarning("Unavailable: {Error}", exception.InnerException?.Message ?? exception.Message);
+        }
+        await Results.Problem(problem).ExecuteAsync(httpContext);
+        return true;
+    }
+
+    /// <summary>What is told of an exception.</summary>
+    public static ProblemDetails Problem(Exception exception) =>
+        exception switch
+        {
+            BadHttpRequestException { StatusCode: StatusCodes.Status413PayloadTooLarge } => Problems.Details(
                 StatusCodes.Status413PayloadTooLarge,
                 RefusalCodes.Validation,
                 $"The body is larger than {Hosting.Limits.BodyBytes} bytes. Nothing was recorded."
             ),
-            BadHttpRequestException bad => Problems.Of(bad.StatusCode, RefusalCodes.Validation, bad.Message),
+            BadHttpRequestException bad => Problems.Details(bad.StatusCode, RefusalCodes.Validation, bad.Message),
             LedgerUnavailableException { OutcomeUnknown: true } => Unavailable(
                 "The database went away while the command was written: it may or may not be recorded. Send it again with the same Idempotency-Key to find out."
             ),
@@ -107,25 +122,16 @@ internal sealed class FailureHandler(ILogger<FailureHandler> logger) : IExceptio
             NpgsqlException or TimeoutException when !IsOurFault(exception) => Unavailable(
                 "The database cannot be reached; nothing was recorded. Try again."
             ),
-            _ => Problems.Of(
+            _ => Problems.Details(
                 StatusCodes.Status500InternalServerError,
                 "internal-error",
                 "Something went wrong inside; the log has it under this trace id."
             ),
         };
-        if (result is IStatusCodeHttpResult { StatusCode: StatusCodes.Status500InternalServerError })
-            logger.LogError(exception, "A request failed: {Method} {Path}", httpContext.Request.Method, httpContext.Request.Path);
-        if (result is IStatusCodeHttpResult { StatusCode: StatusCodes.Status503ServiceUnavailable })
-        {
-            httpContext.Response.Headers.RetryAfter = "1";
-            logger.LogWarning("Unavailable: {Error}", exception.InnerException?.Message ?? exception.Message);
-        }
-        await result.ExecuteAsync(httpContext);
-        return true;
-    }
 
     /// <summary>The database answers, and does not take what it is asked.</summary>
     private static bool IsOurFault(Exception e) => e is PostgresException { SqlState: ['2', '2' or '3', ..] or ['4', '2', ..] };
 
-    private static IResult Unavailable(string detail) => Problems.Of(StatusCodes.Status503ServiceUnavailable, "ledger-unavailable", detail);
+    private static ProblemDetails Unavailable(string detail) =>
+        Problems.Details(StatusCodes.Status503ServiceUnavailable, "ledger-unavailable", detail);
 }

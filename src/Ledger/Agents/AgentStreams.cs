@@ -101,6 +101,28 @@ public sealed class AgentStreams(
         return await CurrentAsync(agentId, ct);
     }
 
+    /// <summary>The agent as of a version that the log has; -1 for before the first event.</summary>
+    /// <exception cref="InvalidDataException">The log has no such version.</exception>
+    public async Task<Agent> AtAsync(string agentId, long version, CancellationToken ct)
+    {
+        if (_cache.TryGetValue(agentId, out Loaded? cached) && cached!.Agent.Version == version)
+            return cached.Agent;
+        var snapshot = version >= AgentSnapshot.Interval ? await snapshots.LoadAsync(agentId, ct) : null;
+        var agent =
+            snapshot is not null && snapshot.Agent.Version <= version && await IsOfLogAsync(snapshot, ct)
+                ? snapshot.Agent
+                : Agent.Unknown(agentId);
+        while (agent.Version < version)
+        {
+            var count = (int)Math.Min(PageSize, version - agent.Version);
+            var page = await log.ReadStreamAsync(StreamNames.Agent(agentId), agent.Version + 1, count, ct);
+            if (page.Count == 0)
+                throw new InvalidDataException($"The log has no version {version} of agent '{agentId}'.");
+            agent = page.Aggregate(agent, (a, e) => a.Evolve((AgentEvent)WireNames.Read(e.Record)));
+        }
+        return agent;
+    }
+
     /// <inheritdoc />
     public void Dispose()
     {

@@ -1,0 +1,55 @@
+using System.Buffers;
+using System.Text;
+using System.Text.Json;
+using Microsoft.AspNetCore.Server.Kestrel.Core.Features;
+using PresenceLedger.Api.Http;
+using PresenceLedger.Ledger;
+
+namespace PresenceLedger.Api.Live;
+
+/// <summary>Writes an answer of server-sent events, as the HTML standard has them.</summary>
+internal sealed class EventStreamWriter(HttpContext http)
+{
+    /// <summary>So long may a reader take nothing before it is left. Longer than the server's own limit, so that it can be told why.</summary>
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(15);
+
+    /// <summary>Begins the answer.</summary>
+    public Task StartAsync()
+    {
+        if (http.Features.Get<IHttpMinResponseDataRateFeature>() is { } rate)
+            rate.MinDataRate = null;
+        http.Response.ContentType = "text/event-stream";
+        http.Response.Headers.CacheControl = "no-store";
+        // Proxies are not to hold events back.
+        http.Response.Headers["X-Accel-Buffering"] = "no";
+        return http.Response.StartAsync(http.RequestAborted);
+    }
+
+    /// <summary>Writes an event.</summary>
+    /// <param name="name">What it is called.</param>
+    /// <param name="json">Its data: JSON, which has no line breaks.</param>
+    /// <param name="id">Where the reader may come back to.</param>
+    public void WriteJson(string name, ReadOnlySpan<byte> json, LogPosition? id = null)
+    {
+        var to = http.Response.BodyWriter;
+        Encoding.UTF8.GetBytes(id is { } at ? $"event: {name}\nid: {at}\ndata: " : $"event: {name}\ndata: ", to);
+        to.Write(json);
+        to.Write("\n\n"u8);
+    }
+
+    /// <inheritdoc cref="WriteJson" />
+    public void Write<T>(string name, T data, LogPosition? id = null) =>
+        WriteJson(name, JsonSerializer.SerializeToUtf8Bytes(data, WireJson.Options), id);
+
+    /// <summary>Sends what was written.</summary>
+    /// <exception cref="TimeoutException">The reader takes nothing.</exception>
+    public async Task FlushAsync() =>
+        await http.Response.BodyWriter.FlushAsync(http.RequestAborted).AsTask().WaitAsync(Patience, http.RequestAborted);
+
+    /// <summary>Tells why the stream ends.</summary>
+    public Task DropAsync(string reason)
+    {
+        Write("dropped", new { reason });
+        return FlushAsync();
+    }
+}

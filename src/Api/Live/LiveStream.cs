@@ -1,0 +1,167 @@
+using Npgsql;
+using PresenceLedger.Api.Agents;
+using PresenceLedger.Api.Http;
+using PresenceLedger.Ledger;
+using PresenceLedger.Ledger.Configurations;
+using PresenceLedger.Ledger.Events;
+using PresenceLedger.Projections;
+using PresenceLedger.Projections.CurrentPresence;
+
+namespace PresenceLedger.Api.Live;
+
+/// <summary>
+/// Presence as server-sent events (docs/live.md): a snapshot, then every change after it once and in order. The id of an event is its
+/// place in the ledger; who comes back with the last one, to whichever node, goes on after it.
+/// </summary>
+internal static class LiveStream
+{
+    /// <summary>Where it is.</summary>
+    public const string FullPath = "/api/v1" + Path;
+
+    private const string Path = "/stream";
+    private const int SnapshotPage = 200;
+    private const int MostAgents = 1_000;
+
+    /// <summary>So long is waited for a read side that is behind.</summary>
+    private static readonly TimeSpan Longest = TimeSpan.FromSeconds(5);
+
+    /// <summary>So long may the telling of a snapshot take: it holds a connection to the database.</summary>
+    private static readonly TimeSpan LongestSnapshot = TimeSpan.FromSeconds(30);
+
+    private static readonly SemaphoreSlim Snapshots = new(4);
+
+    private const string Sql = $"""
+        select c.epoch, c.transaction_id, c.position, c.as_of, p.data::text
+        from {ReadSide.Schema}.checkpoint c
+        left join {ReadSide.Schema}.mt_doc_presence p
+            on (@agents::text[] is null or p.id = any (@agents))
+            and (@queue::text is null or p.data @> jsonb_build_object('queues', jsonb_build_array(@queue)))
+        where c.name = 'presence'
+        order by p.id collate "C"
+        """;
+
+    public static void Map(RouteGroupBuilder api) =>
+        api.MapGet(Path, GetAsync)
+            .WithTags("Queries")
+            .WithSummary("Presence live, as server-sent events: a snapshot, then each change; Last-Event-ID goes on where it was.")
+            .Produces<string>(contentType: "text/event-stream")
+            .ProducesProblem(StatusCodes.Status400BadRequest)
+            .ProducesProblem(StatusCodes.Status503ServiceUnavailable);
+
+    private static async Task<IResult> GetAsync(
+        HttpContext http,
+        PresenceFeed feed,
+        NpgsqlDataSource database,
+        ReadPosition position,
+        ConfigurationStream configuration,
+        string? agents,
+        string? queue
+    )
+    {
+        var ids = agents
+            ?.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)
+            .ToHashSet(StringComparer.Ordinal);
+        if (ids is { Count: 0 or > MostAgents } || ids?.All(Identifiers.IsValid) == false)
+            return Problems.Validation("agents", $"must be 1 to {MostAgents} agent ids with commas between them");
+        if (queue is not null && !Identifiers.IsValid(queue))
+            return Problems.Validation("queue", Identifiers.Error);
+        LogPosition? last = null;
+        if (http.Request.Headers["Last-Event-ID"].ToString() is { Length: > 0 } header)
+        {
+            if (!LogPosition.TryParse(header, out var id))
+                return Problems.Validation("Last-Event-ID", "must be the id of an event of this stream");
+            last = id;
+        }
+
+        using var follower = feed.Follow(new Filter(ids, queue));
+        // What comes before what is live: what was missed, or else how it is.
+        var missed = last is { } seen ? await feed.MissedAsync(seen, follower, http.RequestAborted) : null;
+        if (missed is null && !await position.WaitAsync(read => read.Position >= follower.From, Longest, http.RequestAborted))
+            return ReadPositionHeaders.Behind(http);
+
+        var to = new EventStreamWriter(http);
+        await to.StartAsync();
+        try
+        {
+            var told = missed is null ? await TellSnapshotAsync() : last!.Value;
+            foreach (var change in missed ?? [])
+                Tell(change);
+            await to.FlushAsync();
+            while (await follower.Waiting.WaitToReadAsync(http.RequestAborted))
+            {
+                while (follower.Waiting.TryRead(out var change))
+                    if (change is null)
+                        to.WriteJson("heartbeat", "{}"u8);
+                    else
+                        Tell(change);
+                await to.FlushAsync();
+            }
+            await to.DropAsync(follower.Dropped!);
+
+            void Tell(Change change)
+            {
+                if (change.Position <= told)
+                    return;
+                told = change.Position;
+                to.WriteJson("change", change.Json, told);
+            }
+        }
+        catch (Exception e) when (e is OperationCanceledException or IOException or TimeoutException)
+        {
+            // The reader went, or takes nothing any more.
+            http.Abort();
+        }
+        return Results.Empty;
+
+        async Task<LogPosition> TellSnapshotAsync()
+        {
+            using var patience = CancellationTokenSource.CreateLinkedTokenSource(http.RequestAborted);
+            patience.CancelAfter(LongestSnapshot);
+            await Snapshots.WaitAsync(patience.Token);
+            try
+            {
+                await using var command = database.CreateCommand(Sql);
+                command.Parameters.Add(new NpgsqlParameter<string[]?>("agents", ids?.ToArray()));
+                command.Parameters.Add(new NpgsqlParameter<string?>("queue", queue));
+                var items = new List<PresenceAnswer>();
+                var (at, asOf) = (LogPosition.Start, DateTimeOffset.MinValue);
+                await using var reader = await command.ExecuteReaderAsync(patience.Token);
+                while (await reader.ReadAsync(patience.Token))
+                {
+                    at = new LogPosition(reader.GetInt32(0), reader.GetFieldValue<ulong>(1), reader.GetInt64(2));
+                    if (asOf == DateTimeOffset.MinValue && last is { } from)
+                        to.Write("gap", new Gap(from.ToString(), at.ToString()));
+                    asOf = reader.GetFieldValue<DateTimeOffset>(3);
+                    if (items.Count == SnapshotPage)
+                        await TellPartAsync(more: true);
+                    if (!await reader.IsDBNullAsync(4, patience.Token))
+                        items.Add(new PresenceAnswer(LedgerJson.Read<PresenceDocument>(reader.GetString(4)).Agent, configuration.Current));
+                }
+                await TellPartAsync(more: false);
+                return at;
+
+                async Task TellPartAsync(bool more)
+                {
+                    to.Write("snapshot", new Snapshot(at.ToString(), asOf, more, items), more ? null : at);
+                    items.Clear();
+                    await to.FlushAsync();
+                    patience.Token.ThrowIfCancellationRequested();
+                }
+            }
+            finally
+            {
+                Snapshots.Release();
+            }
+        }
+    }
+}
+
+/// <summary>Presences as of a place in the ledger, or a part of them.</summary>
+/// <param name="Position">The place.</param>
+/// <param name="AsOf">The instant up to which they are complete.</param>
+/// <param name="More">Further parts follow.</param>
+/// <param name="Items">The presences.</param>
+public sealed record Snapshot(string Position, DateTimeOffset AsOf, bool More, IReadOnlyList<PresenceAnswer> Items);
+
+/// <summary>What happened between two places is not told.</summary>
+public sealed record Gap(string From, string To);
