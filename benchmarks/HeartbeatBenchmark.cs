@@ -11,6 +11,7 @@ namespace PresenceLedger.Benchmarks;
 /// </summary>
 internal sealed class HeartbeatBenchmark : IBenchmark
 {
+    private const string NotAsAskedFor = "**Not as asked for:**";
     private const int OverHttp = 100_000;
     private const int OverHub = 10_000;
     private const int Lines = 128;
@@ -32,7 +33,7 @@ internal sealed class HeartbeatBenchmark : IBenchmark
     private readonly List<Phase> _phases = [];
     private readonly List<Silence> _silences = [];
     private readonly List<string> _preparations = [];
-    private readonly List<string> _unmet = [];
+    private readonly List<string> _remarks = [];
     private string _postgres = "";
 
     /// <inheritdoc />
@@ -50,7 +51,7 @@ internal sealed class HeartbeatBenchmark : IBenchmark
         catch (Exception e) when (e is InvalidOperationException or IOException or TimeoutException)
         {
             // What was measured before is worth telling.
-            Expect(false, $"SignalR: {e.Message}");
+            Expect(false, $"SignalR: {Short(e.Message)}");
         }
         return await SectionAsync(load);
     }
@@ -79,14 +80,10 @@ internal sealed class HeartbeatBenchmark : IBenchmark
             await MeasureAsync(stand, fleet, "HTTP, one by one", 1, Length);
 
             int[] silent = [.. all.Where(n => n % SilentOneIn == 0)];
-            await MeasureAsync(stand, fleet, $"{silent.Length:N0} of them silent", 1, Policy.HeartbeatTimeout + Patience, silent);
+            var length = Policy.HeartbeatTimeout + Patience;
+            var losses = await MeasureAsync(stand, fleet, $"{silent.Length:N0} of them silent", 1, length, silent);
             _silences.Add(
-                new Silence(
-                    $"{silent.Length:N0} silent, HTTP",
-                    silent,
-                    await stand.LossesAsync(),
-                    n => fleet.LastSign[n] + Policy.HeartbeatTimeout
-                )
+                new Silence($"{silent.Length:N0} silent, HTTP", silent, losses, n => fleet.LastSign[n] + Policy.HeartbeatTimeout)
             );
             await SignInAsync(silent);
         }
@@ -106,7 +103,7 @@ internal sealed class HeartbeatBenchmark : IBenchmark
             await Task.Delay(Policy.HeartbeatInterval);
             await MeasureAsync(stand, fleet, $"in batches of {Batch}", Batch, Length / 5);
         }
-        ExpectNoWarnings(stand);
+        RemarkWarnings(stand);
 
         async ValueTask BeatAsync(HttpConnection line, int n, long due)
         {
@@ -178,8 +175,8 @@ internal sealed class HeartbeatBenchmark : IBenchmark
                 new ParallelOptions { MaxDegreeOfParallelism = 64 },
                 async (n, _) =>
                 {
-                    fleet.Speaks[n] = true;
                     connections[n] = await HubConnection.SignInAsync(stand.Url, Fleet.AgentId(n), Fleet.ConnectionId(n), () => fleet.Tally);
+                    fleet.Speaks[n] = true;
                 }
             );
             Prepared("connected to the hub and signed in over it", fleet.Count, began);
@@ -192,15 +189,16 @@ internal sealed class HeartbeatBenchmark : IBenchmark
             foreach (var n in broken)
             {
                 connections[n]!.Break();
+                connections[n] = null;
                 fleet.LastSign[n] = DateTimeOffset.UtcNow;
             }
             await Task.Delay(Policy.HeartbeatTimeout + Patience);
-            var losses = await stand.LossesAsync();
+            var losses = await stand.NewLossesAsync();
             _silences.Add(
                 new Silence($"{silent.Length:N0} silent, SignalR", silent, losses, n => fleet.LastSign[n] + Policy.HeartbeatTimeout)
             );
             _silences.Add(new Silence($"{broken.Length:N0} broken, SignalR", broken, losses, n => fleet.LastSign[n] + Policy.RefreshGrace));
-            ExpectNoWarnings(stand);
+            RemarkWarnings(stand);
         }
         finally
         {
@@ -245,16 +243,23 @@ internal sealed class HeartbeatBenchmark : IBenchmark
         }
     }
 
-    /// <summary>Measures for a while.</summary>
+    /// <summary>Measures for a while; the losses since the while before it, those in between included.</summary>
     /// <param name="stand">The service.</param>
     /// <param name="fleet">The agents.</param>
     /// <param name="name">What the while is called.</param>
     /// <param name="each">How many heartbeats are in a call.</param>
     /// <param name="length">How long it is.</param>
     /// <param name="silent">Who falls silent when it begins.</param>
-    private async Task MeasureAsync(Stand stand, Fleet fleet, string name, int each, TimeSpan length, int[]? silent = null)
+    private async Task<IReadOnlyList<Loss>> MeasureAsync(
+        Stand stand,
+        Fleet fleet,
+        string name,
+        int each,
+        TimeSpan length,
+        int[]? silent = null
+    )
     {
-        var (losses, grants) = ((await stand.LossesAsync()).Count, stand.Grants);
+        var grants = stand.Grants;
         foreach (var n in silent ?? [])
             fleet.Speaks[n] = false;
         var before = fleet.Take();
@@ -263,14 +268,17 @@ internal sealed class HeartbeatBenchmark : IBenchmark
         await Task.Delay(length);
         var usage = await watch.StopAsync();
         var tally = fleet.Take();
+        Expect(tally.Wrong.Count == 0, $"{name}: {Said(tally)}");
         var mayBeLost = (silent ?? []).ToHashSet();
-        var lost = (await stand.LossesAsync()).Skip(losses).Count(loss => !mayBeLost.Contains(loss.Agent));
+        var losses = await stand.NewLossesAsync();
+        var lost = losses.Count(loss => !mayBeLost.Contains(loss.Agent));
         var phase = new Phase(name, fleet.Speaks.Count(s => s), each, usage, tally, lost, stand.Grants - grants);
         _phases.Add(phase);
         await Console.Error.WriteLineAsync(
             $"{name}: {phase.PerSecond:N0} heartbeats/s, service {usage.Service:0.00} cores, PostgreSQL {usage.Postgres:0.00}, "
-                + $"generator {usage.Own:0.00}, machine {usage.Machine:0.00}; {lost} false losses; {Said(tally)}"
+                + $"generator {usage.Own:0.00}, others {usage.Others:0.00}; {lost} false losses; {Said(tally)}"
         );
+        return losses;
     }
 
     private static string Said(Tally tally) =>
@@ -278,20 +286,25 @@ internal sealed class HeartbeatBenchmark : IBenchmark
             ? "no wrong answers"
             : string.Join(
                 "; ",
-                tally.Wrong.OrderBy(w => w.Key, StringComparer.Ordinal).Select(w => $"{w.Key}: {w.Value.Count:N0}, first: {w.Value.First}")
+                tally
+                    .Wrong.OrderBy(w => w.Key, StringComparer.Ordinal)
+                    .Select(w => $"{w.Key}: {w.Value.Count:N0}, first: {Short(w.Value.First)}")
             );
 
-    private void ExpectNoWarnings(Stand stand)
+    private void RemarkWarnings(Stand stand)
     {
         if (stand.Warnings is [var first, ..] and { Count: var count })
-            Expect(false, $"The service warned {count:N0} times, first: {first}");
+            _remarks.Add($"The service warned {count:N0} times, first: {Short(first)}");
     }
 
     private void Expect(bool met, string otherwise)
     {
         if (!met)
-            _unmet.Add(otherwise.ReplaceLineEndings(" "));
+            _remarks.Add($"{NotAsAskedFor} {otherwise}");
     }
+
+    /// <summary>What somebody else said, on one line.</summary>
+    private static string Short(string said) => (said.Length > 300 ? said[..300] + "…" : said).ReplaceLineEndings(" ");
 
     private async Task<string> SectionAsync(string load)
     {
@@ -321,10 +334,10 @@ internal sealed class HeartbeatBenchmark : IBenchmark
             ("service, cores", "under 1", p => (p.Usage.Service < 1, $"{p.Usage.Service:0.00}")),
             ("PostgreSQL, cores", "", p => (true, $"{p.Usage.Postgres:0.00}")),
             ("generator, cores", "", p => (true, $"{p.Usage.Own:0.00}")),
-            ($"busy, of {Environment.ProcessorCount} cores", "", p => (true, $"{p.Usage.Machine:0.00}")),
+            ("whoever else is on the machine, cores", "", p => (true, $"{p.Usage.Others:0.00}")),
             ("service, processor time for each heartbeat", "", p => (true, $"{p.Microseconds:0} µs")),
             ("service, largest resident memory", "under 1,024 MiB", p => (p.Usage.ServiceMemory < 1L << 30, MiB(p.Usage.ServiceMemory))),
-            ("the largest since it started", "", p => (true, MiB(p.Usage.ServicePeak))),
+            ("service, largest since it started", "", p => (true, MiB(p.Usage.ServicePeak))),
             ("PostgreSQL, memory (Pss) at the end", "", p => (true, MiB(p.Usage.PostgresMemory))),
             ("sent after it was due, p50, p99", "", p => (true, Milliseconds(p.Tally.Sent))),
             ("answered after it was due, p50, p99", "", p => (true, Milliseconds(p.Tally.Answered)))
@@ -337,25 +350,40 @@ internal sealed class HeartbeatBenchmark : IBenchmark
             ("in the ledger", "all", s => (s.Missing == 0, $"{s.Agents - s.Missing:N0} of {s.Agents:N0}")),
             ("more than once", "0", s => (s.Repeated == 0, $"{s.Repeated:N0}")),
             ("detected after the deadline, p50", "", s => (true, Seconds(s.Lateness, 0.5))),
-            ("… p99", "at most 2 s", s => (s.Lateness is [_, ..] && Measure.Percentile(s.Lateness, 0.99) <= 2, Seconds(s.Lateness, 0.99))),
-            ("… the longest", "", s => (true, Seconds(s.Lateness, 1))),
-            ("the same by the generator's clock, p99", "", s => (true, Seconds(s.ByOwnClock, 0.99))),
-            ("… the longest", "", s => (true, Seconds(s.ByOwnClock, 1)))
+            (
+                "detected after the deadline, p99",
+                "at most 2 s",
+                s => (s.Lateness is [_, ..] && Measure.Percentile(s.Lateness, 0.99) <= 2, Seconds(s.Lateness, 0.99))
+            ),
+            ("detected after the deadline, longest", "", s => (true, Seconds(s.Lateness, 1))),
+            ("after the deadline by the generator's clock, p99", "", s => (true, Seconds(s.ByOwnClock, 0.99))),
+            ("after the deadline by the generator's clock, longest", "", s => (true, Seconds(s.ByOwnClock, 1)))
         );
 
-        var single = _phases[0].Microseconds;
-        text.AppendLine(
-            $"A heartbeat by itself costs the service {single / _phases[2].Microseconds:0.0} times as much processor time as one in a batch."
-        );
-        if (_phases.Count > 3)
+        if (_phases is [var single, _, var batched, ..])
+        {
+            var inBatch = single.Microseconds / batched.Microseconds;
+            var together = single.Usage.Service + single.Usage.Postgres + single.Usage.Own;
+            var (cores, most) = (Environment.ProcessorCount, Environment.ProcessorCount / together);
             text.AppendLine(
-                $"One over SignalR, with the connection held open for it, costs {_phases[3].Microseconds / single:0.0} times as much as one by itself."
+                $"""
+                A heartbeat by itself costs the service {inBatch:0.0} times as much processor time as one in a batch. One by one, service,
+                PostgreSQL and generator take {together:0.00} of the {cores} cores together, and would be limited by them at {most:0.0} times as many.
+                """
             );
-        text.AppendLine();
-        if (_unmet.Count == 0)
-            text.AppendLine("Everything asked for was met.");
-        foreach (var unmet in _unmet)
-            text.AppendLine($"- **Not as asked for:** {unmet}");
+            if (_phases is [_, _, _, var hub])
+            {
+                var overHub = hub.Microseconds / single.Microseconds;
+                text.AppendLine(
+                    $"One over SignalR, with the connection held open for it, costs {overHub:0.0} times as much as one by itself."
+                );
+            }
+            text.AppendLine();
+        }
+        if (!_remarks.Exists(remark => remark.StartsWith(NotAsAskedFor, StringComparison.Ordinal)))
+            text.AppendLine("Everything is as asked for.");
+        foreach (var remark in _remarks)
+            text.AppendLine($"- {remark}");
         return text.ToString();
     }
 

@@ -61,10 +61,9 @@ internal sealed class HubConnection : IDisposable
     /// <summary>Breaks the connection, without a word.</summary>
     public void Break()
     {
-        _broken = true;
-        // With nothing to linger for, the other end gets a reset.
+        // With no time to linger, the other end gets a reset.
         _socket.LingerState = new LingerOption(enable: true, seconds: 0);
-        _socket.Dispose();
+        Dispose();
     }
 
     /// <inheritdoc />

@@ -16,6 +16,7 @@ internal sealed class Stand : IAsyncDisposable
     private readonly TestDatabase _database;
     private readonly EmbeddedPostgres _postgres;
     private readonly ServiceProcess _service;
+    private int _told;
 
     private Stand(TestDatabase database, EmbeddedPostgres postgres, ServiceProcess service)
     {
@@ -76,18 +77,19 @@ internal sealed class Stand : IAsyncDisposable
         }
     }
 
-    /// <summary>All losses so far, as they were recorded.</summary>
-    public async Task<IReadOnlyList<Loss>> LossesAsync()
+    /// <summary>The losses recorded since this was asked before.</summary>
+    public async Task<IReadOnlyList<Loss>> NewLossesAsync()
     {
         await using var connection = new NpgsqlConnection(_database.ServiceConnectionString);
         await connection.OpenAsync();
         await using var command = new NpgsqlCommand(
             """
             select data ->> 'connectionId', (data ->> 'deadline')::timestamptz, (data ->> 'detectedAt')::timestamptz
-            from ledger.event where type like 'connection-lost.%' order by epoch, transaction_id, position
+            from ledger.event where type like 'connection-lost.%' order by epoch, transaction_id, position offset $1
             """,
             connection
         );
+        command.Parameters.Add(new() { Value = _told });
         var losses = new List<Loss>();
         await using var reader = await command.ExecuteReaderAsync();
         while (await reader.ReadAsync())
@@ -98,6 +100,7 @@ internal sealed class Stand : IAsyncDisposable
                     reader.GetFieldValue<DateTimeOffset>(2)
                 )
             );
+        _told += losses.Count;
         return losses;
     }
 

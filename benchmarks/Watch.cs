@@ -8,7 +8,7 @@ namespace PresenceLedger.Benchmarks;
 /// <param name="Service">Processors that the service took.</param>
 /// <param name="Postgres">Processors that PostgreSQL took, all its processes together.</param>
 /// <param name="Own">Processors that this process took, which is the generator.</param>
-/// <param name="Machine">Processors that were busy, whoever took them.</param>
+/// <param name="Others">Processors that whoever else is on the machine took, and the kernel for nobody.</param>
 /// <param name="ServiceMemory">The largest resident memory of the service, looked at every second.</param>
 /// <param name="ServicePeak">The largest that it ever was, by the kernel's account.</param>
 /// <param name="PostgresMemory">The memory of PostgreSQL at the end; what its processes share counts once (Pss).</param>
@@ -17,7 +17,7 @@ internal sealed record Usage(
     double Service,
     double Postgres,
     double Own,
-    double Machine,
+    double Others,
     long ServiceMemory,
     long ServicePeak,
     long PostgresMemory
@@ -49,16 +49,22 @@ internal sealed class Watch
         var (now, elapsed) = (Now(), Stopwatch.GetElapsedTime(_began));
         _stopped.SetResult();
         var largest = await _largest;
+        var service = Cores(s => s.Service);
+        var postgres = Cores(s => s.Postgres);
+        var own = Cores(s => s.Own);
+        var busy = Cores(s => s.Machine);
         return new Usage(
             elapsed,
-            (now.Service - _atBegin.Service) / elapsed.TotalSeconds,
-            (now.Postgres - _atBegin.Postgres) / elapsed.TotalSeconds,
-            (now.Own - _atBegin.Own) / elapsed.TotalSeconds,
-            (now.Machine - _atBegin.Machine) / elapsed.TotalSeconds,
+            service,
+            postgres,
+            own,
+            busy - service - postgres - own,
             largest,
             Bytes(_service, "status", "VmHWM"),
             Children().Append(_postmaster).Sum(process => Bytes(process, "smaps_rollup", "Pss"))
         );
+
+        double Cores(Func<Seconds, double> of) => (of(now) - of(_atBegin)) / elapsed.TotalSeconds;
     }
 
     private async Task<long> LargestAsync()
@@ -107,14 +113,10 @@ internal sealed class Watch
         try
         {
             var line = File.ReadLines($"/proc/{process}/{file}").FirstOrDefault(l => l.StartsWith(name + ":", StringComparison.Ordinal));
+            // VmRSS:      1234 kB
             return line is null
                 ? 0
-                : 1024
-                    * long.Parse(
-                        line[(name.Length + 1)..^2],
-                        NumberStyles.AllowLeadingWhite | NumberStyles.AllowTrailingWhite,
-                        CultureInfo.InvariantCulture
-                    );
+                : 1024 * long.Parse(line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[^2], CultureInfo.InvariantCulture);
         }
         catch (IOException)
         {
