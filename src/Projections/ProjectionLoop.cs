@@ -10,6 +10,7 @@ using PresenceLedger.Domain.Configurations;
 using PresenceLedger.Ledger;
 using PresenceLedger.Ledger.Due;
 using PresenceLedger.Ledger.Events;
+using PresenceLedger.Ledger.Heartbeats;
 using PresenceLedger.Projections.CurrentPresence;
 
 namespace PresenceLedger.Projections;
@@ -34,8 +35,6 @@ public sealed class ProjectionLoop(
     private static readonly TimeSpan Takeover = TimeSpan.FromMilliseconds(500);
 
     /// <summary>A connection that is projected this long after it opened belongs to a rebuild, or to a loop that was behind.</summary>
-    private static readonly TimeSpan Late = TimeSpan.FromSeconds(5);
-
     private readonly Wake _projected = new();
     private volatile string? _stopped;
 
@@ -320,7 +319,10 @@ public sealed class ProjectionLoop(
         command.Parameters.Add(new NpgsqlParameter<string[]> { TypedValue = Array.ConvertAll(live, c => c.Key) });
         command.Parameters.Add(new NpgsqlParameter<DateTimeOffset[]> { TypedValue = Array.ConvertAll(live, c => c.OpenedAt) });
         command.Parameters.Add(
-            new NpgsqlParameter<DateTimeOffset[]> { TypedValue = Array.ConvertAll(live, c => now - c.OpenedAt > Late ? now : c.OpenedAt) }
+            new NpgsqlParameter<DateTimeOffset[]>
+            {
+                TypedValue = Array.ConvertAll(live, c => now - c.OpenedAt > Leases.Late ? now : c.OpenedAt),
+            }
         );
         await command.ExecuteNonQueryAsync(ct);
     }
@@ -342,7 +344,8 @@ public sealed class ProjectionLoop(
             )
             insert into ledger.due (agent_id, due_at)
                 select agent_id, due_at from touched where due_at is not null order by agent_id
-                on conflict (agent_id) do update set due_at = excluded.due_at where due.due_at <> excluded.due_at
+                on conflict (agent_id) do update set due_at = excluded.due_at, claimed_until = default
+                    where due.due_at <> excluded.due_at
             """,
             connection,
             transaction

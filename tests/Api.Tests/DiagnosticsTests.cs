@@ -18,6 +18,7 @@ public sealed class DiagnosticsTests(OpenService service)
         "connection-alive",
         "heartbeats-on-time",
         "no-stuck-conversation",
+        "connection-stable",
     ];
 
     private readonly ServiceClient _client = service.Client;
@@ -71,10 +72,39 @@ public sealed class DiagnosticsTests(OpenService service)
         }
     }
 
+    [Fact]
+    public async Task Connections_that_are_lost_and_regained_too_often_fail_so_and_are_counted()
+    {
+        var ana = await service.SignedInAsync();
+        try
+        {
+            await service.DoneAsync("PUT", "policy", new { flappingTimes = 1, refreshGrace = 0 }, Administrator);
+            for (var times = 0; times < 2; times++)
+            {
+                await AssertFailingAsync(ana);
+                await service.DoneAsync("DELETE", $"agents/{ana}/connections/main", null, "agent:" + ana);
+                await EventuallyAsync(async () => (await FailingAsync(ana)).Contains("connection-alive"));
+                await service.DoneAsync("POST", $"agents/{ana}/sign-in", new { connectionId = "main" }, "agent:" + ana);
+            }
+            await AssertFailingAsync(ana, "connection-stable");
+            Assert.Matches(@"(?m)^presence_ledger_connections_flapping_total\S* [1-9]", (await _client.GetAsync("/metrics")).Text);
+        }
+        finally
+        {
+            await service.DoneAsync("PUT", "policy", new { flappingTimes = 3, refreshGrace = 10 }, Administrator);
+        }
+    }
+
+    private static async Task EventuallyAsync(Func<Task<bool>> holds)
+    {
+        for (var tries = 0; tries < 100 && !await holds(); tries++)
+            await Task.Delay(50);
+        Assert.True(await holds());
+    }
+
     private async Task EventuallyFailingAsync(string agentId, string check)
     {
-        for (var tries = 0; tries < 100 && !(await FailingAsync(agentId)).Contains(check); tries++)
-            await Task.Delay(50);
+        await EventuallyAsync(async () => (await FailingAsync(agentId)).Contains(check));
         await AssertFailingAsync(agentId, check);
     }
 

@@ -80,7 +80,7 @@ public abstract class ProjectionLoopTests : IAsyncLifetime
 
         await CaughtUpAsync(await StartAsync(_node));
 
-        Assert.Empty(await _node.Leases.OverdueAsync(new Policy(), projectedAt + new Policy().HeartbeatTimeout, 10, default));
+        Assert.Empty(await _node.Leases.ClaimOverdueAsync(new Policy(), projectedAt + new Policy().HeartbeatTimeout, 10, default));
     }
 
     [Fact]

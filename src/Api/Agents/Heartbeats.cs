@@ -71,15 +71,30 @@ internal static class Heartbeats
         if (body.Problem is { } bad)
             return bad;
         var now = clock.Now();
+        var heartbeats = body.Value.Heartbeats!;
+        // All at once: those that this node does not know are looked up together.
+        var taken = await Task.WhenAll(
+            heartbeats.Select(h => leases.TakeAsync(h.AgentId, h.ConnectionId, now, http.RequestAborted).AsTask())
+        );
         var unknown = new List<HeartbeatBody>();
-        foreach (var heartbeat in body.Value.Heartbeats!)
-            if (!await IsAliveAsync(heartbeat.AgentId, heartbeat.ConnectionId, agents, leases, now, http.RequestAborted))
+        foreach (var (heartbeat, known) in heartbeats.Zip(taken))
+            if (!known && !await IsOpenAsync(heartbeat.AgentId, heartbeat.ConnectionId, agents, leases, now, http.RequestAborted))
                 unknown.Add(heartbeat);
         return Results.Json(new HeartbeatsAnswer(unknown), WireJson.Options);
     }
 
-    /// <summary>Notes a sign of life; false where the connection is none (CON-9). Only what this node has not seen of late is looked up.</summary>
+    /// <summary>Takes a heartbeat; false where the connection is none (CON-9).</summary>
     public static async Task<bool> IsAliveAsync(
+        string agentId,
+        string connectionId,
+        AgentStreams agents,
+        Leases leases,
+        DateTimeOffset now,
+        CancellationToken ct
+    ) => await leases.TakeAsync(agentId, connectionId, now, ct) || await IsOpenAsync(agentId, connectionId, agents, leases, now, ct);
+
+    /// <summary>A connection without a lease: the log knows whether it is lost, or so new that it has none yet.</summary>
+    private static async Task<bool> IsOpenAsync(
         string agentId,
         string connectionId,
         AgentStreams agents,
@@ -88,12 +103,9 @@ internal static class Heartbeats
         CancellationToken ct
     )
     {
-        if (!leases.Knows(agentId, connectionId))
-        {
-            var agent = await agents.CurrentAsync(agentId, ct);
-            if (!agent.Connections.ContainsKey(connectionId))
-                return false;
-        }
+        var agent = await agents.CurrentAsync(agentId, ct);
+        if (!agent.Connections.ContainsKey(connectionId))
+            return false;
         leases.Seen(agentId, connectionId, now);
         return true;
     }

@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using System.Globalization;
 using PresenceLedger.Api.Agents;
 using PresenceLedger.Api.Http;
+using PresenceLedger.Domain.Agents;
 using PresenceLedger.Domain.Configurations;
 using PresenceLedger.Domain.Policies;
 using PresenceLedger.Ledger.Configurations;
@@ -47,6 +48,12 @@ public sealed record PolicyBody : BodyWithReason
     /// <summary>How often clients are asked to send heartbeats.</summary>
     public double? HeartbeatSeconds { get; init; }
 
+    /// <summary>An agent whose connections are lost and regained more often than this in the window is flagged as flapping.</summary>
+    public int? FlappingTimes { get; init; }
+
+    /// <summary>The window of that.</summary>
+    public double? FlappingWindow { get; init; }
+
     /// <summary>CAP-5.</summary>
     public int? MaxOpenSessions { get; init; }
 
@@ -75,10 +82,13 @@ public sealed record PolicyBody : BodyWithReason
                 ("heartbeatTimeout", HeartbeatTimeout, 0.5),
                 ("refreshGrace", RefreshGrace, 0),
                 ("heartbeatSeconds", HeartbeatSeconds, 0.1),
+                ("flappingWindow", FlappingWindow, 1),
             }
         )
             if (value is { } seconds && !(seconds >= least && seconds <= aDay))
                 yield return (field, string.Create(CultureInfo.InvariantCulture, $"must be {least} to {aDay} seconds"));
+        if (FlappingTimes is < 1 or >= Agent.MostRegained)
+            yield return ("flappingTimes", string.Create(CultureInfo.InvariantCulture, $"must be 1 to {Agent.MostRegained - 1}"));
         if (MaxOpenSessions is < 0 or > 10_000)
             yield return ("maxOpenSessions", "must be 0 to 10000");
         if (StuckAfterSeconds?.Any(s => !Identifiers.IsValid(s.Key) || !(s.Value > 0 && s.Value <= 365 * aDay)) == true)
@@ -99,6 +109,8 @@ public sealed record PolicyBody : BodyWithReason
             HeartbeatTimeout = Seconds(HeartbeatTimeout) ?? present.HeartbeatTimeout,
             RefreshGrace = Seconds(RefreshGrace) ?? present.RefreshGrace,
             HeartbeatInterval = Seconds(HeartbeatSeconds) ?? present.HeartbeatInterval,
+            FlappingTimes = FlappingTimes ?? present.FlappingTimes,
+            FlappingWindow = Seconds(FlappingWindow) ?? present.FlappingWindow,
             MaxOpenSessions = MaxOpenSessions ?? present.MaxOpenSessions,
             MissedNotificationSetsInactive = MissedNotificationSetsInactive ?? present.MissedNotificationSetsInactive,
             RejectedNotificationSetsDoNotDisturb = RejectedNotificationSetsDoNotDisturb ?? present.RejectedNotificationSetsDoNotDisturb,
@@ -127,6 +139,8 @@ public sealed record PolicyAnswer(
     double HeartbeatTimeout,
     double RefreshGrace,
     double HeartbeatSeconds,
+    int FlappingTimes,
+    double FlappingWindow,
     int MaxOpenSessions,
     bool MissedNotificationSetsInactive,
     bool RejectedNotificationSetsDoNotDisturb,
@@ -143,6 +157,8 @@ public sealed record PolicyAnswer(
             p.HeartbeatTimeout.TotalSeconds,
             p.RefreshGrace.TotalSeconds,
             p.HeartbeatInterval.TotalSeconds,
+            p.FlappingTimes,
+            p.FlappingWindow.TotalSeconds,
             p.MaxOpenSessions,
             p.MissedNotificationSetsInactive,
             p.RejectedNotificationSetsDoNotDisturb,

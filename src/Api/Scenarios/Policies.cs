@@ -13,6 +13,8 @@ internal static class Policies
         ["heartbeatTimeout"] = (p, v) => p with { HeartbeatTimeout = Seconds(v) },
         ["refreshGrace"] = (p, v) => p with { RefreshGrace = Seconds(v) },
         ["heartbeatSeconds"] = (p, v) => p with { HeartbeatInterval = Seconds(v) },
+        ["flappingTimes"] = (p, v) => p with { FlappingTimes = v.Whole() },
+        ["flappingWindow"] = (p, v) => p with { FlappingWindow = Seconds(v) },
         ["maxOpenSessions"] = (p, v) => p with { MaxOpenSessions = v.Whole() },
         ["missedNotificationSetsInactive"] = (p, v) => p with { MissedNotificationSetsInactive = v.Flag() },
         ["rejectedNotificationSetsDoNotDisturb"] = (p, v) => p with { RejectedNotificationSetsDoNotDisturb = v.Flag() },

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using PresenceLedger.Domain.Policies;
 using PresenceLedger.Domain.Statuses;
 
 namespace PresenceLedger.Domain.Agents;
@@ -181,6 +182,9 @@ public sealed record Agent
 {
     private static readonly StringComparer Ids = StringComparer.Ordinal;
 
+    /// <summary>How many returns are remembered.</summary>
+    public const int MostRegained = 32;
+
     /// <summary>An agent of whom nothing is recorded.</summary>
     public static Agent Unknown(string agentId) => new() { AgentId = agentId };
 
@@ -215,6 +219,12 @@ public sealed record Agent
     /// <summary>The status to restore; null while signed in, and before the first sign-in.</summary>
     public CapturedStatus? Captured { get; init; }
 
+    /// <summary>A connection was lost, and none has opened since.</summary>
+    public bool LostOne { get; init; }
+
+    /// <summary>When a connection opened after one was lost, the last <see cref="MostRegained"/> times.</summary>
+    public ImmutableArray<DateTimeOffset> Regained { get; init; } = [];
+
     /// <summary>Open conversations by id.</summary>
     public ImmutableSortedDictionary<string, Conversation> Conversations { get; init; } =
         ImmutableSortedDictionary.Create<string, Conversation>(Ids);
@@ -237,6 +247,12 @@ public sealed record Agent
     /// <summary>Units that counting conversations take.</summary>
     public int UnitsUsed => (int)Math.Min(int.MaxValue, Conversations.Values.Where(c => c.HoldsCapacity).Sum(c => (long)c.Work.Units));
 
+    /// <summary>Its connections are lost and regained too often for a network that is well.</summary>
+    public bool IsFlapping(Policy policy, DateTimeOffset now) => RegainedWithin(policy.FlappingWindow, now) > policy.FlappingTimes;
+
+    /// <summary>How often a lost connection was regained of late.</summary>
+    public int RegainedWithin(TimeSpan window, DateTimeOffset now) => Regained.Count(at => at > now - window);
+
     /// <summary>The state after one more event. Total: every event that was ever stored has its effect here.</summary>
     public Agent Evolve(AgentEvent @event)
     {
@@ -256,7 +272,7 @@ public sealed record Agent
                     Connections = Connections.SetItem(e.ConnectionId, closing with { ClosingAt = e.OccurredAt }),
                 }
                 : this,
-            ConnectionLost e => Disconnect(Connections.Remove(e.ConnectionId), e.OccurredAt),
+            ConnectionLost e => Disconnect(Connections.Remove(e.ConnectionId), e.OccurredAt) with { LostOne = true },
             AgentSignedOut e => Disconnect(Connections.Clear(), e.OccurredAt),
             PresenceChanged e => this with
             {
@@ -306,6 +322,11 @@ public sealed record Agent
         this with
         {
             Connections = Connections.SetItem(connectionId, new Connection(client, at, null)),
+            LostOne = false,
+            Regained =
+                !LostOne ? Regained
+                : Regained.Length < MostRegained ? Regained.Add(at)
+                : Regained.RemoveAt(0).Add(at),
         };
 
     private Agent Disconnect(ImmutableSortedDictionary<string, Connection> left, DateTimeOffset at) =>

@@ -79,6 +79,18 @@ public static class Prerequisites
             $"Open for long without activity: {string.Join(", ", stuck)} (STK-1).",
             "Close them, or a supervisor releases them by force (STK-2)."
         );
+
+        var window = configuration.Policy.FlappingWindow;
+        yield return Check(
+            "connection-stable",
+            !agent.IsFlapping(configuration.Policy, now),
+            "The connections are stable.",
+            string.Create(
+                CultureInfo.InvariantCulture,
+                $"Connections flap: lost and regained {agent.RegainedWithin(window, now)} times within {window.TotalMinutes:0.#} minutes."
+            ),
+            "Look at the agent's network and power saving; each loss takes the agent from routing until it is back."
+        );
     }
 
     /// <summary>Open conversations without activity for longer than the threshold of their channel (STK-1).</summary>

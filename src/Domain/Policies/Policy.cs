@@ -20,6 +20,12 @@ public sealed record Policy
     /// <summary>How often clients are asked to send heartbeats.</summary>
     public TimeSpan HeartbeatInterval { get; init; } = TimeSpan.FromSeconds(15);
 
+    /// <summary>Connections that are lost and regained more often than this within <see cref="FlappingWindow"/> are flapping.</summary>
+    public int FlappingTimes { get; init; } = 3;
+
+    /// <summary>See <see cref="FlappingTimes"/>.</summary>
+    public TimeSpan FlappingWindow { get; init; } = TimeSpan.FromMinutes(10);
+
     /// <summary>More open sessions than this make an agent do-not-disturb (CAP-5).</summary>
     public int MaxOpenSessions { get; init; } = 10;
 
@@ -54,6 +60,8 @@ public sealed record Policy
         && HeartbeatTimeout == other.HeartbeatTimeout
         && RefreshGrace == other.RefreshGrace
         && HeartbeatInterval == other.HeartbeatInterval
+        && FlappingTimes == other.FlappingTimes
+        && FlappingWindow == other.FlappingWindow
         && MaxOpenSessions == other.MaxOpenSessions
         && MissedNotificationSetsInactive == other.MissedNotificationSetsInactive
         && RejectedNotificationSetsDoNotDisturb == other.RejectedNotificationSetsDoNotDisturb

@@ -6,8 +6,10 @@ using Microsoft.Extensions.Logging;
 using PresenceLedger.Domain;
 using PresenceLedger.Domain.Agents;
 using PresenceLedger.Domain.Configurations;
+using PresenceLedger.Domain.Policies;
 using PresenceLedger.Ledger.Configurations;
 using PresenceLedger.Ledger.Events;
+using PresenceLedger.Ledger.Heartbeats;
 
 namespace PresenceLedger.Ledger.Agents;
 
@@ -198,7 +200,7 @@ public sealed class AgentStreams(
         foreach (var change in changes)
         {
             await KeepAsync(change.After);
-            FollowConnections(change.Before.Agent, change.Events);
+            FollowConnections(change, settings.Policy);
         }
         // Where only the answer was remembered, there is no place to wait for.
         return changes.Count > 0 ? (AgentAccepted)outcome with { Position = result.Position } : outcome;
@@ -397,25 +399,34 @@ public sealed class AgentStreams(
         return loaded;
     }
 
-    private void FollowConnections(Agent before, ImmutableArray<AgentEvent> events)
+    private void FollowConnections(Change change, Policy policy)
     {
-        foreach (var e in events)
+        var before = change.Before.Agent;
+        foreach (var e in change.Events)
             switch (e)
             {
                 case AgentSignedIn signedIn:
-                    signsOfLife.Seen(before.AgentId, signedIn.ConnectionId, e.OccurredAt);
+                    Opened(signedIn.ConnectionId, e.OccurredAt);
                     break;
                 case ConnectionOpened opened:
-                    signsOfLife.Seen(before.AgentId, opened.ConnectionId, e.OccurredAt);
+                    Opened(opened.ConnectionId, e.OccurredAt);
                     break;
                 case ConnectionLost lost:
                     signsOfLife.Forget(before.AgentId, lost.ConnectionId);
+                    ConnectionMetrics.Lost(lost);
                     break;
                 case AgentSignedOut:
                     foreach (var id in before.Connections.Keys)
                         signsOfLife.Forget(before.AgentId, id);
                     break;
             }
+
+        void Opened(string connectionId, DateTimeOffset at)
+        {
+            signsOfLife.Seen(before.AgentId, connectionId, at);
+            if (change.After.Agent.IsFlapping(policy, at) && change.After.Agent.Regained.Contains(at))
+                ConnectionMetrics.Flapped();
+        }
     }
 
     /// <summary>What a command does to one agent.</summary>

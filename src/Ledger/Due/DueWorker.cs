@@ -12,8 +12,9 @@ namespace PresenceLedger.Ledger.Due;
 
 /// <summary>
 /// Works off what has become due by itself: losses, ends of refresh grace, wrap-up blocks and consults, end-of-day resets; and
-/// the second halves of transfers that a node left undone. It only finds the agents; what is due, and as of when, the domain
-/// decides. Doing it twice does nothing the second time.
+/// the second halves of transfers that a node left undone. All nodes share it: each claims some for a moment, so that one that
+/// dies leaves nothing undone. It only finds the agents; what is due, and as of when, the domain decides, all of an agent in
+/// order. Doing it twice does nothing the second time.
 /// </summary>
 public sealed class DueWorker(
     NpgsqlDataSource database,
@@ -25,8 +26,11 @@ public sealed class DueWorker(
     ILogger<DueWorker> logger
 ) : BackgroundService
 {
-    private const int AtMost = 1000;
-    private const int AtOnce = 8;
+    /// <summary>How long what a node claimed is its own; by then it is done, or the node is gone.</summary>
+    public static readonly TimeSpan Claim = TimeSpan.FromSeconds(2);
+
+    private const int AtMost = 256;
+    private const int AtOnce = 16;
     private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(200);
 
     /// <summary>After this long the node that made a transfer has also recorded its second half, or is gone.</summary>
@@ -42,10 +46,11 @@ public sealed class DueWorker(
         {
             try
             {
-                await WorkAsync(stoppingToken);
+                var more = await WorkAsync(stoppingToken);
                 if (!log.SpansStreams)
                     await HandOverAsync(stoppingToken);
-                await Task.Delay(Interval, clock, stoppingToken);
+                if (!more)
+                    await Task.Delay(Interval, clock, stoppingToken);
             }
             catch (OperationCanceledException)
             {
@@ -60,11 +65,12 @@ public sealed class DueWorker(
         }
     }
 
-    private async Task WorkAsync(CancellationToken ct)
+    /// <summary>Works off some of it; true where there is more.</summary>
+    private async Task<bool> WorkAsync(CancellationToken ct)
     {
         var now = clock.Now();
-        var due = await DueAsync(now, ct);
-        var overdue = await leases.OverdueAsync(configuration.Current.Policy, now, AtMost, ct);
+        var due = await ClaimDueAsync(now, ct);
+        var overdue = await leases.ClaimOverdueAsync(configuration.Current.Policy, now, AtMost, ct);
         // Several at a time, so that they share commits; one agent is in here once.
         await Parallel.ForEachAsync(
             due.Keys.Union(overdue, StringComparer.Ordinal),
@@ -82,12 +88,13 @@ public sealed class DueWorker(
                 }
             }
         );
+        return due.Count == AtMost || overdue.Count == AtMost;
     }
 
     /// <summary>Makes up for second halves of transfers (TRF-1), as what they are: caused by the command that made the first.</summary>
     private async Task HandOverAsync(CancellationToken ct)
     {
-        foreach (var (from, conversationId, to, version) in await UndoneAsync(ct))
+        foreach (var (from, conversationId, to, version) in await ClaimUndoneAsync(ct))
         {
             if (await log.ReadStreamAsync(StreamNames.Agent(to), version, 1, ct) is [var got])
             {
@@ -115,15 +122,21 @@ public sealed class DueWorker(
         }
     }
 
-    private async Task<List<(string From, string ConversationId, string To, long Version)>> UndoneAsync(CancellationToken ct)
+    private async Task<List<(string From, string ConversationId, string To, long Version)>> ClaimUndoneAsync(CancellationToken ct)
     {
         await using var command = database.CreateCommand(
             """
-            select from_agent_id, conversation_id, to_agent_id, to_version
-            from ledger.handover where due_at <= $1 order by due_at limit $2
+            update ledger.handover h set due_at = $1 + $2
+                from (
+                    select from_agent_id, conversation_id, to_agent_id from ledger.handover
+                    where due_at <= $1 order by due_at limit $3 for update skip locked
+                ) f
+                where h.from_agent_id = f.from_agent_id and h.conversation_id = f.conversation_id and h.to_agent_id = f.to_agent_id
+                returning h.from_agent_id, h.conversation_id, h.to_agent_id, h.to_version
             """
         );
         command.Parameters.Add(new() { Value = clock.Now() });
+        command.Parameters.Add(new() { Value = Claim });
         command.Parameters.Add(new() { Value = AtMost });
         var undone = new List<(string, string, string, long)>();
         await using var reader = await command.ExecuteReaderAsync(ct);
@@ -141,13 +154,22 @@ public sealed class DueWorker(
             await ScheduleAsync(nothing.Agent, dueAt, ct);
     }
 
-    private async Task<Dictionary<string, DateTimeOffset>> DueAsync(DateTimeOffset now, CancellationToken ct)
+    private async Task<Dictionary<string, DateTimeOffset>> ClaimDueAsync(DateTimeOffset now, CancellationToken ct)
     {
         await using var command = database.CreateCommand(
-            "select agent_id, due_at from ledger.due where due_at <= $1 order by due_at limit $2"
+            """
+            update ledger.due d set claimed_until = now() + $3
+                from (
+                    select agent_id from ledger.due
+                    where due_at <= $1 and claimed_until < now() order by due_at limit $2 for update skip locked
+                ) f
+                where d.agent_id = f.agent_id
+                returning d.agent_id, d.due_at
+            """
         );
         command.Parameters.Add(new() { Value = now });
         command.Parameters.Add(new() { Value = AtMost });
+        command.Parameters.Add(new() { Value = Claim });
         var due = new Dictionary<string, DateTimeOffset>(StringComparer.Ordinal);
         await using var reader = await command.ExecuteReaderAsync(ct);
         while (await reader.ReadAsync(ct))
@@ -160,7 +182,9 @@ public sealed class DueWorker(
     {
         var next = DueWork.NextAt(agent, configuration.Current, await leases.ReadAsync(agent, ct)) ?? Never;
         var soonest = clock.Now() + Interval;
-        await using var command = database.CreateCommand("update ledger.due set due_at = $1 where agent_id = $2 and due_at = $3");
+        await using var command = database.CreateCommand(
+            "update ledger.due set due_at = $1, claimed_until = default where agent_id = $2 and due_at = $3"
+        );
         command.Parameters.Add(new() { Value = next > soonest ? next : soonest });
         command.Parameters.Add(new() { Value = agent.AgentId });
         command.Parameters.Add(new() { Value = dueAt });

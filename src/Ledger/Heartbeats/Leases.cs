@@ -5,36 +5,79 @@ using Npgsql;
 using PresenceLedger.Domain.Agents;
 using PresenceLedger.Domain.Policies;
 using PresenceLedger.Ledger.Agents;
+using PresenceLedger.Ledger.Due;
 
 namespace PresenceLedger.Ledger.Heartbeats;
 
 /// <summary>
-/// Signs of life: kept in memory, flushed twice a second in one statement to the table <c>ledger.lease</c>, whose rows come and
-/// go with the events of the log. Heartbeats are not events (CON-7).
+/// Signs of life: kept in memory, flushed four times a second in one statement to the table <c>ledger.lease</c>, whose rows come
+/// and go with the events of the log. Heartbeats are not events (CON-7).
 /// </summary>
 public sealed class Leases(NpgsqlDataSource database, TimeProvider clock, ILogger<Leases> logger) : BackgroundService, ISignsOfLife
 {
     /// <summary>How often signs of life go to the table.</summary>
-    public static readonly TimeSpan FlushInterval = TimeSpan.FromMilliseconds(500);
+    public static readonly TimeSpan FlushInterval = TimeSpan.FromMilliseconds(250);
 
     /// <summary>
     /// How long after the heartbeat timeout a loss is still doubted: another node may have seen the connection and not flushed
     /// yet. One that said it closes is not expected to send heartbeats, so its grace ends when it ends.
     /// </summary>
-    public static readonly TimeSpan Doubt = TimeSpan.FromMilliseconds(900);
+    public static readonly TimeSpan Doubt = TimeSpan.FromMilliseconds(500);
 
-    /// <summary>A flush that is this late says that the process, the machine or the database stood still.</summary>
-    private static readonly TimeSpan Standstill = TimeSpan.FromSeconds(5);
+    /// <summary>A flush that is this late says that the process, the machine or the database stood still; or the node is gone.</summary>
+    public static readonly TimeSpan Standstill = TimeSpan.FromSeconds(5);
 
+    /// <summary>A lease that comes later than this after its connection counts from when it comes.</summary>
+    public static readonly TimeSpan Late = TimeSpan.FromSeconds(5);
+
+    private static readonly TimeSpan AliveInterval = TimeSpan.FromSeconds(1);
+
+    private readonly Guid _nodeId = Guid.NewGuid();
+    private readonly Lock _lock = new();
     private readonly ConcurrentDictionary<(string AgentId, string ConnectionId), SignOfLife> _signs = new();
     private readonly ConcurrentDictionary<(string AgentId, string ConnectionId), DateTimeOffset> _unflushed = new();
     private DateTimeOffset _grantedAt;
+    private DateTimeOffset _toldAliveAt;
+
+    // No lease counts from before; so nothing is overdue for a while.
+    private DateTimeOffset _oldest;
+
+    // Of the next flush: the leases there are, of those that were seen.
+    private TaskCompletionSource<HashSet<(string, string)>> _flush = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     // When signs of life were last flushed; null where nobody flushes.
     private long? _flushedAt;
 
-    /// <summary>Whether this node has seen the connection of late; where not, the log is to be asked.</summary>
-    public bool Knows(string agentId, string connectionId) => _signs.ContainsKey((agentId, connectionId));
+    /// <summary>
+    /// Takes a heartbeat. True where the connection has a lease: from memory, or, of one that this node has not heard of yet, by the
+    /// next flush, so that very many who come at once cost one statement. False where it has none: lost, or so new that only the
+    /// log knows.
+    /// </summary>
+    /// <exception cref="LedgerUnavailableException">This node does not know it, and the database is away.</exception>
+    public ValueTask<bool> TakeAsync(string agentId, string connectionId, DateTimeOffset now, CancellationToken ct)
+    {
+        var key = (agentId, connectionId);
+        if (_signs.ContainsKey(key))
+        {
+            Seen(agentId, connectionId, now);
+            return ValueTask.FromResult(true);
+        }
+        return AskedAsync();
+
+        async ValueTask<bool> AskedAsync()
+        {
+            Task<HashSet<(string, string)>> flushed;
+            lock (_lock)
+            {
+                _unflushed[key] = now;
+                flushed = _flush.Task;
+            }
+            if (!(await flushed.WaitAsync(ct)).Contains(key))
+                return false;
+            _signs.TryAdd(key, new SignOfLife(now, now));
+            return true;
+        }
+    }
 
     /// <inheritdoc />
     public void Seen(string agentId, string connectionId, DateTimeOffset now)
@@ -42,6 +85,7 @@ public sealed class Leases(NpgsqlDataSource database, TimeProvider clock, ILogge
         var key = (agentId, connectionId);
         _signs[key] = new SignOfLife(now, now);
         _unflushed[key] = now;
+        ConnectionMetrics.Beat();
     }
 
     /// <inheritdoc />
@@ -81,19 +125,36 @@ public sealed class Leases(NpgsqlDataSource database, TimeProvider clock, ILogge
         return signs;
     }
 
-    /// <summary>Agents with a connection that may be lost by now, by the table.</summary>
-    public async Task<IReadOnlyList<string>> OverdueAsync(Policy policy, DateTimeOffset now, int atMost, CancellationToken ct)
+    /// <summary>Claims agents with a connection that may be lost by now, by the table; the longest silent first.</summary>
+    public async Task<IReadOnlyList<string>> ClaimOverdueAsync(Policy policy, DateTimeOffset now, int atMost, CancellationToken ct)
     {
+        var overdue = now - policy.HeartbeatTimeout - Doubt;
+        if (overdue < _oldest)
+            return [];
         await using var command = database.CreateCommand(
-            "select distinct agent_id from ledger.lease where counts_from <= $1 order by agent_id limit $2"
+            """
+            with free as (
+                select agent_id, connection_id from ledger.lease
+                where counts_from <= $1 and claimed_until < now()
+                order by counts_from limit $2 for update skip locked
+            ), claimed as (
+                update ledger.lease l set claimed_until = now() + $3
+                    from free f where l.agent_id = f.agent_id and l.connection_id = f.connection_id
+                    returning l.agent_id
+            )
+            select array(select distinct agent_id from claimed), (select min(counts_from) from ledger.lease)
+            """
         );
-        command.Parameters.Add(new() { Value = now - policy.HeartbeatTimeout - Doubt });
+        command.Parameters.Add(new() { Value = overdue });
         command.Parameters.Add(new() { Value = atMost });
-        var ids = new List<string>();
+        command.Parameters.Add(new() { Value = DueWorker.Claim });
         await using var reader = await command.ExecuteReaderAsync(ct);
-        while (await reader.ReadAsync(ct))
-            ids.Add(reader.GetString(0));
-        return ids;
+        await reader.ReadAsync(ct);
+        // Leases that come count from now on, but for the time that the projection may be late.
+        var soonest = now - Late;
+        var oldest = await reader.IsDBNullAsync(1, ct) ? soonest : reader.GetFieldValue<DateTimeOffset>(1);
+        _oldest = oldest < soonest ? oldest : soonest;
+        return reader.GetFieldValue<string[]>(0);
     }
 
     /// <summary>Signs of life of an agent's connections as the table has them, this node's newer ones on top; for diagnostics.</summary>
@@ -107,6 +168,7 @@ public sealed class Leases(NpgsqlDataSource database, TimeProvider clock, ILogge
     /// <inheritdoc />
     public override async Task StartAsync(CancellationToken cancellationToken)
     {
+        await TellAliveAsync(cancellationToken);
         await GrantAsync("the service started", cancellationToken);
         _flushedAt = clock.GetUtcNow().Ticks;
         await base.StartAsync(cancellationToken);
@@ -124,6 +186,8 @@ public sealed class Leases(NpgsqlDataSource database, TimeProvider clock, ILogge
                     await GrantAsync("the process or the database stood still", stoppingToken);
                 await FlushAsync(stoppingToken);
                 _flushedAt = clock.GetUtcNow().Ticks;
+                if (clock.Now() - _toldAliveAt >= AliveInterval && await TellAliveAsync(stoppingToken) > 0)
+                    await GrantAsync("another node is gone", stoppingToken);
             }
             catch (OperationCanceledException)
             {
@@ -142,6 +206,26 @@ public sealed class Leases(NpgsqlDataSource database, TimeProvider clock, ILogge
         {
             logger.LogWarning("The last signs of life were not flushed: {Error}", e.Message);
         }
+    }
+
+    /// <summary>Says that this node is at work, and gives how many others are no more; one node gets to know of each.</summary>
+    private async Task<int> TellAliveAsync(CancellationToken ct)
+    {
+        await using var command = database.CreateCommand(
+            """
+            with told as (
+                insert into ledger.node (node_id, seen_at) values ($1, now()) on conflict (node_id) do update set seen_at = now()
+            ), gone as (
+                delete from ledger.node where node_id <> $1 and seen_at < now() - $2 returning node_id
+            )
+            select count(*)::int from gone
+            """
+        );
+        command.Parameters.Add(new() { Value = _nodeId });
+        command.Parameters.Add(new() { Value = Standstill });
+        var gone = (int)(await command.ExecuteScalarAsync(ct))!;
+        _toldAliveAt = clock.Now();
+        return gone;
     }
 
     /// <summary>CON-8: every connection known gets one full timeout to show up again.</summary>
@@ -167,14 +251,54 @@ public sealed class Leases(NpgsqlDataSource database, TimeProvider clock, ILogge
 
     private async Task FlushAsync(CancellationToken ct)
     {
-        var pairs = _unflushed
-            .ToArray()
-            .OrderBy(p => p.Key.AgentId, StringComparer.Ordinal)
-            .ThenBy(p => p.Key.ConnectionId, StringComparer.Ordinal)
-            .ToArray();
-        if (pairs.Length == 0)
-            return;
+        KeyValuePair<(string AgentId, string ConnectionId), DateTimeOffset>[] pairs;
+        TaskCompletionSource<HashSet<(string, string)>> flush;
+        lock (_lock)
+        {
+            pairs = _unflushed.ToArray();
+            if (pairs.Length == 0)
+                return;
+            flush = _flush;
+            _flush = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        }
+        try
+        {
+            var leased = await FlushAsync(pairs, ct);
+            // No lease: just opened and not projected yet, or lost on another node. The log knows; it is asked at the next heartbeat.
+            foreach (var (key, at) in pairs)
+                if (!leased.Contains(key))
+                    _signs.TryRemove(new(key, new SignOfLife(at, at)));
+
+            // Only now, and only what was flushed: a heartbeat that came meanwhile is for the next time.
+            foreach (var pair in pairs)
+                _unflushed.TryRemove(pair);
+            flush.SetResult(leased);
+        }
+        catch (Exception e)
+        {
+            flush.SetException(new LedgerUnavailableException("Whether the connection lives cannot be looked up.", e));
+            // Nobody may be waiting for it.
+            _ = flush.Task.Exception;
+            throw;
+        }
+    }
+
+    /// <summary>Writes signs of life to their leases; gives those that there are.</summary>
+    private async Task<HashSet<(string, string)>> FlushAsync(
+        KeyValuePair<(string AgentId, string ConnectionId), DateTimeOffset>[] pairs,
+        CancellationToken ct
+    )
+    {
         // In one order, so that two nodes that flush the same rows do not wait for each other in a circle.
+        Array.Sort(
+            pairs,
+            (a, b) =>
+                (string.CompareOrdinal(a.Key.AgentId, b.Key.AgentId), string.CompareOrdinal(a.Key.ConnectionId, b.Key.ConnectionId)) switch
+                {
+                    (0, var c) => c,
+                    (var c, _) => c,
+                }
+        );
         await using var command = database.CreateCommand(
             """
             with seen as (
@@ -194,19 +318,11 @@ public sealed class Leases(NpgsqlDataSource database, TimeProvider clock, ILogge
         command.Parameters.Add(new NpgsqlParameter<string[]> { TypedValue = Array.ConvertAll(pairs, p => p.Key.AgentId) });
         command.Parameters.Add(new NpgsqlParameter<string[]> { TypedValue = Array.ConvertAll(pairs, p => p.Key.ConnectionId) });
         command.Parameters.Add(new NpgsqlParameter<DateTimeOffset[]> { TypedValue = Array.ConvertAll(pairs, p => p.Value) });
-        var known = new HashSet<(string, string)>();
+        var leased = new HashSet<(string, string)>(pairs.Length);
         await using var reader = await command.ExecuteReaderAsync(ct);
         while (await reader.ReadAsync(ct))
-            known.Add((reader.GetString(0), reader.GetString(1)));
-
-        // No lease: just opened and not projected yet, or lost on another node. The log knows; ask it at the next heartbeat.
-        foreach (var (key, at) in pairs)
-            if (!known.Contains(key))
-                _signs.TryRemove(new(key, new SignOfLife(at, at)));
-
-        // Only now, and only what was flushed: a heartbeat that came meanwhile is for the next time.
-        foreach (var pair in pairs)
-            _unflushed.TryRemove(pair);
+            leased.Add((reader.GetString(0), reader.GetString(1)));
+        return leased;
     }
 
     private Dictionary<string, SignOfLife> Known(Agent agent)

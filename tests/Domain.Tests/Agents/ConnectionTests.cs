@@ -260,4 +260,34 @@ public class ConnectionTests
 
         Assert.Null(DueWork.NextAt(story.Agent, story.Configuration, story.Signs));
     }
+
+    [Fact]
+    public void Connections_that_are_lost_and_regained_more_often_than_the_policy_allows_are_flapping()
+    {
+        var story = SignedIn();
+        Lose(story, 1);
+        Lose(story, 2);
+        Lose(story, 3);
+        Assert.False(story.Agent.IsFlapping(story.Configuration.Policy, story.Now));
+
+        Lose(story, 4);
+
+        Assert.True(story.Agent.IsFlapping(story.Configuration.Policy, story.Now));
+        Assert.False(story.Agent.IsFlapping(story.Configuration.Policy, story.Now.AddMinutes(10)));
+    }
+
+    [Fact]
+    public void A_refresh_or_a_sign_out_is_no_loss_and_so_no_flapping()
+    {
+        var story = SignedIn();
+        for (var minute = 1; minute < 9; minute++)
+        {
+            story.At($"00:0{minute}:00").Given(CloseConnection()).At($"00:0{minute}:05").Given(SignIn("main"));
+            story.At($"00:0{minute}:30").Given(new SignOut()).Given(SignIn("main"));
+        }
+        Assert.Empty(story.Agent.Regained);
+    }
+
+    private static void Lose(Story story, int minute) =>
+        story.At($"00:0{minute}:00").Given(CloseConnection()).At($"00:0{minute}:10").Given(Settle()).Given(SignIn("main"));
 }

@@ -45,6 +45,19 @@ public sealed class WireFormatTests
         Assert.Equal(WireNames.Write(Examples.Of(name)), File.ReadAllText(kept).TrimEnd());
     }
 
+    [Fact]
+    public void A_policy_of_before_there_was_flapping_has_the_defaults()
+    {
+        var json = System.Text.Json.Nodes.JsonNode.Parse(WireNames.Write(Examples.Of("policy-changed.v1")))!;
+        var policy = json["policy"]!.AsObject();
+        Assert.True(policy.Remove("flappingTimes") && policy.Remove("flappingWindow"));
+
+        var read = (PolicyChanged)WireNames.Read(Record("policy-changed.v1", json.ToJsonString()));
+
+        Assert.Equal(new Policy().FlappingTimes, read.Policy.FlappingTimes);
+        Assert.Equal(new Policy().FlappingWindow, read.Policy.FlappingWindow);
+    }
+
     [Theory]
     [MemberData(nameof(Names))]
     public void An_event_comes_back_as_it_was(string name)

@@ -261,6 +261,92 @@ public sealed class LeasesTests : IAsyncLifetime
         await _node.UntilAsync("ana", Lost);
     }
 
+    [Fact]
+    public async Task A_node_that_has_not_heard_of_a_connection_finds_its_lease_with_the_next_flush()
+    {
+        await SignInAsync("ana");
+        await using var other = await Node.StartAsync(_database, _clock);
+        await other.StartAsync(other.Leases);
+
+        Assert.True(await other.Leases.TakeAsync("ana", "main", _clock.Now(), default));
+        Assert.False(await other.Leases.TakeAsync("ana", "another", _clock.Now(), default));
+    }
+
+    [Fact]
+    public async Task Very_many_connections_that_a_node_has_not_heard_of_cost_few_statements()
+    {
+        await SignInAsync("ana");
+        await ExecuteAsync("insert into ledger.lease select $1, n::text, $2, $2 from generate_series(1, 5000) n", "ana", _clock.Now());
+        await using var other = await Node.StartAsync(_database, _clock);
+        await other.StartAsync(other.Leases);
+        using var statements = new Statements(_database);
+
+        var taken = await Task.WhenAll(
+            Enumerable.Range(1, 5000).Select(n => other.Leases.TakeAsync("ana", $"{n}", _clock.Now(), default).AsTask())
+        );
+
+        Assert.All(taken, Assert.True);
+        Assert.InRange(statements.Sent.Count(sql => sql.Contains("unnest", StringComparison.Ordinal)), 1, 3);
+    }
+
+    [Fact]
+    public async Task What_many_nodes_find_overdue_at_once_each_is_lost_once()
+    {
+        var ids = Enumerable.Range(1, 100).Select(n => $"agent-{n}").ToArray();
+        foreach (var id in ids)
+        {
+            await _node.RegisterAsync(id);
+            await SignInAsync(id);
+        }
+        await using var second = await Node.StartAsync(_database, _clock);
+        await using var third = await Node.StartAsync(_database, _clock);
+        await Task.WhenAll(RunAsync(_node), RunAsync(second), RunAsync(third));
+
+        foreach (var id in ids)
+            Assert.Single(await _node.UntilAsync(id, Lost), e => e.Type == "connection-lost.v1");
+    }
+
+    [Fact]
+    public async Task What_a_node_claimed_and_did_not_do_another_does_once_the_claim_is_over()
+    {
+        await SignInAsync("ana");
+        await ExecuteAsync(
+            "update ledger.lease set claimed_until = now() + interval '1.5 s' where agent_id = $1 and $2 > '-infinity'",
+            "ana",
+            _clock.Now()
+        );
+        await using var read = _node.Database.CreateCommand("select claimed_until from ledger.lease");
+        var claimedUntil = new DateTimeOffset((DateTime)(await read.ExecuteScalarAsync())!);
+        await RunAsync(_node);
+
+        var lost = (ConnectionLost)WireNames.Read((await _node.UntilAsync("ana", Lost)).Single(e => e.Type == "connection-lost.v1"));
+
+        Assert.True(lost.DetectedAt >= claimedUntil, $"{lost.DetectedAt:O} is within the claim until {claimedUntil:O}");
+    }
+
+    [Fact]
+    public async Task A_node_that_is_gone_is_no_loss_of_its_connections()
+    {
+        await SignInAsync("ana");
+        await _node.StartAsync(_node.Leases);
+        await using (
+            var dead = _node.Database.CreateCommand("insert into ledger.node values (gen_random_uuid(), now() - interval '1 minute')")
+        )
+            await dead.ExecuteNonQueryAsync();
+        var signs = await _node.Leases.ReadAsync(await _node.Agents.CurrentAsync("ana", default), default);
+        var startedAt = signs["main"].CountsFrom;
+
+        var countsFrom = startedAt;
+        using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(20));
+        while (countsFrom == startedAt)
+        {
+            await using var read = _node.Database.CreateCommand("select counts_from from ledger.lease");
+            countsFrom = new DateTimeOffset((DateTime)(await read.ExecuteScalarAsync(patience.Token))!);
+        }
+
+        Assert.True(countsFrom > startedAt);
+    }
+
     private static bool Lost(IReadOnlyList<EventRecord> events) => events.Any(e => e.Type == "connection-lost.v1");
 
     private static async Task RunAsync(Node node)
