@@ -368,7 +368,7 @@ internal sealed class HeartbeatBenchmark : IBenchmark
             text.AppendLine(
                 $"""
                 A heartbeat by itself costs the service {inBatch:0.0} times as much processor time as one in a batch. One by one, service,
-                PostgreSQL and generator take {together:0.00} of the {cores} cores together, and would be limited by them at {most:0.0} times as many.
+                PostgreSQL and generator take {together:0.00} of the {cores} cores together, which are the limit, at about {most:0.0} times as many.
                 """
             );
             if (_phases is [_, _, _, var hub])
