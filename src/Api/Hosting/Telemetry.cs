@@ -17,6 +17,16 @@ public static class Telemetry
         "s",
         "From request to durable answer"
     );
+
+    internal static readonly UpDownCounter<long> Followers = Meter.CreateUpDownCounter<long>(
+        "presence_ledger.live.followers",
+        description: "Streams and hub connections that follow presence on this node"
+    );
+
+    internal static readonly Counter<long> Dropped = Meter.CreateCounter<long>(
+        "presence_ledger.live.dropped",
+        description: "Followers that were too slow"
+    );
 }
 
 /// <summary>Times every request, and makes an activity of it.</summary>

@@ -1,4 +1,5 @@
 using System.Threading.Channels;
+using PresenceLedger.Api.Hosting;
 using PresenceLedger.Ledger;
 
 namespace PresenceLedger.Api.Live;
@@ -59,7 +60,10 @@ internal sealed class Follower : IDisposable
     internal void Take(Change change)
     {
         if (Dropped is null && Filter.Wants(change) && !_waiting.Writer.TryWrite(change))
+        {
+            Telemetry.Dropped.Add(1);
             End($"too slow: more than {Capacity} changes wait");
+        }
     }
 
     internal void End(string why)
@@ -83,6 +87,7 @@ internal sealed class Followers
     public void Add(Follower follower)
     {
         Count++;
+        Telemetry.Followers.Add(1);
         if (follower.Filter.Agents is not { } agents)
             _ofAll.Add(follower);
         else
@@ -96,6 +101,7 @@ internal sealed class Followers
     public void Remove(Follower follower)
     {
         Count--;
+        Telemetry.Followers.Add(-1);
         if (follower.Filter.Agents is not { } agents)
             _ofAll.Remove(follower);
         else

@@ -36,9 +36,10 @@ internal sealed class HubSessions(
     public HubSession? Of(HubCallerContext context) => context.Items.TryGetValue(Key, out var session) ? (HubSession?)session : null;
 
     /// <summary>Begins to push the agent's presence.</summary>
-    public HubSession Begin(HubCallerContext context, IClientProxy client, string agentId, string connectionId)
+    public async Task<HubSession> BeginAsync(HubCallerContext context, IClientProxy client, string agentId, string connectionId)
     {
-        var follower = feed.Follow(new Filter(new HashSet<string>(StringComparer.Ordinal) { agentId }, null));
+        var only = new HashSet<string>(StringComparer.Ordinal) { agentId };
+        var follower = await feed.FollowAsync(new Filter(only, null), context.ConnectionAborted);
         var session = new HubSession(agentId, connectionId, follower);
         context.Items[Key] = session;
         // Who is too slow is left, even where a message to them is stuck.

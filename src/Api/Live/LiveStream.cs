@@ -73,7 +73,7 @@ internal static class LiveStream
             last = id;
         }
 
-        using var follower = feed.Follow(new Filter(ids, queue));
+        using var follower = await feed.FollowAsync(new Filter(ids, queue), http.RequestAborted);
         // What comes before what is live: what was missed, or else how it is.
         var missed = last is { } seen ? await feed.MissedAsync(seen, follower, http.RequestAborted) : null;
         if (missed is null && !await position.WaitAsync(read => read.Position >= follower.From, Longest, http.RequestAborted))

@@ -37,7 +37,7 @@ internal sealed class PresenceFeed(
     /// <summary>For how long after the last follower went changes are kept.</summary>
     private static readonly TimeSpan Remembrance = TimeSpan.FromMinutes(2);
 
-    /// <summary>A place that another node told of may not have come here yet.</summary>
+    /// <summary>A place that another node told of may not have come here yet; nor may the first answer of the log.</summary>
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(2);
 
     private static readonly TimeSpan Glance = TimeSpan.FromMilliseconds(20);
@@ -54,16 +54,39 @@ internal sealed class PresenceFeed(
     private LogPosition _keptFrom;
     private long? _leftAt;
 
+    // Whether it follows the log; that somebody wants it to, and that it does.
+    private bool _follows;
+    private TaskCompletionSource _wanted = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private TaskCompletionSource _begun = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
     /// <summary>Follows from now on, until the follower is disposed.</summary>
-    public Follower Follow(Filter filter)
+    /// <exception cref="LedgerUnavailableException">Where the log is cannot be found out.</exception>
+    public async Task<Follower> FollowAsync(Filter filter, CancellationToken ct)
     {
-        lock (_lock)
+        while (true)
         {
-            var follower = new Follower(filter, _last, clock, configuration.Current.Policy.HeartbeatInterval, Leave);
-            _followers.Add(follower);
-            if (lifetime.ApplicationStopping.IsCancellationRequested)
-                follower.End(Stopping);
-            return follower;
+            Task begun;
+            lock (_lock)
+            {
+                if (_follows)
+                {
+                    var follower = new Follower(filter, _last, clock, configuration.Current.Policy.HeartbeatInterval, Leave);
+                    _followers.Add(follower);
+                    if (lifetime.ApplicationStopping.IsCancellationRequested)
+                        follower.End(Stopping);
+                    return follower;
+                }
+                _wanted.TrySetResult();
+                begun = _begun.Task;
+            }
+            try
+            {
+                await begun.WaitAsync(Patience, clock, ct);
+            }
+            catch (TimeoutException e)
+            {
+                throw new LedgerUnavailableException("What happens cannot be followed now.", e);
+            }
         }
     }
 
@@ -83,12 +106,11 @@ internal sealed class PresenceFeed(
     }
 
     /// <inheritdoc />
-    public override async Task StartAsync(CancellationToken cancellationToken)
+    public override Task StartAsync(CancellationToken cancellationToken)
     {
-        await BeginAsync(cancellationToken);
         // Streams are requests that never end by themselves, and the service waits for its requests before it stops anything else.
         lifetime.ApplicationStopping.Register(() => EndAll(Stopping));
-        await base.StartAsync(cancellationToken);
+        return base.StartAsync(cancellationToken);
     }
 
     /// <inheritdoc />
@@ -104,22 +126,26 @@ internal sealed class PresenceFeed(
         while (!stoppingToken.IsCancellationRequested)
             try
             {
+                await _wanted.Task.WaitAsync(stoppingToken);
+                if (!_follows)
+                    await BeginAsync(stoppingToken);
                 await foreach (var page in log.SubscribeAsync(Position, PageSize, stoppingToken))
-                    await TakeAsync(page, stoppingToken);
+                    if (!await TakeAsync(page, stoppingToken))
+                        break;
             }
             catch (Exception) when (stoppingToken.IsCancellationRequested)
             {
                 return;
             }
-            catch (LogEndsBeforeException e)
-            {
-                logger.LogWarning("What is pushed begins anew: {Error}", e.Message);
-                EndAll("the ledger was restored to an older state");
-                await WhenItWorksAsync(BeginAsync, stoppingToken);
-            }
             catch (Exception e)
             {
                 logger.LogWarning("Nothing is pushed for now: {Error}", e.Message);
+                if (e is LogEndsBeforeException)
+                {
+                    EndAll("the ledger was restored to an older state");
+                    lock (_lock)
+                        Stop();
+                }
                 await Task.WhenAny(Task.Delay(Pause, clock, stoppingToken));
             }
     }
@@ -140,35 +166,29 @@ internal sealed class PresenceFeed(
         var position = (await read.ReadAsync(ct)).Position;
         lock (_lock)
         {
-            _recent.Clear();
             (_position, _last, _keptFrom) = (position, position, position);
+            _leftAt = clock.GetTimestamp();
+            _follows = true;
+            _begun.SetResult();
         }
     }
 
-    private async Task WhenItWorksAsync(Func<CancellationToken, Task> work, CancellationToken ct)
+    private void Stop()
     {
-        while (!ct.IsCancellationRequested)
-            try
-            {
-                await work(ct);
-                return;
-            }
-            catch (Exception e) when (!ct.IsCancellationRequested)
-            {
-                logger.LogWarning("Nothing is pushed for now: {Error}", e.Message);
-                await Task.WhenAny(Task.Delay(Pause, clock, ct));
-            }
+        _recent.Clear();
+        _follows = false;
+        _wanted = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        _begun = new(TaskCreationOptions.RunContinuationsAsynchronously);
     }
 
-    private async Task TakeAsync(LogPage page, CancellationToken ct)
+    /// <summary>Tells what is in a page; false where nobody has followed for a while.</summary>
+    private async Task<bool> TakeAsync(LogPage page, CancellationToken ct)
     {
         lock (_lock)
             if (!IsFollowed)
             {
-                _recent.Clear();
-                MoveTo(page);
-                _keptFrom = _last;
-                return;
+                Stop();
+                return false;
             }
         var changes = await ChangesAsync(page.Events, _ => true, _states, ct);
         lock (_lock)
@@ -182,6 +202,7 @@ internal sealed class PresenceFeed(
                 _keptFrom = _recent.Dequeue().Position;
             MoveTo(page);
         }
+        return true;
     }
 
     private void MoveTo(LogPage page)

@@ -68,7 +68,7 @@ internal sealed class PresenceHub(
                 return Bad("connectionId", $"this SignalR connection is connection {session.ConnectionId} of agent {session.AgentId}");
 
             // Followed before it is signed in, so that no change falls between.
-            session ??= sessions.Begin(Context, Clients.Caller, agentId!, body.ConnectionId!);
+            session ??= await sessions.BeginAsync(Context, Clients.Caller, agentId!, body.ConnectionId!);
             var answer = await SendAsync(
                 session,
                 new SignIn(session.ConnectionId, body.Client),
