@@ -7,7 +7,8 @@ namespace PresenceLedger.Benchmarks;
 /// <summary>What the benchmark runs on.</summary>
 internal static class Machine
 {
-    private const double TicksPerSecond = 100;
+    /// <summary>The unit of time in <c>/proc</c>.</summary>
+    public const double TicksPerSecond = 100;
 
     /// <summary>Processor, memory, operating system and .NET.</summary>
     public static string Describe() =>

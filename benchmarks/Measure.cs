@@ -37,7 +37,7 @@ internal sealed record Runs(IReadOnlyList<Run> All)
     public double Percentile(double part)
     {
         _sorted ??= [.. All.SelectMany(r => r.Milliseconds).Order()];
-        return _sorted[(int)Math.Min(_sorted.Length * part, _sorted.Length - 1)];
+        return Measure.Percentile(_sorted, part);
     }
 
     /// <summary>Median, least and most per second.</summary>
@@ -119,6 +119,9 @@ internal static class Measure
         double[] sorted = [.. values.Order()];
         return (sorted[(sorted.Length - 1) / 2] + sorted[sorted.Length / 2]) / 2;
     }
+
+    /// <summary>A percentile of what is sorted and not empty.</summary>
+    public static double Percentile(double[] sorted, double part) => sorted[(int)Math.Min(sorted.Length * part, sorted.Length - 1)];
 
     private static async Task<Run> WatchedAsync(Func<Task<Run>> run)
     {
