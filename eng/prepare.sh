@@ -97,6 +97,27 @@ need_postgres() {
   fi
 }
 
+find_chromium() {
+  local name
+  for name in chromium chromium-browser google-chrome; do
+    command -v "$name" && return
+  done
+  return 1
+}
+
+# The browser of the tests of src/Browser; Playwright drives the one that is there and downloads none.
+need_chromium() {
+  mkdir -p "$root/.run"
+  if [ -z "${PRESENCE_LEDGER_CHROMIUM:-}" ]; then
+    find_chromium >/dev/null || apt_install chromium ||
+      fail "Chromium was not found and could not be installed (see .run/apt.log). Install it (Debian: apt-get install chromium)," \
+        "or name one in PRESENCE_LEDGER_CHROMIUM."
+    PRESENCE_LEDGER_CHROMIUM=$(find_chromium)
+  fi
+  [ -x "$PRESENCE_LEDGER_CHROMIUM" ] || fail "PRESENCE_LEDGER_CHROMIUM names '$PRESENCE_LEDGER_CHROMIUM', which cannot be run."
+  export PRESENCE_LEDGER_CHROMIUM
+}
+
 need_psql() {
   mkdir -p "$root/.run"
   if command -v psql >/dev/null || compgen -G '/usr/lib/postgresql/*/bin/psql' >/dev/null; then return 0; fi

@@ -25,6 +25,7 @@ public sealed class JwtService : IAsyncLifetime
             [.. OpenService.ArgumentsFor(_database), "--Access:Mode", "Jwt", "--Access:Audience", Audience],
             ("Access__SigningKey", Key),
             ("Access__Issuer", Issuer),
+            ("Access__Origins", "https://desktop.example, https://other.example:8443"),
             ("Access__Roles__Contact Centre Lead", "supervisor")
         );
         Client = new ServiceClient(_process.Url);

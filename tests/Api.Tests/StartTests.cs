@@ -65,6 +65,11 @@ public sealed class StartTests
         "Access__Mode=Jwt Access__Audience=a Access__Roles__boss=system Access__SigningKey=0123456789012345678901234567890123456789",
         "boss"
     )]
+    [InlineData("Access__Origins=https://desktop.example", "Access:Mode=Jwt")]
+    [InlineData(
+        "Access__Mode=Jwt Access__Audience=a Access__SigningKey=0123456789012345678901234567890123456789 Access__Origins=https://a.example/",
+        "'https://a.example/'"
+    )]
     [InlineData("Ledger__Store=Paper", "Paper")]
     public async Task A_configuration_that_cannot_be_is_refused_with_a_sentence(string environment, string named)
     {

@@ -52,9 +52,13 @@ public sealed class ServiceProcess : IAsyncDisposable
     }
 
     /// <summary>Starts it on a free port of the loopback address and waits until it answers.</summary>
-    public static async Task<ServiceProcess> StartAsync(string[] arguments, params (string Name, string Value)[] environment)
+    public static Task<ServiceProcess> StartAsync(string[] arguments, params (string Name, string Value)[] environment) =>
+        StartAtAsync(new Uri("http://127.0.0.1:0"), arguments, environment);
+
+    /// <summary>Starts it at an address, such as that of one that was killed, and waits until it answers.</summary>
+    public static async Task<ServiceProcess> StartAtAsync(Uri url, string[] arguments, params (string Name, string Value)[] environment)
     {
-        var service = new ServiceProcess(Launch(["serve", "--urls", "http://127.0.0.1:0", .. arguments], environment));
+        var service = new ServiceProcess(Launch(["serve", "--urls", url.GetLeftPart(UriPartial.Authority), .. arguments], environment));
         var ended = service._process.WaitForExitAsync();
         var first = await Task.WhenAny(service._ready.Task, ended).WaitAsync(Longest);
         if (first != ended)

@@ -125,7 +125,7 @@ internal sealed class AccessMiddleware(RequestDelegate next, AccessOptions optio
     private static bool IsFromElsewhere(HttpRequest request)
     {
         var origin = request.Headers.Origin.ToString();
-        return origin.Length > 0 && (!Uri.TryCreate(origin, UriKind.Absolute, out var uri) || !Loopback.Is(uri.Host));
+        return origin.Length > 0 && !Loopback.IsUrl(origin);
     }
 }
 

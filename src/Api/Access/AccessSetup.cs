@@ -40,6 +40,9 @@ public sealed class AccessOptions
     /// <summary>The claim that holds roles.</summary>
     public string RoleClaim { get; set; } = "roles";
 
+    /// <summary>Sites whose pages may call the service from a browser, with commas between them; with mode Jwt.</summary>
+    public string? Origins { get; set; }
+
     /// <summary>Custom roles by persona (DIA-1), such as <c>CSR Manager</c>: <c>supervisor</c>. Personas' own names map to themselves.</summary>
     public Dictionary<string, Persona> Roles { get; } = new(StringComparer.OrdinalIgnoreCase);
 }
@@ -64,6 +67,7 @@ internal static class AccessSetup
                 $"Access:Roles:{role} is mapped to 'system', which is the ledger itself. Map it to another persona."
             );
         builder.Services.AddSingleton(options);
+        Origins.Configure(builder, options);
         if (options.Mode is AccessMode.Open)
         {
             RequireLoopback(urls, builder.Configuration);
@@ -105,12 +109,10 @@ internal static class AccessSetup
     {
         var endpoints = configuration.GetSection("Kestrel:Endpoints").GetChildren().Select(e => e["Url"]).OfType<string>();
         foreach (var url in urls.Split(';', StringSplitOptions.RemoveEmptyEntries).Concat(endpoints))
-            if (!IsLoopback(url.Trim()))
+            if (!Loopback.IsUrl(url.Trim()))
                 throw new MisconfiguredException(
                     $"Access:Mode=Open trusts whoever calls, so it listens on loopback addresses only, and {url} is not one. "
                         + "Listen on http://127.0.0.1:PORT, or set Access:Mode=Jwt."
                 );
     }
-
-    private static bool IsLoopback(string url) => Uri.TryCreate(url, UriKind.Absolute, out var uri) && Loopback.Is(uri.Host);
 }

@@ -9,4 +9,7 @@ internal static class Loopback
     public static bool Is(string host) =>
         host.Equals("localhost", StringComparison.OrdinalIgnoreCase)
         || (IPAddress.TryParse(host.Trim('[', ']'), out var address) && IPAddress.IsLoopback(address));
+
+    /// <summary>Whether a URL, or an origin as browsers write it, is of this machine.</summary>
+    public static bool IsUrl(string url) => Uri.TryCreate(url, UriKind.Absolute, out var uri) && Is(uri.Host);
 }

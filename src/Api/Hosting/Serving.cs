@@ -123,6 +123,8 @@ public static class Serving
         app.UseExceptionHandler();
         app.UseStatusCodePages(Problems.ForEmptyResponsesAsync);
         app.UseRouting();
+        // Before what finds out who calls: a browser's preflight says nothing of that.
+        app.UseCors();
         app.UseRateLimiter();
         app.UseMiddleware<AccessMiddleware>();
 
@@ -132,6 +134,7 @@ public static class Serving
         LiveStream.Map(api);
         PresenceHub.Map(app);
 
+        BrowserModule.Map(app);
         app.MapOpenApi("/openapi/v1.json");
         app.MapScalarApiReference(
             "/docs",
