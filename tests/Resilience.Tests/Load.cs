@@ -62,7 +62,15 @@ public sealed class Load(Func<int, Uri> service, int seed = 20260105) : IDisposa
             {
                 var id = AgentId(n);
                 await SendAsync(n, HttpMethod.Put, $"agents/{id}", """{"units":100}""", "administrator:root", $"register-{n}", id);
-                await SendAsync(n, HttpMethod.Post, $"agents/{id}/sign-in", null, "agent:" + id, $"sign-in-{n}", id);
+                await SendAsync(
+                    n,
+                    HttpMethod.Post,
+                    $"agents/{id}/sign-in",
+                    """{"connectionId":"main"}""",
+                    "agent:" + id,
+                    $"sign-in-{n}",
+                    id
+                );
             }
         );
         _milliseconds.Clear();
