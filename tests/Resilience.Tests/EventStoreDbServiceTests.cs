@@ -54,6 +54,33 @@ public sealed class EventStoreDbServiceTests
         Assert.Equal(timeline, await TimelineAsync(after));
     }
 
+    [Fact]
+    public async Task Who_follows_is_told_on_every_node_and_goes_on_where_they_were()
+    {
+        await using var database = await TestPostgres.CreateDatabaseAsync(await TestEventStore.StartAsync());
+        await using var first = await ServiceProcess.StartAsync(database.Arguments);
+        await using var second = await ServiceProcess.StartAsync(database.Arguments);
+        using var client = new ServiceClient(first.Url);
+        await DoneAsync(client, "PUT", "agents/ana", new { units = 100 }, Administrator);
+        using var stream = await EventStreamClient.OpenAsync(second.Url, "agents=ana");
+        await stream.SnapshotAsync();
+        var before = stream.LastId;
+
+        await DoneAsync(client, "POST", "agents/ana/sign-in", new { connectionId = "main" }, "agent:ana");
+        await DoneAsync(client, "PUT", "agents/ana/presence", new { statusId = "away" }, "agent:ana");
+        var told = new[] { await stream.NextAsync("change"), await stream.NextAsync("change") };
+        Assert.Equal(["available", "away"], told.Select(e => e.Data.GetProperty("statusId").GetString()));
+
+        // Where nobody has followed so far, it is read from the log.
+        using var again = await EventStreamClient.OpenAsync(first.Url, "agents=ana", before);
+        Assert.Equal(told.Select(e => e.Id), [(await again.NextAsync("change")).Id, (await again.NextAsync("change")).Id]);
+        using var late = await EventStreamClient.OpenAsync(second.Url, "agents=ana", told[0].Id);
+        Assert.Equal(told[1].Id, (await late.NextAsync("change")).Id);
+        using var lie = await EventStreamClient.OpenAsync(first.Url, "agents=ana", "0.99999999.99999999");
+        await lie.NextAsync("gap");
+        Assert.Equal("away", Assert.Single(await lie.SnapshotAsync()).GetProperty("statusId").GetString());
+    }
+
     [Theory]
     [InlineData("--Ledger:Store EventStoreDb", "needs Ledger:EventStoreDb, as in esdb://")]
     [InlineData("--Ledger:Store EventStoreDb --Ledger:EventStoreDb esdb://ledger:s3cr3t@a:port", "'a:port' is no node")]

@@ -87,7 +87,7 @@ internal sealed class HubSessions(
         {
             // It may have come back already over another connection, or another node, that has not told yet.
             await Task.Delay(Leases.Doubt, clock, lifetime.ApplicationStopping);
-            var agent = await agents.CurrentAsync(session.AgentId, lifetime.ApplicationStopping);
+            var agent = await agents.KnownAsync(session.AgentId, lifetime.ApplicationStopping);
             if (!agent.Connections.ContainsKey(session.ConnectionId))
                 return;
             var signs = await leases.ReadAsync(agent, lifetime.ApplicationStopping);

@@ -34,7 +34,7 @@ public sealed class Leases(NpgsqlDataSource database, TimeProvider clock, ILogge
 
     private readonly Guid _nodeId = Guid.NewGuid();
     private readonly Lock _lock = new();
-    private readonly ConcurrentDictionary<(string AgentId, string ConnectionId), SignOfLife> _signs = new();
+    private readonly ConcurrentDictionary<(string AgentId, string ConnectionId), Known> _signs = new();
     private readonly ConcurrentDictionary<(string AgentId, string ConnectionId), DateTimeOffset> _unflushed = new();
     private DateTimeOffset _grantedAt;
     private DateTimeOffset _toldAliveAt;
@@ -74,7 +74,7 @@ public sealed class Leases(NpgsqlDataSource database, TimeProvider clock, ILogge
             }
             if (!(await flushed.WaitAsync(ct)).Contains(key))
                 return false;
-            _signs.TryAdd(key, new SignOfLife(now, now));
+            _signs.TryAdd(key, new Known(now, now, now));
             return true;
         }
     }
@@ -83,7 +83,12 @@ public sealed class Leases(NpgsqlDataSource database, TimeProvider clock, ILogge
     public void Seen(string agentId, string connectionId, DateTimeOffset now)
     {
         var key = (agentId, connectionId);
-        _signs[key] = new SignOfLife(now, now);
+        _signs.AddOrUpdate(
+            key,
+            static (_, at) => new Known(at, at, at),
+            static (_, known, at) => known with { LastSeenAt = at, CountsFrom = at },
+            now
+        );
         _unflushed[key] = now;
         ConnectionMetrics.Beat();
     }
@@ -106,7 +111,7 @@ public sealed class Leases(NpgsqlDataSource database, TimeProvider clock, ILogge
     {
         if (agent.Connections.IsEmpty)
             return AgentContext.NoSigns;
-        var signs = Known(agent);
+        var signs = KnownOf(agent);
         if (!AnyOverdue(agent, signs, policy, now))
             return signs;
 
@@ -160,7 +165,7 @@ public sealed class Leases(NpgsqlDataSource database, TimeProvider clock, ILogge
     /// <summary>Signs of life of an agent's connections as the table has them, this node's newer ones on top; for diagnostics.</summary>
     public async Task<IReadOnlyDictionary<string, SignOfLife>> ReadAsync(Agent agent, CancellationToken ct)
     {
-        var signs = Known(agent);
+        var signs = KnownOf(agent);
         await MergeTableAsync(agent, signs, ct);
         return signs;
     }
@@ -264,10 +269,10 @@ public sealed class Leases(NpgsqlDataSource database, TimeProvider clock, ILogge
         try
         {
             var leased = await FlushAsync(pairs, ct);
-            // No lease: just opened and not projected yet, or lost on another node. The log knows; it is asked at the next heartbeat.
+            // No lease: lost on another node, as the log will tell at the next heartbeat; or just opened, and not projected yet.
             foreach (var (key, at) in pairs)
-                if (!leased.Contains(key))
-                    _signs.TryRemove(new(key, new SignOfLife(at, at)));
+                if (!leased.Contains(key) && _signs.TryGetValue(key, out var known) && at - known.Since > Late)
+                    _signs.TryRemove(new(key, known));
 
             // Only now, and only what was flushed: a heartbeat that came meanwhile is for the next time.
             foreach (var pair in pairs)
@@ -325,13 +330,13 @@ public sealed class Leases(NpgsqlDataSource database, TimeProvider clock, ILogge
         return leased;
     }
 
-    private Dictionary<string, SignOfLife> Known(Agent agent)
+    private Dictionary<string, SignOfLife> KnownOf(Agent agent)
     {
         var signs = new Dictionary<string, SignOfLife>(agent.Connections.Count, StringComparer.Ordinal);
         foreach (var (id, connection) in agent.Connections)
         {
             var sign = _signs.TryGetValue((agent.AgentId, id), out var known)
-                ? known
+                ? new SignOfLife(known.LastSeenAt, known.CountsFrom)
                 : new SignOfLife(connection.OpenedAt, connection.OpenedAt);
             signs[id] = _grantedAt > sign.CountsFrom ? sign with { CountsFrom = _grantedAt } : sign;
         }
@@ -360,15 +365,34 @@ public sealed class Leases(NpgsqlDataSource database, TimeProvider clock, ILogge
                 continue;
             var seen = reader.GetFieldValue<DateTimeOffset>(1);
             var countsFrom = reader.GetFieldValue<DateTimeOffset>(2);
-            signs[id] = Later(sign, new SignOfLife(seen, countsFrom));
+            sign = Later(sign, new SignOfLife(seen, countsFrom));
             // What the table says is remembered, so that a connection that lives on another node is asked about once a timeout;
             // a heartbeat that came while the table was read is newer.
-            signs[id] = _signs.AddOrUpdate((agent.AgentId, id), signs[id], (_, known) => Later(known, signs[id]));
+            var known = _signs.AddOrUpdate(
+                (agent.AgentId, id),
+                static (_, s) => new Known(s.LastSeenAt, s.CountsFrom, s.LastSeenAt),
+                static (_, known, s) =>
+                    known with
+                    {
+                        LastSeenAt = Later(known.LastSeenAt, s.LastSeenAt),
+                        CountsFrom = Later(known.CountsFrom, s.CountsFrom),
+                    },
+                sign
+            );
+            signs[id] = new SignOfLife(known.LastSeenAt, known.CountsFrom);
         }
     }
 
     private static SignOfLife Later(SignOfLife a, SignOfLife b) =>
-        new(b.LastSeenAt > a.LastSeenAt ? b.LastSeenAt : a.LastSeenAt, b.CountsFrom > a.CountsFrom ? b.CountsFrom : a.CountsFrom);
+        new(Later(a.LastSeenAt, b.LastSeenAt), Later(a.CountsFrom, b.CountsFrom));
+
+    private static DateTimeOffset Later(DateTimeOffset a, DateTimeOffset b) => a > b ? a : b;
 
     private bool StoodStill() => _flushedAt is { } at && clock.GetUtcNow().Ticks - at > Standstill.Ticks;
+
+    /// <summary>What this node knows of a connection.</summary>
+    /// <param name="LastSeenAt">Its last sign of life.</param>
+    /// <param name="CountsFrom">From when its timeout counts.</param>
+    /// <param name="Since">When this node came to know of it.</param>
+    private sealed record Known(DateTimeOffset LastSeenAt, DateTimeOffset CountsFrom, DateTimeOffset Since);
 }

@@ -5,6 +5,7 @@ using PresenceLedger.Domain.Capacity;
 using PresenceLedger.Domain.Configurations;
 using PresenceLedger.Domain.Policies;
 using PresenceLedger.Ledger.Events;
+using PresenceLedger.Ledger.Heartbeats;
 using PresenceLedger.Testing;
 
 namespace PresenceLedger.Ledger.Tests.Heartbeats;
@@ -270,6 +271,22 @@ public sealed class LeasesTests : IAsyncLifetime
 
         Assert.True(await other.Leases.TakeAsync("ana", "main", _clock.Now(), default));
         Assert.False(await other.Leases.TakeAsync("ana", "another", _clock.Now(), default));
+    }
+
+    [Fact]
+    public async Task A_connection_that_was_opened_here_needs_no_lease_to_be_known_and_one_that_has_none_later_is_forgotten()
+    {
+        await _node.AcceptAsync("ana", new SignIn("main", "web"));
+        await _node.StartAsync(_node.Leases);
+
+        // Flushed, and there is no lease yet: the other one says when.
+        await _node.Leases.TakeAsync("ana", "another", _clock.Now(), default);
+        Assert.True(_node.Leases.TakeAsync("ana", "main", _clock.Now(), default).AsTask().IsCompletedSuccessfully);
+
+        var later = _clock.Now() + Leases.Late + TimeSpan.FromSeconds(1);
+        await _node.Leases.TakeAsync("ana", "main", later, default);
+        await _node.Leases.TakeAsync("ana", "another", later, default);
+        Assert.False(await _node.Leases.TakeAsync("ana", "main", later, default));
     }
 
     [Fact]
