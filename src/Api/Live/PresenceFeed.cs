@@ -59,7 +59,7 @@ internal sealed class PresenceFeed(
     {
         lock (_lock)
         {
-            var follower = new Follower(filter, _last, clock, configuration.Current.Policy.HeartbeatInterval, Leave);
+            var follower = new Follower(filter, _last, clock, () => configuration.Current.Policy.HeartbeatInterval, Leave);
             _followers.Add(follower);
             if (lifetime.ApplicationStopping.IsCancellationRequested)
                 follower.End(Stopping);
