@@ -1,7 +1,11 @@
 using System.Security.Claims;
 using System.Text;
+using System.Text.Json;
+using Microsoft.AspNetCore.Http.Connections;
+using Microsoft.AspNetCore.SignalR.Client;
 using Microsoft.IdentityModel.JsonWebTokens;
 using Microsoft.IdentityModel.Tokens;
+using PresenceLedger.Api.Tests.Live;
 using PresenceLedger.Testing;
 
 namespace PresenceLedger.Api.Tests;
@@ -17,6 +21,8 @@ public sealed class JwtService : IAsyncLifetime
     private ServiceProcess _process = null!;
 
     public ServiceClient Client { get; private set; } = null!;
+
+    public Uri Url => _process.Url;
 
     public async Task InitializeAsync()
     {
@@ -196,6 +202,53 @@ public sealed class JwtTests(JwtService service) : IClassFixture<JwtService>
         var root = JwtService.Token("root", ["administrator"]);
         Expect.Problem(await _client.PutAsync($"agents/closing?access_token={root}", new { }), 401, "unauthorized");
         Expect.Problem(await _client.GetAsync($"agents?access_token={root}"), 401, "unauthorized");
+    }
+
+    [Fact]
+    public async Task Who_follows_a_stream_may_send_the_token_in_the_address()
+    {
+        Expect.Problem(await _client.GetAsync("stream"), 401, "unauthorized");
+        Expect.Problem(await _client.GetAsync("stream?access_token=nonsense"), 401, "unauthorized");
+        var token = JwtService.Token("audrey", ["auditor"]);
+        using var stream = await EventStreamClient.OpenAsync(service.Url, "agents=ana&access_token=" + token);
+        Assert.Single(await stream.SnapshotAsync());
+    }
+
+    [Fact]
+    public async Task A_hub_connection_is_let_in_as_the_subject_of_its_token()
+    {
+        foreach (var query in new[] { "", "?access_token=nonsense" })
+        {
+            var refused = await Assert.ThrowsAnyAsync<Exception>(() => HubClient.ConnectAsync(service.Url, query));
+            Assert.Contains("401", refused.ToString(), StringComparison.Ordinal);
+        }
+        await using var client = await HubClient.ConnectAsync(service.Url, "?access_token=" + JwtService.Token("ana", ["agent"]));
+        Assert.Equal("forbidden", (await client.SignInAsync(new { agentId = "ben" })).Code);
+        Assert.Equal("ana", (await client.SignInAsync(new { connectionId = "main" })).Presence.GetProperty("agentId").GetString());
+    }
+
+    [Theory]
+    [InlineData(HttpTransportType.WebSockets)]
+    [InlineData(HttpTransportType.ServerSentEvents)]
+    [InlineData(HttpTransportType.LongPolling)]
+    public async Task The_hub_is_reached_over_whatever_gets_through(HttpTransportType transport)
+    {
+        await using var connection = new HubConnectionBuilder()
+            .WithUrl(
+                new Uri(service.Url, "/hubs/presence"),
+                o =>
+                {
+                    o.Transports = transport;
+                    o.AccessTokenProvider = () => Task.FromResult<string?>(JwtService.Token("ben", ["agent"]));
+                }
+            )
+            .Build();
+        var changed = new TaskCompletionSource<JsonElement>();
+        connection.On<JsonElement>("PresenceChanged", change => changed.TrySetResult(change));
+        await connection.StartAsync();
+        var answer = await connection.InvokeAsync<JsonElement>("SignIn", new { connectionId = transport.ToString() });
+        var pushed = await changed.Task.WaitAsync(TimeSpan.FromSeconds(30));
+        Assert.Equal(answer.GetProperty("presence").GetProperty("version").GetInt64(), pushed.GetProperty("version").GetInt64());
     }
 
     [Fact]

@@ -42,6 +42,10 @@ public sealed class OpenService : IAsyncLifetime
     public static string[] ArgumentsFor(TestDatabase database) =>
         ["--connection", database.ServiceConnectionString, "--Ledger:OwnerConnectionString", database.SuperuserConnectionString];
 
+    /// <summary>Another node on the same database.</summary>
+    public Task<ServiceProcess> StartAnotherAsync(params string[] arguments) =>
+        ServiceProcess.StartAsync([.. ArgumentsFor(_database), .. arguments]);
+
     public string NewId(string name) => $"{name}-{Interlocked.Increment(ref _ids)}";
 
     /// <summary>A registered agent that no other test knows.</summary>

@@ -8,10 +8,15 @@ using PresenceLedger.Ledger;
 namespace PresenceLedger.Api.Live;
 
 /// <summary>Writes an answer of server-sent events, as the HTML standard has them.</summary>
-internal sealed class EventStreamWriter(HttpContext http)
+/// <param name="http">The request.</param>
+/// <param name="ct">Cancelled where the reader is waited for no longer.</param>
+internal sealed class EventStreamWriter(HttpContext http, CancellationToken ct)
 {
     /// <summary>So long may a reader take nothing before it is left. Longer than the server's own limit, so that it can be told why.</summary>
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(15);
+
+    /// <summary>More than this is not kept waiting to be sent, in bytes.</summary>
+    private const int Most = 64 * 1024;
 
     /// <summary>Begins the answer.</summary>
     public Task StartAsync()
@@ -22,7 +27,7 @@ internal sealed class EventStreamWriter(HttpContext http)
         http.Response.Headers.CacheControl = "no-store";
         // Proxies are not to hold events back.
         http.Response.Headers["X-Accel-Buffering"] = "no";
-        return http.Response.StartAsync(http.RequestAborted);
+        return http.Response.StartAsync(ct);
     }
 
     /// <summary>Writes an event.</summary>
@@ -41,10 +46,12 @@ internal sealed class EventStreamWriter(HttpContext http)
     public void Write<T>(string name, T data, LogPosition? id = null) =>
         WriteJson(name, JsonSerializer.SerializeToUtf8Bytes(data, WireJson.Options), id);
 
+    /// <summary>Enough was written that it is to be sent before there is more.</summary>
+    public bool IsFull => http.Response.BodyWriter.UnflushedBytes >= Most;
+
     /// <summary>Sends what was written.</summary>
     /// <exception cref="TimeoutException">The reader takes nothing.</exception>
-    public async Task FlushAsync() =>
-        await http.Response.BodyWriter.FlushAsync(http.RequestAborted).AsTask().WaitAsync(Patience, http.RequestAborted);
+    public async Task FlushAsync() => await http.Response.BodyWriter.FlushAsync(ct).AsTask().WaitAsync(Patience, ct);
 
     /// <summary>Tells why the stream ends.</summary>
     public Task DropAsync(string reason)

@@ -27,12 +27,19 @@ internal sealed class Follower : IDisposable
     private readonly CancellationTokenSource _ended = new();
     private readonly ITimer _beat;
 
-    internal Follower(Filter filter, LogPosition from, TimeProvider clock, TimeSpan beat, Action<Follower> leave)
+    /// <summary>Begins to follow.</summary>
+    /// <param name="filter">What it wants.</param>
+    /// <param name="from">Everything after this place comes.</param>
+    /// <param name="clock">The time.</param>
+    /// <param name="beat">How long until the next heartbeat: the policy may change while somebody follows.</param>
+    /// <param name="leave">Told when it goes.</param>
+    internal Follower(Filter filter, LogPosition from, TimeProvider clock, Func<TimeSpan> beat, Action<Follower> leave)
     {
         Filter = filter;
         From = from;
         _leave = leave;
-        _beat = clock.CreateTimer(_ => _waiting.Writer.TryWrite(null), null, beat, beat);
+        _beat = clock.CreateTimer(_ => Beat(beat()), null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+        Rest(beat());
     }
 
     /// <summary>What it wants.</summary>
@@ -73,6 +80,14 @@ internal sealed class Follower : IDisposable
         // On another thread: whoever is told of it may come back here to leave.
         _ = _ended.CancelAsync();
     }
+
+    private void Beat(TimeSpan next)
+    {
+        _waiting.Writer.TryWrite(null);
+        Rest(next);
+    }
+
+    private void Rest(TimeSpan next) => _beat.Change(next, Timeout.InfiniteTimeSpan);
 }
 
 /// <summary>Who follows, by agent where they said which: most follow one of very many.</summary>

@@ -28,6 +28,9 @@ internal static class LiveStream
     /// <summary>So long may the telling of a snapshot take: it holds a connection to the database.</summary>
     private static readonly TimeSpan LongestSnapshot = TimeSpan.FromSeconds(30);
 
+    /// <summary>So long does a service that stops wait for a reader to take what waits.</summary>
+    private static readonly TimeSpan LongestEnd = TimeSpan.FromSeconds(2);
+
     private static readonly SemaphoreSlim Snapshots = new(4);
 
     private const string Sql = $"""
@@ -54,6 +57,7 @@ internal static class LiveStream
         NpgsqlDataSource database,
         ReadPosition position,
         ConfigurationStream configuration,
+        IHostApplicationLifetime lifetime,
         string? agents,
         string? queue
     )
@@ -79,13 +83,15 @@ internal static class LiveStream
         if (missed is null && !await position.WaitAsync(read => read.Position >= follower.From, Longest, http.RequestAborted))
             return ReadPositionHeaders.Behind(http);
 
-        var to = new EventStreamWriter(http);
+        using var end = CancellationTokenSource.CreateLinkedTokenSource(http.RequestAborted);
+        await using var stopping = lifetime.ApplicationStopping.Register(() => end.CancelAfter(LongestEnd));
+        var to = new EventStreamWriter(http, end.Token);
         await to.StartAsync();
         try
         {
             var told = missed is null ? await TellSnapshotAsync() : last!.Value;
             foreach (var change in missed ?? [])
-                Tell(change);
+                await TellAsync(change);
             await to.FlushAsync();
             while (await follower.Waiting.WaitToReadAsync(http.RequestAborted))
             {
@@ -93,17 +99,19 @@ internal static class LiveStream
                     if (change is null)
                         to.WriteJson("heartbeat", "{}"u8);
                     else
-                        Tell(change);
+                        await TellAsync(change);
                 await to.FlushAsync();
             }
             await to.DropAsync(follower.Dropped!);
 
-            void Tell(Change change)
+            async ValueTask TellAsync(Change change)
             {
                 if (change.Position <= told)
                     return;
                 told = change.Position;
                 to.WriteJson("change", change.Json, told);
+                if (to.IsFull)
+                    await to.FlushAsync();
             }
         }
         catch (Exception e) when (e is OperationCanceledException or IOException or TimeoutException)
@@ -115,7 +123,7 @@ internal static class LiveStream
 
         async Task<LogPosition> TellSnapshotAsync()
         {
-            using var patience = CancellationTokenSource.CreateLinkedTokenSource(http.RequestAborted);
+            using var patience = CancellationTokenSource.CreateLinkedTokenSource(end.Token);
             patience.CancelAfter(LongestSnapshot);
             await Snapshots.WaitAsync(patience.Token);
             try

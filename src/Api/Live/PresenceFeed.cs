@@ -68,6 +68,7 @@ internal sealed class PresenceFeed(
     {
         while (true)
         {
+<<<<<<< HEAD
             Task begun;
             lock (_lock)
             {
@@ -90,6 +91,13 @@ internal sealed class PresenceFeed(
             {
                 throw new LedgerUnavailableException("What happens cannot be followed now.", e);
             }
+=======
+            var follower = new Follower(filter, _last, clock, () => configuration.Current.Policy.HeartbeatInterval, Leave);
+            _followers.Add(follower);
+            if (lifetime.ApplicationStopping.IsCancellationRequested)
+                follower.End(Stopping);
+            return follower;
+>>>>>>> 0fb6e3e5c3d2c73a72f70128bbe26c34e7e01fcc
         }
     }
 

@@ -30,7 +30,7 @@ public sealed class DueWorker(
     public static readonly TimeSpan Claim = TimeSpan.FromSeconds(2);
 
     private const int AtMost = 256;
-    private const int AtOnce = 16;
+    private const int AtOnce = 32;
     private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(200);
 
     /// <summary>After this long the node that made a transfer has also recorded its second half, or is gone.</summary>
