@@ -43,6 +43,8 @@ internal sealed class PresenceFeed(
     private static readonly TimeSpan Glance = TimeSpan.FromMilliseconds(20);
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(500);
 
+    // After a restart very many come back at once.
+    private readonly SemaphoreSlim _histories = new(4);
     private readonly Lock _lock = new();
     private readonly Followers _followers = new();
     private readonly Queue<Change> _recent = new();
@@ -68,13 +70,12 @@ internal sealed class PresenceFeed(
     {
         while (true)
         {
-<<<<<<< HEAD
             Task begun;
             lock (_lock)
             {
                 if (_follows)
                 {
-                    var follower = new Follower(filter, _last, clock, configuration.Current.Policy.HeartbeatInterval, Leave);
+                    var follower = new Follower(filter, _last, clock, () => configuration.Current.Policy.HeartbeatInterval, Leave);
                     _followers.Add(follower);
                     if (lifetime.ApplicationStopping.IsCancellationRequested)
                         follower.End(Stopping);
@@ -91,13 +92,6 @@ internal sealed class PresenceFeed(
             {
                 throw new LedgerUnavailableException("What happens cannot be followed now.", e);
             }
-=======
-            var follower = new Follower(filter, _last, clock, () => configuration.Current.Policy.HeartbeatInterval, Leave);
-            _followers.Add(follower);
-            if (lifetime.ApplicationStopping.IsCancellationRequested)
-                follower.End(Stopping);
-            return follower;
->>>>>>> 0fb6e3e5c3d2c73a72f70128bbe26c34e7e01fcc
         }
     }
 
@@ -118,7 +112,15 @@ internal sealed class PresenceFeed(
         lock (_lock)
             if (told >= _keptFrom)
                 return [.. _recent.SkipWhile(change => change.Position <= told).Where(follower.Filter.Wants)];
-        return await HistoryAsync(told, follower, ct);
+        await _histories.WaitAsync(ct);
+        try
+        {
+            return await HistoryAsync(told, follower, ct);
+        }
+        finally
+        {
+            _histories.Release();
+        }
     }
 
     /// <inheritdoc />
@@ -133,6 +135,7 @@ internal sealed class PresenceFeed(
     public override void Dispose()
     {
         _states.Dispose();
+        _histories.Dispose();
         base.Dispose();
     }
 
