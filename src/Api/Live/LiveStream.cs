@@ -114,9 +114,9 @@ internal static class LiveStream
                     await to.FlushAsync();
             }
         }
-        catch (Exception e) when (e is OperationCanceledException or IOException or TimeoutException)
+        catch (Exception e) when (e is OperationCanceledException or IOException or TimeoutException or NpgsqlException)
         {
-            // The reader went, or takes nothing any more.
+            // The reader went, or takes nothing any more; or the database did, and the client comes again.
             http.Abort();
         }
         return Results.Empty;
