@@ -124,6 +124,33 @@ public sealed record ForceReleaseBody : BodyWithReason
     }
 }
 
+/// <summary>What the status should have been in a stretch of the past; why is needed.</summary>
+public sealed record CorrectionBody : BodyWithReason
+{
+    /// <summary>From when on; at the agent's registration at the earliest.</summary>
+    public DateTimeOffset? From { get; init; }
+
+    /// <summary>Until when; now at the latest.</summary>
+    public DateTimeOffset? To { get; init; }
+
+    /// <summary>The status that it should have been.</summary>
+    public string? StatusId { get; init; }
+
+    internal override IEnumerable<(string, string)> Errors()
+    {
+        if (From is null)
+            yield return ("from", "is needed: an RFC 3339 instant");
+        if (To is null)
+            yield return ("to", "is needed: an RFC 3339 instant");
+        if (From >= To)
+            yield return ("to", "must be after from");
+        if (!Identifiers.IsValid(StatusId))
+            yield return ("statusId", Identifiers.Error);
+        if (string.IsNullOrWhiteSpace(Reason?.Code) && string.IsNullOrWhiteSpace(Reason?.Text))
+            yield return ("reason", "is needed: a code, a text, or both");
+    }
+}
+
 /// <summary>How to take part.</summary>
 public sealed record ConsultBody : BodyWithReason
 {

@@ -81,6 +81,14 @@ internal static class AgentEndpoints
             ),
             "End a status that a missed or rejected notification set (NOT-4)."
         );
+        Command(
+            agent.MapPost(
+                "/corrections",
+                (HttpContext http, string agentId, Body<CorrectionBody> body) =>
+                    CommandEndpoint.SendAsync(http, agentId, body, b => new CorrectPresence(b.From!.Value, b.To!.Value, b.StatusId!))
+            ),
+            "Say what the status should have been in a stretch of the past; reports apply it, the ledger keeps both."
+        );
     }
 
     private static void MapConversations(RouteGroupBuilder agent)

@@ -42,7 +42,7 @@ public static class Permissions
             AssignConversation => [Persona.Service, Persona.Supervisor],
             MoveConversation => [Persona.Service, Persona.Agent],
             TransferConversation => [Persona.Service, Persona.Agent, Persona.Supervisor],
-            ForceReleaseConversation => [Persona.Supervisor],
+            ForceReleaseConversation or CorrectPresence => [Persona.Supervisor],
             JoinConsult or LeaveConsult => [Persona.Agent, Persona.Supervisor, Persona.Service],
             SettleDue or HandOver => [],
             _ => throw new InvalidOperationException($"Unknown agent command {command.GetType().Name}."),

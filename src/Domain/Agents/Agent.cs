@@ -309,6 +309,7 @@ public sealed record Agent
             ConsultJoined e => this with { Consults = Consults.SetItem(e.ConversationId, new Consult(e.Mode, e.OccurredAt)) },
             ConsultLeft e => this with { Consults = Consults.Remove(e.ConversationId) },
             ConsultEnded e => this with { Consults = Consults.Remove(e.ConversationId) },
+            PresenceCorrected => this,
             CapacityReset e => (Settings.Profiles.ContainsKey(e.ProfileId) ? CapacityMoved() : this) with
             {
                 DayCounts = DayCounts.Remove(e.ProfileId),

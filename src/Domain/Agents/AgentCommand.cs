@@ -62,6 +62,9 @@ public sealed record HandOver(string ConversationId, string ToAgentId, DateTimeO
 /// <summary>STK-2.</summary>
 public sealed record ForceReleaseConversation(string ConversationId) : AgentCommand;
 
+/// <summary>Say what the status should have been in a stretch of the past, from registration on until now at most.</summary>
+public sealed record CorrectPresence(DateTimeOffset From, DateTimeOffset To, string StatusId) : AgentCommand;
+
 /// <summary>CNS-1.</summary>
 public sealed record JoinConsult(string ConversationId, ConsultMode Mode) : AgentCommand;
 

@@ -91,6 +91,7 @@ public static class AgentDecider
                     c.ConversationId,
                     _ => End(new ConversationForceReleased(c.ConversationId) { Rule = Rules.Stk2 })
                 ),
+                CorrectPresence c => Correct(c),
                 JoinConsult c => Join(c),
                 LeaveConsult c => Leave(c),
                 ResetCapacity c => ResetDay(c),
@@ -223,6 +224,22 @@ public static class AgentDecider
                 ),
                 _ => null,
             };
+
+        /// <summary>Any status that there is, also one that cannot be chosen now: it may have been the one at the time.</summary>
+        private Refusal? Correct(CorrectPresence c)
+        {
+            if (_configuration.Status(c.StatusId) is not { } status)
+                return Refusal.StatusUnknown(c.StatusId);
+            var (from, to) = (c.From.ToMillisecond(), c.To.ToMillisecond());
+            if (from >= to)
+                return new(RefusalCodes.Validation, "A correction begins before it ends.");
+            if (to > _at)
+                return new(RefusalCodes.Validation, "A correction is of the past: it ends now at the latest.");
+            if (from < _agent.RegisteredAt)
+                return new(RefusalCodes.Validation, "A correction begins at the agent's registration at the earliest.");
+            Record(new PresenceCorrected(from, to, status.Id, status.Base));
+            return null;
+        }
 
         private Refusal? Reset()
         {

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using PresenceLedger.Domain.Statuses;
 
 namespace PresenceLedger.Domain.Agents;
 
@@ -140,3 +141,9 @@ public sealed record ConsultEnded(string ConversationId, DateTimeOffset EndedAt)
 
 /// <summary>An end-of-day profile gave back what it had counted (CAP-7).</summary>
 public sealed record CapacityReset(string ProfileId, int GivenBack) : AgentEvent;
+
+/// <summary>
+/// A supervisor's word on the past: from <paramref name="From"/> until <paramref name="To"/> the status should have been this one.
+/// It changes nothing of what stands or was recorded; reports apply it.
+/// </summary>
+public sealed record PresenceCorrected(DateTimeOffset From, DateTimeOffset To, string StatusId, BaseStatus Base) : AgentEvent;

@@ -88,6 +88,8 @@ public static class Explanation
                 CultureInfo.InvariantCulture,
                 $"Capacity profile {x.ProfileId} was reset and gave back {x.GivenBack}"
             ),
+            PresenceCorrected x =>
+                $"The record was corrected: from {Instant(x.From)} until {Instant(x.To)} the status should have been {configuration.StatusText(x.StatusId)}",
             PresenceChanged x => $"The status became {configuration.StatusText(x.To.StatusId)}",
             _ => e.GetType().Name,
         };
@@ -110,6 +112,8 @@ public static class Explanation
         );
 
     private static string Client(string? client) => client is null ? "" : $" ({client})";
+
+    private static string Instant(DateTimeOffset instant) => instant.ToString("yyyy-MM-dd HH:mm:ss'Z'", CultureInfo.InvariantCulture);
 
     private static string Time(DateTimeOffset instant) => instant.ToString("HH:mm:ss'Z'", CultureInfo.InvariantCulture);
 }

@@ -270,8 +270,15 @@ public sealed class AgentStreams(
     private static IEnumerable<string> FirstUses(IEnumerable<Change> changes, Configuration settings) =>
         changes
             .SelectMany(c => c.Events)
-            .OfType<PresenceChanged>()
-            .Select(e => e.To.StatusId)
+            .Select(e =>
+                e switch
+                {
+                    PresenceChanged changed => changed.To.StatusId,
+                    PresenceCorrected corrected => corrected.StatusId,
+                    _ => null,
+                }
+            )
+            .OfType<string>()
             .Where(id => settings.Status(id) is { BuiltIn: false, Used: false });
 
     private async Task<Refusal?> DecideAsync(

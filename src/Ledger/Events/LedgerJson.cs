@@ -37,6 +37,7 @@ namespace PresenceLedger.Ledger.Events;
 [JsonSerializable(typeof(ConsultLeft))]
 [JsonSerializable(typeof(ConsultEnded))]
 [JsonSerializable(typeof(CapacityReset))]
+[JsonSerializable(typeof(PresenceCorrected))]
 [JsonSerializable(typeof(StatusDefined))]
 [JsonSerializable(typeof(StatusChanged))]
 [JsonSerializable(typeof(StatusRetired))]

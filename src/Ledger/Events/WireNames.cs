@@ -40,6 +40,7 @@ public static class WireNames
         [typeof(ConsultLeft)] = "consult-left.v1",
         [typeof(ConsultEnded)] = "consult-ended.v1",
         [typeof(CapacityReset)] = "capacity-reset.v1",
+        [typeof(PresenceCorrected)] = "presence-corrected.v1",
         [typeof(StatusDefined)] = "status-defined.v1",
         [typeof(StatusChanged)] = "status-changed.v1",
         [typeof(StatusRetired)] = "status-retired.v1",

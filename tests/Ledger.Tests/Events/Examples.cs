@@ -69,6 +69,7 @@ internal static class Examples
         new ConsultLeft("c2"),
         new ConsultEnded("c2", Time),
         new CapacityReset("voice", 7),
+        new PresenceCorrected(Time.AddHours(-2), Time.AddHours(-1), "away-training", BaseStatus.Away),
         new StatusDefined("away-training", "Training", "In \"training\" <ä 😀>", BaseStatus.Away, "Courses"),
         new StatusChanged("away-training", "Training", "Learning", BaseStatus.DoNotDisturb, null),
         new StatusRetired("away-training"),
