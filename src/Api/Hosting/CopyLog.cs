@@ -1,10 +1,5 @@
 using System.Globalization;
-using Microsoft.Extensions.Logging.Abstractions;
-using PresenceLedger.Ledger;
 using PresenceLedger.Ledger.Copying;
-using PresenceLedger.Ledger.EventStoreDb;
-using PresenceLedger.Ledger.Postgres;
-using PresenceLedger.Ledger.Postgres.Embedded;
 
 namespace PresenceLedger.Api.Hosting;
 
@@ -32,8 +27,8 @@ public static class CopyLog
     {
         if (from == to)
             throw new MisconfiguredException("Source and target are the same; --from and --to name two.");
-        await using var source = await OpenAsync(from, dataFolder, prefix, prepare: false, ct);
-        await using var target = await OpenAsync(to, dataFolder, prefix, prepare: true, ct);
+        await using var source = await OpenedLog.OpenAsync(from, dataFolder, prefix, prepare: false, ct);
+        await using var target = await OpenedLog.OpenAsync(to, dataFolder, prefix, prepare: true, ct);
         var progress = new Progress(output);
         try
         {
@@ -59,39 +54,6 @@ public static class CopyLog
         }
     }
 
-    private static async Task<Opened> OpenAsync(string? connection, string dataFolder, string prefix, bool prepare, CancellationToken ct)
-    {
-        if (connection is not null && EventStoreDbSettings.IsMeant(connection))
-        {
-            var choice = new EventStoreDbChoice(Serving.Parse(connection), prefix);
-            var log = new EventStoreDbLog(choice, answers: null, TimeProvider.System, NullLogger<EventStoreDbLog>.Instance);
-            return await Opened.StartAsync(log, [], ct);
-        }
-
-        var server = connection is null
-            ? await EmbeddedPostgres.StartAsync(new EmbeddedPostgresOptions(dataFolder), NullLogger.Instance, ct)
-            : null;
-        try
-        {
-            var settings = Serving.Settings(server?.ConnectionString(EmbeddedPostgres.Superuser, EmbeddedPostgres.Database) ?? connection!);
-            if (prepare)
-                await LedgerSchema.ApplyAsync(
-                    settings.ConnectionString,
-                    server is null ? Serving.RoleOf(settings) : EmbeddedPostgres.ServiceRole,
-                    ct
-                );
-            var database = Serving.DataSource(settings.ConnectionString);
-            var log = new PostgresLog(database, TimeProvider.System, NullLogger<PostgresLog>.Instance);
-            return await Opened.StartAsync(log, server is null ? [database] : [database, server], ct);
-        }
-        catch
-        {
-            if (server is not null)
-                await server.DisposeAsync();
-            throw;
-        }
-    }
-
     private sealed class Progress(TextWriter output) : IProgress<CopyProgress>
     {
         private long _said = TimeProvider.System.GetTimestamp();
@@ -102,34 +64,6 @@ public static class CopyLog
                 return;
             _said = TimeProvider.System.GetTimestamp();
             output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{value.Read} events read, {value.Copied} copied …"));
-        }
-    }
-
-    /// <summary>A log that runs, and what it stands on.</summary>
-    private sealed record Opened(ILog Log, BackgroundService Running, IReadOnlyList<IAsyncDisposable> Under) : IAsyncDisposable
-    {
-        public static async Task<Opened> StartAsync<TLog>(TLog log, IReadOnlyList<IAsyncDisposable> under, CancellationToken ct)
-            where TLog : BackgroundService, ILog
-        {
-            var opened = new Opened(log, log, under);
-            try
-            {
-                await log.StartAsync(ct);
-                return opened;
-            }
-            catch
-            {
-                await opened.DisposeAsync();
-                throw;
-            }
-        }
-
-        public async ValueTask DisposeAsync()
-        {
-            await Running.StopAsync(CancellationToken.None);
-            Running.Dispose();
-            foreach (var one in Under)
-                await one.DisposeAsync();
         }
     }
 }

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using PresenceLedger.Api.Scenarios;
+using PresenceLedger.Api.Simulation;
 using PresenceLedger.Ledger;
 using PresenceLedger.Ledger.Postgres.Embedded;
 
@@ -94,6 +95,7 @@ public static class Verbs
         );
 
         var root = new RootCommand("PresenceLedger: an event-sourced ledger of agent presence.") { serve, scenario, sql, copy };
+        root.Subcommands.Add(SimulateVerb.Create(data, connection, GuardAsync));
         root.Options.Add(data);
         root.Options.Add(connection);
         string[] verbed =

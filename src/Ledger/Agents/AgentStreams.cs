@@ -145,7 +145,7 @@ public sealed class AgentStreams(
         var settings = configuration.Current;
         var first = agents[0];
         var now = clock.Now();
-        envelope = From(first.Agent, command, envelope);
+        envelope = envelope.CameFrom(first.Agent, command);
         // A connection that says it closes is not seen to come back by saying so; one that signs in again is.
         if (
             command is not CloseConnection
@@ -322,21 +322,6 @@ public sealed class AgentStreams(
         DateTimeOffset now,
         CancellationToken ct
     ) => AgentDecider.Decide(agent, command, new AgentContext(now, settings, await signsOfLife.OfAsync(agent, settings.Policy, now, ct)));
-
-    /// <summary>Where a command came from (WHO-1): the connection it is about or names, and the client that this connection is of.</summary>
-    private static CommandEnvelope From(Agent agent, AgentCommand command, CommandEnvelope envelope)
-    {
-        var connectionId = command switch
-        {
-            SignIn c => c.ConnectionId,
-            CloseConnection c => c.ConnectionId,
-            _ => envelope.ConnectionId,
-        };
-        var client =
-            (command as SignIn)?.Client
-            ?? (connectionId is not null && agent.Connections.TryGetValue(connectionId, out var known) ? known.Client : null);
-        return envelope with { ConnectionId = connectionId, Client = client };
-    }
 
     private static Change Seal(
         Loaded before,

@@ -1,4 +1,5 @@
 using PresenceLedger.Domain.Access;
+using PresenceLedger.Domain.Agents;
 
 namespace PresenceLedger.Ledger.Events;
 
@@ -25,4 +26,19 @@ public sealed record CommandEnvelope(Actor Actor, Guid CommandId, string Correla
 
     /// <summary>SHA-256 over what was asked, for a key that comes again with something else.</summary>
     public byte[] Fingerprint { get; init; } = [];
+
+    /// <summary>With where a command came from (WHO-1): the connection it is about or names, and the client that this connection is of.</summary>
+    public CommandEnvelope CameFrom(Agent agent, AgentCommand command)
+    {
+        var connectionId = command switch
+        {
+            SignIn c => c.ConnectionId,
+            CloseConnection c => c.ConnectionId,
+            _ => ConnectionId,
+        };
+        var client =
+            (command as SignIn)?.Client
+            ?? (connectionId is not null && agent.Connections.TryGetValue(connectionId, out var known) ? known.Client : null);
+        return this with { ConnectionId = connectionId, Client = client };
+    }
 }

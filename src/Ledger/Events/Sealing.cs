@@ -4,9 +4,18 @@ using PresenceLedger.Domain.Access;
 namespace PresenceLedger.Ledger.Events;
 
 /// <summary>Makes records of events: versions, ids, envelope, and the hash over all of it and the hash before.</summary>
-internal static class Sealing
+public static class Sealing
 {
     /// <summary>The records of a decision. The first <paramref name="due"/> events happened by themselves: the ledger's own.</summary>
+    /// <param name="stream">The stream.</param>
+    /// <param name="lastVersion">Where it stands.</param>
+    /// <param name="lastHash">The hash of the event there.</param>
+    /// <param name="events">The events.</param>
+    /// <param name="due">How many of the first of them happened by themselves.</param>
+    /// <param name="envelope">Of the command.</param>
+    /// <param name="policyVersion">Version of the configuration that decided.</param>
+    /// <param name="recordedAt">When they are stored.</param>
+    /// <param name="newId">Gives ids where the same ledger is to come out every time; a UUIDv7 of the instant where left out.</param>
     public static IReadOnlyList<EventRecord> Seal(
         string stream,
         long lastVersion,
@@ -15,13 +24,15 @@ internal static class Sealing
         int due,
         CommandEnvelope envelope,
         long policyVersion,
-        DateTimeOffset recordedAt
+        DateTimeOffset recordedAt,
+        Func<DateTimeOffset, Guid>? newId = null
     )
     {
+        newId ??= Guid.CreateVersion7;
         if (events.Count == 0)
             return [];
         var records = new List<EventRecord>(events.Count);
-        var own = due == 0 ? default : Guid.CreateVersion7(recordedAt);
+        var own = due == 0 ? default : newId(recordedAt);
         var hash = lastHash;
         for (var n = 0; n < events.Count; n++)
         {
@@ -41,7 +52,7 @@ internal static class Sealing
                     )
             );
             var version = lastVersion + 1 + n;
-            var id = Guid.CreateVersion7(recordedAt);
+            var id = newId(recordedAt);
             var type = WireNames.Of(e);
             var data = WireNames.Write(e);
             hash = HashChain.Hash(hash, stream, version, id, type, data, metadata, e.OccurredAt, recordedAt);

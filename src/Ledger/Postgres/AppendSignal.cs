@@ -9,7 +9,7 @@ namespace PresenceLedger.Ledger.Postgres;
 /// </summary>
 internal sealed class AppendSignal(NpgsqlDataSource database, TimeProvider clock, ILogger logger) : IDisposable
 {
-    private const string Channel = "presence_ledger";
+    internal const string Channel = "presence_ledger";
     private readonly Wake _appended = new();
     private readonly SemaphoreSlim _toTell = new(0, 1);
 

@@ -1,0 +1,117 @@
+using System.Globalization;
+using PresenceLedger.Domain.Access;
+using PresenceLedger.Domain.Configurations;
+using PresenceLedger.Ledger;
+using PresenceLedger.Ledger.Events;
+
+namespace PresenceLedger.Api.Simulation;
+
+/// <summary>What to simulate. The same gives the same ledger, to the byte.</summary>
+/// <param name="Agents">How many agents.</param>
+/// <param name="Days">How many days.</param>
+/// <param name="Seed">Where chance begins.</param>
+/// <param name="Start">The first day.</param>
+/// <param name="Zone">Where the centre is: its shifts are in local time.</param>
+public sealed record SimulationPlan(int Agents, int Days, long Seed, DateOnly Start, TimeZoneInfo Zone)
+{
+    /// <summary>Midnight before the first day.</summary>
+    public DateTimeOffset Begin => Shift.At(Start, TimeOnly.MinValue, Zone);
+
+    /// <summary>Midnight after the last one.</summary>
+    public DateTimeOffset End => Shift.At(Start.AddDays(Days), TimeOnly.MinValue, Zone);
+}
+
+/// <summary>A contact center: teams that live beside each other, and the ledger they leave.</summary>
+public static class Centre
+{
+    private const int EventsOfPortion = 30_000;
+    private const double EventsOfAgentAndHour = 14;
+
+    /// <summary>
+    /// The ledger, in the order in which it was recorded, in portions of some ten thousand events: the configuration first, then
+    /// as much of the time as that takes. However it is divided, the events are the same.
+    /// </summary>
+    public static IEnumerable<IReadOnlyList<EventRecord>> Ledger(SimulationPlan plan)
+    {
+        var (configuration, setUp) = SetUp(plan);
+        yield return setUp;
+
+        var (teams, scribes) = Teams(plan, configuration);
+        var step = TimeSpan.FromSeconds(Math.Clamp(Math.Round(3600 * EventsOfPortion / (EventsOfAgentAndHour * plan.Agents)), 10, 86_400));
+        IEnumerable<EventRecord> rest = [];
+        for (var end = plan.Begin + step; ; end += step)
+        {
+            var until = end < plan.End ? end : plan.End;
+            Parallel.ForEach(teams, team => team.LiveUntil(until));
+            var portion = rest.Concat(scribes.SelectMany(s => s.Take())).OrderBy(e => e.RecordedAt).ToArray();
+            // What was recorded a moment after the end goes with what the others do then.
+            var ended =
+                until == plan.End ? portion.Length
+                : Array.FindIndex(portion, e => e.RecordedAt >= until) is >= 0 and var n ? n
+                : portion.Length;
+            rest = portion[ended..];
+            if (ended > 0)
+                yield return portion[..ended];
+            if (until == plan.End)
+                yield break;
+        }
+    }
+
+    private static (Configuration Configuration, IReadOnlyList<EventRecord> Records) SetUp(SimulationPlan plan)
+    {
+        var chance = Chance.Of(plan.Seed, -1);
+        var configuration = Configuration.Initial;
+        var records = new List<EventRecord>();
+        var at = plan.Begin;
+        foreach (var command in Catalogue.Commands(plan.Zone))
+        {
+            at += TimeSpan.FromMilliseconds(100);
+            var events = ConfigurationDecider.Decide(configuration, command, at).Events;
+            var id = chance.Id(at);
+            records.AddRange(
+                Sealing.Seal(
+                    StreamNames.Configuration,
+                    configuration.Version,
+                    records.Count == 0 ? HashChain.Genesis : records[^1].Hash,
+                    events,
+                    due: 0,
+                    new CommandEnvelope(new Actor(Persona.Administrator, "workforce-management"), id, id.ToString("N")),
+                    configuration.Version,
+                    at.AddMilliseconds(3),
+                    chance.Id
+                )
+            );
+            configuration = events.Aggregate(configuration, (c, e) => c.Evolve(e));
+        }
+        return (configuration, records);
+    }
+
+    private static (Team[] Teams, Scribe[] Scribes) Teams(SimulationPlan plan, Configuration configuration)
+    {
+        Scribe[] scribes =
+        [
+            .. Enumerable
+                .Range(0, (plan.Agents + Team.Size - 1) / Team.Size)
+                .Select(n => new Scribe(configuration.Version, Chance.Of(plan.Seed, 2 * n))),
+        ];
+        var teams = Desks(plan.Agents)
+            .Chunk(Team.Size)
+            .Select(
+                (desks, n) =>
+                {
+                    var team = new Team(n, desks, configuration, Chance.Of(plan.Seed, 2 * n + 1), scribes[n], plan.Begin, Tempo.AsLived);
+                    team.Open(plan.Start, plan.Days, plan.Zone);
+                    return team;
+                }
+            )
+            .ToArray();
+        return (teams, scribes);
+    }
+
+    /// <summary>Desks by the number of agents: <c>agent-0001</c> and so on.</summary>
+    internal static IEnumerable<Desk> Desks(int agents)
+    {
+        var digits = "D" + Math.Max(4, agents.ToString(CultureInfo.InvariantCulture).Length).ToString(CultureInfo.InvariantCulture);
+        return Enumerable.Range(0, agents).Select(n => new Desk("agent-" + (n + 1).ToString(digits, CultureInfo.InvariantCulture), n));
+    }
+}

@@ -1,0 +1,150 @@
+using System.Globalization;
+using System.Threading.Channels;
+using PresenceLedger.Api.Hosting;
+using PresenceLedger.Ledger;
+using PresenceLedger.Ledger.Copying;
+using PresenceLedger.Ledger.Postgres;
+
+namespace PresenceLedger.Api.Simulation;
+
+/// <summary>The verb <c>simulate</c>: writes the ledger of a plausible contact center into an empty one.</summary>
+internal static class Simulate
+{
+    private const int MostAgents = 200_000;
+    private const int MostDays = 3660;
+
+    /// <summary>Simulated and not yet written at most, in portions: so that both go on beside each other, and memory stays small.</summary>
+    private const int Ahead = 2;
+
+    /// <summary>Simulates; returns the exit code.</summary>
+    /// <param name="plan">What.</param>
+    /// <param name="connection">Connection string of the log; null for the database in the data folder.</param>
+    /// <param name="dataFolder">The data folder.</param>
+    /// <param name="prefix">Before the names of the streams in an EventStoreDB.</param>
+    /// <param name="output">Where it says what it does.</param>
+    /// <param name="ct">Breaks it off; whole portions stay.</param>
+    /// <exception cref="MisconfiguredException">The ledger is not empty.</exception>
+    public static async Task<int> RunAsync(
+        SimulationPlan plan,
+        string? connection,
+        string dataFolder,
+        string prefix,
+        TextWriter output,
+        CancellationToken ct
+    )
+    {
+        await using var target = await OpenedLog.OpenAsync(connection, dataFolder, prefix, prepare: true, ct);
+        var progress = new Progress(output, TimeProvider.System);
+        var streams = new HashSet<string>(StringComparer.Ordinal);
+        try
+        {
+            var portions = AheadAsync(Centre.Ledger(plan), streams, ct);
+            if (target.Database is { } database)
+                await new PostgresImport(database).RunAsync(portions, progress, ct);
+            else
+                await new LogImport(target.Log).RunAsync(portions, progress, ct);
+        }
+        catch (LedgerNotEmptyException) when (progress.Written == 0)
+        {
+            throw new MisconfiguredException("The ledger has events already; simulate writes into an empty one.");
+        }
+        catch (LedgerNotEmptyException e)
+        {
+            throw new MisconfiguredException(e.Message + " What it wrote so far is there: begin again with an empty ledger.");
+        }
+        await output.WriteLineAsync(
+            string.Create(
+                CultureInfo.InvariantCulture,
+                $"{progress.Written} events in {streams.Count} streams, {plan.Days} days of {plan.Agents} agents, in "
+                    + $"{progress.Elapsed.TotalSeconds:F1} s: {progress.Written / progress.Elapsed.TotalSeconds:F0} events/s."
+            )
+        );
+        return 0;
+    }
+
+    /// <summary>A plan out of what was given on the command line.</summary>
+    /// <exception cref="MisconfiguredException">Something is not what it should be.</exception>
+    public static SimulationPlan Plan(int agents, int days, long seed, string? start, string timeZone, TimeProvider clock)
+    {
+        if (agents is < 1 or > MostAgents)
+            throw new MisconfiguredException($"--agents {agents} cannot be; there are 1 to {MostAgents}.");
+        if (days is < 1 or > MostDays)
+            throw new MisconfiguredException($"--days {days} cannot be; there are 1 to {MostDays}.");
+        if (!TimeZoneInfo.TryFindSystemTimeZoneById(timeZone, out var zone))
+            throw new MisconfiguredException($"--time-zone {timeZone} is not known; it is an IANA name such as Europe/Berlin.");
+        var today = DateOnly.FromDateTime(TimeZoneInfo.ConvertTime(clock.GetUtcNow(), zone).DateTime);
+        var first = today.AddDays(-days);
+        if (start is not null && !DateOnly.TryParseExact(start, "yyyy-MM-dd", CultureInfo.InvariantCulture, DateTimeStyles.None, out first))
+            throw new MisconfiguredException($"--start {start} is no date; it is given as 2026-03-15.");
+        // A ledger holds what was, and an agent's next event never takes effect before the last (TIM-1).
+        if (first.Year < 2000 || first.DayNumber + days > today.DayNumber)
+            throw new MisconfiguredException(
+                $"{days} days from {first:yyyy-MM-dd} do not end before today, {today:yyyy-MM-dd}; choose an earlier --start, from 2000 on."
+            );
+        return new SimulationPlan(agents, days, seed, first, zone);
+    }
+
+    /// <summary>Simulates ahead of what is written, on a thread of its own.</summary>
+    private static async IAsyncEnumerable<IReadOnlyList<EventRecord>> AheadAsync(
+        IEnumerable<IReadOnlyList<EventRecord>> portions,
+        HashSet<string> streams,
+        [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken ct
+    )
+    {
+        using var ended = CancellationTokenSource.CreateLinkedTokenSource(ct);
+        var channel = Channel.CreateBounded<IReadOnlyList<EventRecord>>(Ahead);
+        var simulation = Task.Run(
+            async () =>
+            {
+                try
+                {
+                    foreach (var portion in portions)
+                        await channel.Writer.WriteAsync(portion, ended.Token);
+                    channel.Writer.Complete();
+                }
+                catch (Exception e)
+                {
+                    channel.Writer.Complete(e);
+                }
+            },
+            CancellationToken.None
+        );
+        try
+        {
+            await foreach (var portion in channel.Reader.ReadAllAsync(ct))
+            {
+                foreach (var e in portion)
+                    if (e.Version == 0)
+                        streams.Add(e.Stream);
+                yield return portion;
+            }
+        }
+        finally
+        {
+            await ended.CancelAsync();
+            await simulation;
+        }
+    }
+
+    private sealed class Progress(TextWriter output, TimeProvider clock) : IProgress<int>
+    {
+        private static readonly TimeSpan Between = TimeSpan.FromSeconds(2);
+        private readonly long _began = clock.GetTimestamp();
+        private TimeSpan _said;
+
+        public long Written { get; private set; }
+
+        public TimeSpan Elapsed => clock.GetElapsedTime(_began);
+
+        public void Report(int value)
+        {
+            Written += value;
+            if (Elapsed - _said < Between)
+                return;
+            _said = Elapsed;
+            output.WriteLine(
+                string.Create(CultureInfo.InvariantCulture, $"{Written} events written, {Written / _said.TotalSeconds:F0} events/s …")
+            );
+        }
+    }
+}

@@ -1,0 +1,54 @@
+using System.CommandLine;
+
+namespace PresenceLedger.Api.Simulation;
+
+/// <summary>The verb <c>simulate</c> on the command line.</summary>
+internal static class SimulateVerb
+{
+    /// <summary>The command with its options.</summary>
+    /// <param name="data">The option for the data folder.</param>
+    /// <param name="connection">The option for the connection string.</param>
+    /// <param name="guard">Runs it, and makes exit codes of what goes wrong.</param>
+    public static Command Create(Option<string> data, Option<string?> connection, Func<Func<Task<int>>, Task<int>> guard)
+    {
+        var agents = Of("--agents", "How many agents.", 1000);
+        var days = Of("--days", "How many days.", 30);
+        var seed = Of("--seed", "Where chance begins: the same arguments give the same ledger.", 1L);
+        var start = new Option<string?>("--start") { Description = "The first day, as 2026-03-15; such that it ends yesterday." };
+        var timeZone = Of("--time-zone", "Where the centre is: its shifts are in local time.", "Europe/Berlin");
+        var prefix = Of("--stream-prefix", "Before the names of the streams in an EventStoreDB (Ledger:StreamPrefix).", "");
+        var simulate = new Command("simulate", "Writes the ledger of a simulated contact center into an empty one.")
+        {
+            agents,
+            days,
+            seed,
+            start,
+            timeZone,
+            prefix,
+        };
+        simulate.SetAction(
+            (parsed, ct) =>
+                guard(() =>
+                    Simulate.RunAsync(
+                        Simulate.Plan(
+                            parsed.GetValue(agents),
+                            parsed.GetValue(days),
+                            parsed.GetValue(seed),
+                            parsed.GetValue(start),
+                            parsed.GetRequiredValue(timeZone),
+                            TimeProvider.System
+                        ),
+                        parsed.GetValue(connection) ?? Environment.GetEnvironmentVariable("PRESENCE_LEDGER_CONNECTION"),
+                        parsed.GetRequiredValue(data),
+                        parsed.GetRequiredValue(prefix),
+                        Console.Out,
+                        ct
+                    )
+                )
+        );
+        return simulate;
+    }
+
+    private static Option<T> Of<T>(string name, string description, T usual) =>
+        new(name) { Description = description, DefaultValueFactory = _ => usual };
+}
