@@ -36,6 +36,9 @@ public sealed class ServiceProcess : IAsyncDisposable
         process.BeginErrorReadLine();
     }
 
+    /// <summary>The built program.</summary>
+    public static string Program { get; } = Path.Combine(AppContext.BaseDirectory, "presence-ledger.dll");
+
     /// <summary>Where it listens.</summary>
     public Uri Url => _ready.Task.Result;
 
@@ -115,10 +118,9 @@ public sealed class ServiceProcess : IAsyncDisposable
 
     private static Process Launch(string[] arguments, (string Name, string Value)[] environment)
     {
-        var program = Path.Combine(AppContext.BaseDirectory, "presence-ledger.dll");
         // A shell that runs the tests in the background has them ignore SIGINT, and the service would inherit it.
         var dotnet = Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") ?? "dotnet";
-        var start = new ProcessStartInfo("/usr/bin/env", ["--default-signal=INT", dotnet, program, .. arguments])
+        var start = new ProcessStartInfo("/usr/bin/env", ["--default-signal=INT", dotnet, Program, .. arguments])
         {
             UseShellExecute = false,
             RedirectStandardOutput = true,

@@ -1,0 +1,282 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Text;
+using System.Text.RegularExpressions;
+using Microsoft.Extensions.Logging.Abstractions;
+using Npgsql;
+using NpgsqlTypes;
+using PresenceLedger.Ledger.Postgres.Embedded;
+using PresenceLedger.Testing;
+
+namespace PresenceLedger.Benchmarks;
+
+/// <summary>
+/// The reports over the ledger of a simulated contact center, beside plain SQL over tables made by hand; and the rebuild of the facts
+/// under them, beside a loop that only reads and copies.
+/// </summary>
+internal sealed partial class ReportsBenchmark : IBenchmark
+{
+    private const int Rounds = 3;
+    private static readonly int Agents = Setting("LEDGER_BENCH_AGENTS", 10_000);
+    private static readonly int Days = Setting("LEDGER_BENCH_DAYS", 30);
+    private static readonly string? Kept = Environment.GetEnvironmentVariable("LEDGER_BENCH_DATA");
+    private static readonly DateTimeOffset From = new(2026, 3, 1, 0, 0, 0, TimeSpan.Zero);
+
+    private readonly StringBuilder _section = new();
+
+    /// <inheritdoc />
+    public string Name => "reports";
+
+    private static DateTimeOffset To => From.AddDays(Days);
+
+    /// <inheritdoc />
+    public async Task<string> RunAsync()
+    {
+        var load = Machine.Load();
+        var folder = Kept ?? Directory.CreateTempSubdirectory("presence-ledger-bench-").FullName;
+        Directory.CreateDirectory(folder);
+        if (!OperatingSystem.IsWindows())
+            File.SetUnixFileMode(folder, File.GetUnixFileMode(folder) | UnixFileMode.GroupExecute | UnixFileMode.OtherExecute);
+        await using var server = await EmbeddedPostgres.StartAsync(
+            new EmbeddedPostgresOptions(folder),
+            NullLogger.Instance,
+            CancellationToken.None
+        );
+        await using var database = NpgsqlDataSource.Create(
+            new NpgsqlConnectionStringBuilder(server.ConnectionString(EmbeddedPostgres.Superuser, EmbeddedPostgres.Database))
+            {
+                CommandTimeout = 0,
+            }
+        );
+        Say(
+            $"{DateTime.UtcNow:yyyy-MM-dd}, {Machine.Describe()}.\nPostgreSQL {await ScalarAsync<string>(database, "show server_version")}, "
+                + $"brought along, on {await Machine.DescribeDiskAsync(folder)}.\nLoad of the machine before the first run: {load}. "
+                + "Service, PostgreSQL and client share the machine.\n"
+        );
+        await SimulateAsync(folder, database);
+        await RebuildAsync(folder, database);
+        await ReportAsync(folder, database);
+        if (Kept is null)
+            Directory.Delete(folder, recursive: true);
+        return _section.ToString();
+    }
+
+    private async Task SimulateAsync(string folder, NpgsqlDataSource database)
+    {
+        if (
+            Kept is null
+            || !await ScalarAsync<bool>(database, "select to_regclass('ledger.event') is not null and exists (select from ledger.stream)")
+        )
+        {
+            var line = await RunAsync(
+                "simulate",
+                "--data",
+                folder,
+                "--agents",
+                Text(Agents),
+                "--days",
+                Text(Days),
+                "--seed",
+                "1",
+                "--start",
+                From.ToString("yyyy-MM-dd", CultureInfo.InvariantCulture)
+            );
+            Say($"Simulated: {line}\n");
+        }
+        var events = await ScalarAsync<long>(database, "select count(*) from ledger.event");
+        Say($"The ledger has {events:N0} events of {Agents:N0} agents in {Days} days.\n");
+        await ExecuteAsync(database, "vacuum (analyze)");
+    }
+
+    private async Task RebuildAsync(string folder, NpgsqlDataSource database)
+    {
+        var events = await ScalarAsync<long>(database, "select count(*) from ledger.event");
+        var raw = await CopyAsync(database);
+        var began = Stopwatch.GetTimestamp();
+        await RunAsync("rebuild", "facts", "--restart", "--data", folder);
+        var rebuilt = Stopwatch.GetElapsedTime(began);
+        Say(
+            $"""
+
+            | | events | time | events/s | ratio |
+            |---|---|---|---|---|
+            | read and COPY, nothing else | {events:N0} | {raw.TotalSeconds:N0} s | {events / raw.TotalSeconds:N0} | 1 |
+            | `presence-ledger rebuild facts`, indexes and swap included | {events:N0} | {rebuilt.TotalSeconds:N0} s | {events
+                / rebuilt.TotalSeconds:N0} | **{raw / rebuilt:0.00}** (asked for: at least 0.6) |
+
+            """
+        );
+        foreach (var part in new[] { 0.25, 0.5, 1 })
+        {
+            var pace = PaceAt(part, events);
+            if (pace is { } rate)
+                Say($"After {part:P0} of the ledger the rebuild was at {rate:N0} events/s since its beginning.\n");
+        }
+    }
+
+    private readonly List<(long Events, TimeSpan At)> _progress = [];
+
+    private double? PaceAt(double part, long events)
+    {
+        var reached = _progress.Find(p => p.Events >= part * events * 0.98);
+        return reached.Events == 0 ? null : reached.Events / reached.At.TotalSeconds;
+    }
+
+    /// <summary>Each event is read as the projection reads it, and a row of five columns copied for it.</summary>
+    private static async Task<TimeSpan> CopyAsync(NpgsqlDataSource database)
+    {
+        await ExecuteAsync(
+            database,
+            "drop schema if exists raw cascade; create schema raw; "
+                + "create table raw.event (stream text, version bigint, type text, occurred_at timestamptz, recorded_at timestamptz)"
+        );
+        var began = Stopwatch.GetTimestamp();
+        await using var reading = await database.OpenConnectionAsync();
+        await using var writing = await database.OpenConnectionAsync();
+        await using var command = new NpgsqlCommand(
+            """
+            select stream, version, event_id, type, data::text, metadata::text, occurred_at, recorded_at, hash
+            from ledger.event order by epoch, transaction_id, position
+            """,
+            reading
+        );
+        await using var reader = await command.ExecuteReaderAsync();
+        await using var copy = await writing.BeginBinaryImportAsync("copy raw.event from stdin (format binary)");
+        var read = 0L;
+        while (await reader.ReadAsync())
+        {
+            var (stream, version, type) = (reader.GetString(0), reader.GetInt64(1), reader.GetString(3));
+            read +=
+                reader.GetGuid(2).Version
+                + reader.GetString(4).Length
+                + reader.GetString(5).Length
+                + reader.GetFieldValue<byte[]>(8).Length;
+            await copy.StartRowAsync();
+            await copy.WriteAsync(stream, NpgsqlDbType.Text);
+            await copy.WriteAsync(version, NpgsqlDbType.Bigint);
+            await copy.WriteAsync(type, NpgsqlDbType.Text);
+            await copy.WriteAsync(reader.GetDateTime(6), NpgsqlDbType.TimestampTz);
+            await copy.WriteAsync(reader.GetDateTime(7), NpgsqlDbType.TimestampTz);
+        }
+        await copy.CompleteAsync();
+        return Stopwatch.GetElapsedTime(began);
+    }
+
+    private async Task ReportAsync(string folder, NpgsqlDataSource database)
+    {
+        var plain = new PlainReports(database);
+        await plain.FillAsync();
+        await using var service = await ServiceProcess.StartAsync(["--data", folder]);
+        using var client = new HttpClient { BaseAddress = new Uri(service.Url, "/api/v1/"), Timeout = Timeout.InfiniteTimeSpan };
+        client.DefaultRequestHeaders.Add("X-Actor", "supervisor:bench");
+        var ids = new List<string>();
+        await using (var command = database.CreateCommand("select agent_id from facts_v1.agent order by agent_id"))
+        await using (var reader = await command.ExecuteReaderAsync())
+            while (await reader.ReadAsync())
+                ids.Add(reader.GetString(0));
+        var thousand = ids.Take(1000).ToArray();
+        DateTimeOffset asOf = new(
+            await ScalarAsync<DateTime>(database, "select as_of from read.read_model where name = 'facts' and place = 'live'")
+        );
+
+        Say("| report | rows | service: first byte, total | plain SQL: first byte, total | ratio of totals |\n|---|---|---|---|---|\n");
+        await RowAsync("1,000 agents by hour", Bucket.Hour, string.Join(',', thousand), Only(thousand));
+        await RowAsync($"{ids.Count:N0} agents by day", Bucket.Day, null, "select agent_id from facts_v1.agent");
+        await RowAsync("one agent by 15 minutes", Bucket.Quarter, thousand[^1], Only(thousand[^1..]));
+        await RealTimeAsync("real-time, the summary and the first 100 rows", "reports/real-time/agents?limit=100");
+        await RealTimeAsync("real-time, the summary and 1,000 rows", "reports/real-time/agents?limit=1000");
+
+        async Task RowAsync(string what, Bucket bucket, string? agents, string sql)
+        {
+            var url =
+                $"reports/historical/agents?format=csv&from={From:yyyy-MM-ddTHH:mm:ssZ}&to={To:yyyy-MM-ddTHH:mm:ssZ}&bucket={bucket.Name}"
+                + (agents is null ? "" : "&agents=" + agents);
+            List<Fetched> ours = [];
+            List<Fetched> theirs = [];
+            for (var round = 0; round < Rounds; round++)
+            {
+                ours.Add(await FetchAsync(url));
+                theirs.Add(await plain.RunAsync(sql, From, To, asOf, bucket));
+                await Console.Error.WriteLineAsync($"{what}: {ours[^1]} {theirs[^1]}");
+            }
+            var (mine, other) = (Middle(ours), Middle(theirs));
+            Say(
+                $"| {what}, {Days} days | {mine.Lines - 1:N0} | {mine.FirstByte.TotalSeconds:0.00} s, {mine.Total.TotalSeconds:0.00} s "
+                    + $"| {other.FirstByte.TotalSeconds:0.00} s, {other.Total.TotalSeconds:0.00} s | **{mine.Total / other.Total:0.00}** |\n"
+            );
+        }
+
+        async Task RealTimeAsync(string what, string url)
+        {
+            List<Fetched> ours = [];
+            for (var round = 0; round < Rounds; round++)
+                ours.Add(await FetchAsync(url));
+            var mine = Middle(ours);
+            Say($"| {what} | | {mine.FirstByte.TotalSeconds:0.00} s, {mine.Total.TotalSeconds:0.00} s | | |\n");
+        }
+
+        async Task<Fetched> FetchAsync(string url)
+        {
+            var began = Stopwatch.GetTimestamp();
+            using var answer = await client.GetAsync(url, HttpCompletionOption.ResponseHeadersRead);
+            if (!answer.IsSuccessStatusCode)
+                throw new InvalidOperationException($"{url}: {await answer.Content.ReadAsStringAsync()}");
+            using var body = new StreamReader(await answer.Content.ReadAsStreamAsync());
+            return await Fetched.ReadAsync(body, began);
+        }
+
+        static string Only(string[] ids) => $"select unnest('{{{string.Join(',', ids)}}}'::text[]) as agent_id";
+    }
+
+    private static Fetched Middle(List<Fetched> all) => all.OrderBy(f => f.Total).ElementAt(all.Count / 2);
+
+    /// <summary>Runs a verb of the program; its last line.</summary>
+    private async Task<string> RunAsync(params string[] arguments)
+    {
+        var began = Stopwatch.GetTimestamp();
+        var start = new ProcessStartInfo("dotnet", [ServiceProcess.Program, .. arguments])
+        {
+            RedirectStandardOutput = true,
+            UseShellExecute = false,
+        };
+        using var process = Process.Start(start)!;
+        var last = "";
+        while (await process.StandardOutput.ReadLineAsync() is { } line)
+        {
+            last = line.Trim().Length > 0 ? line : last;
+            if (Counted().Match(line) is { Success: true } match)
+                _progress.Add(
+                    (
+                        long.Parse(match.Groups[1].ValueSpan, NumberStyles.AllowThousands, CultureInfo.InvariantCulture),
+                        Stopwatch.GetElapsedTime(began)
+                    )
+                );
+        }
+        await process.WaitForExitAsync();
+        return process.ExitCode == 0 ? last : throw new InvalidOperationException($"{arguments[0]} ended with {process.ExitCode}: {last}");
+    }
+
+    private void Say(FormattableString text) => _section.Append(text.ToString(CultureInfo.InvariantCulture));
+
+    private void Say(string text) => _section.Append(text);
+
+    private static string Text(int number) => number.ToString(CultureInfo.InvariantCulture);
+
+    private static int Setting(string name, int usual) =>
+        int.Parse(Environment.GetEnvironmentVariable(name) ?? Text(usual), CultureInfo.InvariantCulture);
+
+    private static async Task<T> ScalarAsync<T>(NpgsqlDataSource database, string sql)
+    {
+        await using var command = database.CreateCommand(sql);
+        return (T)(await command.ExecuteScalarAsync())!;
+    }
+
+    private static async Task ExecuteAsync(NpgsqlDataSource database, string sql)
+    {
+        await using var command = database.CreateCommand(sql);
+        await command.ExecuteNonQueryAsync();
+    }
+
+    [GeneratedRegex(@"([\d,]+) (?:of [\d,]+ )?events")]
+    private static partial Regex Counted();
+}
