@@ -1,3 +1,5 @@
+using System.Buffers;
+using System.Buffers.Binary;
 using System.Security.Cryptography;
 using System.Text;
 
@@ -52,17 +54,36 @@ public static class HashChain
         DateTimeOffset recordedAt
     )
     {
-        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        hash.AppendData(previous);
-        Append(hash, stream);
-        Append(hash, version.ToString(System.Globalization.CultureInfo.InvariantCulture));
-        Append(hash, eventId.ToString("D"));
-        Append(hash, type);
-        Append(hash, data);
-        Append(hash, metadata);
-        Append(hash, Instant.Format(occurredAt));
-        Append(hash, Instant.Format(recordedAt));
-        return hash.GetHashAndReset();
+        Span<char> number = stackalloc char[20];
+        version.TryFormat(number, out var digits, provider: System.Globalization.CultureInfo.InvariantCulture);
+        Span<char> id = stackalloc char[36];
+        eventId.TryFormat(id, out _, "D");
+        Span<char> occurred = stackalloc char[Instant.Length];
+        Instant.Write(occurredAt, occurred);
+        Span<char> recorded = stackalloc char[Instant.Length];
+        Instant.Write(recordedAt, recorded);
+
+        // Of one piece, for each call into the hash costs more than the copying.
+        var longest = previous.Length + 256 + 3 * (stream.Length + type.Length + data.Length + metadata.Length);
+        var rented = ArrayPool<byte>.Shared.Rent(longest);
+        try
+        {
+            var bytes = new Canonical(rented);
+            bytes.Append(previous);
+            bytes.Append(stream);
+            bytes.Append(number[..digits]);
+            bytes.Append(id);
+            bytes.Append(type);
+            bytes.Append(data);
+            bytes.Append(metadata);
+            bytes.Append(occurred);
+            bytes.Append(recorded);
+            return SHA256.HashData(bytes.Written);
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(rented);
+        }
     }
 
     /// <summary>Whether an event's hash is what its content and the hash before it give.</summary>
@@ -71,12 +92,25 @@ public static class HashChain
             .Hash.AsSpan()
             .SequenceEqual(Hash(previous, e.Stream, e.Version, e.EventId, e.Type, e.Data, e.Metadata, e.OccurredAt, e.RecordedAt));
 
-    private static void Append(IncrementalHash hash, string text)
+    /// <summary>The bytes that are hashed, one after another.</summary>
+    private ref struct Canonical(Span<byte> room)
     {
-        var bytes = Encoding.UTF8.GetBytes(text);
-        Span<byte> length = stackalloc byte[4];
-        System.Buffers.Binary.BinaryPrimitives.WriteInt32BigEndian(length, bytes.Length);
-        hash.AppendData(length);
-        hash.AppendData(bytes);
+        private readonly Span<byte> _room = room;
+        private int _length;
+
+        public readonly ReadOnlySpan<byte> Written => _room[.._length];
+
+        public void Append(scoped ReadOnlySpan<byte> bytes)
+        {
+            bytes.CopyTo(_room[_length..]);
+            _length += bytes.Length;
+        }
+
+        public void Append(scoped ReadOnlySpan<char> text)
+        {
+            var length = Encoding.UTF8.GetBytes(text, _room[(_length + sizeof(int))..]);
+            BinaryPrimitives.WriteInt32BigEndian(_room[_length..], length);
+            _length += sizeof(int) + length;
+        }
     }
 }

@@ -47,6 +47,20 @@ internal sealed class Desk(string agentId, int number)
     public bool TakesWork =>
         AtWork && !Leaving && Agent.Status.Base is Domain.Statuses.BaseStatus.Available or Domain.Statuses.BaseStatus.Busy;
 
+    /// <summary>Something may become due by itself.</summary>
+    public bool AwaitsSomething
+    {
+        get
+        {
+            if (_silentSince.Count > 0 || !Agent.DayCounts.IsEmpty || (Agent.Captured is not null && !Agent.Consults.IsEmpty))
+                return true;
+            foreach (var conversation in Agent.Conversations.Values)
+                if (conversation.BlockEndsAt is not null)
+                    return true;
+            return false;
+        }
+    }
+
     /// <summary>The connection sends no more heartbeats.</summary>
     public void Silence(string connectionId, DateTimeOffset now) => _silentSince.TryAdd(connectionId, now);
 

@@ -142,10 +142,14 @@ internal sealed partial class Team
         LookLater(desk);
     }
 
-    private void CloseTab(Desk desk)
+    private void CloseTab(Desk desk) => Close(desk, desk.ConnectionId);
+
+    private void Close(Desk desk, string connectionId)
     {
-        if (Do(desk, new CloseConnection(desk.ConnectionId)))
-            desk.Silence(desk.ConnectionId, Now);
+        if (!desk.Agent.Connections.ContainsKey(connectionId) || !Do(desk, new CloseConnection(connectionId)))
+            return;
+        desk.Silence(connectionId, Now);
+        LookLater(desk);
     }
 
     /// <summary>Page refreshes, and a network that fails for a moment, a while or long.</summary>
@@ -196,8 +200,7 @@ internal sealed partial class Team
         if (!Do(desk, new SignIn(second, "phone")))
             yield break;
         yield return InMinutes(5, 40);
-        if (desk.Agent.Connections.ContainsKey(second) && Do(desk, new CloseConnection(second)))
-            desk.Silence(second, Now);
+        Close(desk, second);
     }
 
     /// <summary>The lead takes somebody off the queue, for a reason, and back.</summary>

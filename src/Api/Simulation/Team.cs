@@ -156,6 +156,9 @@ internal sealed partial class Team
     /// <summary>Has what becomes due by itself noticed a moment after it is, as the service does.</summary>
     private void LookLater(Desk desk)
     {
+        // Most have nothing that could become due, and asking takes as long as deciding.
+        if (!desk.AwaitsSomething)
+            return;
         var signs = desk.Signs(Now);
         var due = DueWork.NextAt(desk.Agent, _configuration, signs);
         foreach (var (id, connection) in desk.Agent.Connections)
