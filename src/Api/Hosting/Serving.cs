@@ -17,6 +17,7 @@ using PresenceLedger.Ledger.Postgres;
 using PresenceLedger.Ledger.Postgres.Embedded;
 using PresenceLedger.Projections;
 using PresenceLedger.Projections.CurrentPresence;
+using PresenceLedger.Projections.Facts;
 using Scalar.AspNetCore;
 
 namespace PresenceLedger.Api.Hosting;
@@ -172,6 +173,7 @@ public static class Serving
     internal static void AddReadModels(IServiceCollection services)
     {
         AddReadModel<PresenceModel>(services);
+        AddReadModel<FactsModel>(services);
     }
 
     /// <summary>A read model, with its loop and its <see cref="ReadPosition"/>, whose key is the type of the model.</summary>
