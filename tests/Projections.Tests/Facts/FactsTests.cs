@@ -56,7 +56,7 @@ public sealed class FactsTests : IAsyncLifetime
         var random = new Random(seed);
         var began = _clock.GetUtcNow().ToMillisecond();
         await LiveAsync(random, 400);
-        await using var projected = await Projected.OfAsync(_database, _node, pageSize: 1 + random.Next(60));
+        await using var projected = await ProjectedFacts.OfAsync(_database, _node, pageSize: 1 + random.Next(60));
         await using var snapshot = await projected.Reader.OpenAsync(default);
         var asOf = snapshot.Read.AsOf;
         var met = new HashSet<Measure>();
@@ -96,16 +96,16 @@ public sealed class FactsTests : IAsyncLifetime
         await LiveAsync(random, 250);
         string[] dumps =
         [
-            await DumpAsync(await Projected.OfAsync(_database, _node, pageSize: 1)),
-            await DumpAsync(await Projected.OfAsync(_database, _node, pageSize: 7, forgetful: true)),
-            await DumpAsync(await Projected.OfAsync(_database, _node, pageSize: 100_000)),
+            await DumpAsync(await ProjectedFacts.OfAsync(_database, _node, pageSize: 1)),
+            await DumpAsync(await ProjectedFacts.OfAsync(_database, _node, pageSize: 7, forgetful: true)),
+            await DumpAsync(await ProjectedFacts.OfAsync(_database, _node, pageSize: 100_000)),
         ];
 
         Assert.True(dumps[0].Length > 10_000);
         Assert.Equal(dumps[0], dumps[1]);
         Assert.Equal(dumps[0], dumps[2]);
 
-        async Task<string> DumpAsync(Projected projected)
+        async Task<string> DumpAsync(ProjectedFacts projected)
         {
             await using (projected)
                 return await projected.DumpAsync();
@@ -121,7 +121,7 @@ public sealed class FactsTests : IAsyncLifetime
         var began = _clock.GetUtcNow().ToMillisecond();
         await LiveAsync(random, 300);
         var records = (await _node.Log.ReadAllAsync(LogPosition.Start, 100_000, default)).Select(e => e.Record).ToArray();
-        await using var projected = await Projected.OfAsync(_database, _node, pageSize: 50);
+        await using var projected = await ProjectedFacts.OfAsync(_database, _node, pageSize: 50);
         await using var snapshot = await projected.Reader.OpenAsync(default);
 
         for (var n = 0; n < 12; n++)
@@ -141,7 +141,7 @@ public sealed class FactsTests : IAsyncLifetime
 
         // The facts of all events recorded by then and of no other.
         Dictionary<string, AgentFacts> ReplayedTo(DateTimeOffset at) =>
-            Projected.Fold(records.Where(r => r.RecordedAt <= at || StreamNames.AgentId(r.Stream) is null));
+            ProjectedFacts.Fold(records.Where(r => r.RecordedAt <= at || StreamNames.AgentId(r.Stream) is null));
     }
 
     private static string Told(IEnumerable<Cell> cells)

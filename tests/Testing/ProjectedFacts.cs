@@ -5,13 +5,13 @@ using PresenceLedger.Domain.Configurations;
 using PresenceLedger.Domain.Reporting;
 using PresenceLedger.Ledger;
 using PresenceLedger.Ledger.Events;
+using PresenceLedger.Projections;
 using PresenceLedger.Projections.Facts;
-using PresenceLedger.Testing;
 
-namespace PresenceLedger.Projections.Tests.Facts;
+namespace PresenceLedger.Testing;
 
 /// <summary>The facts of a ledger in their tables, folded page by page without a loop; gone with it.</summary>
-internal sealed class Projected : IAsyncDisposable
+public sealed class ProjectedFacts : IAsyncDisposable
 {
     private static readonly string[] Tables =
     [
@@ -28,7 +28,7 @@ internal sealed class Projected : IAsyncDisposable
 
     private readonly NpgsqlDataSource _owner;
 
-    private Projected(NpgsqlDataSource owner) => _owner = owner;
+    private ProjectedFacts(NpgsqlDataSource owner) => _owner = owner;
 
     public FactsReader Reader => new(_owner);
 
@@ -37,18 +37,19 @@ internal sealed class Projected : IAsyncDisposable
     /// <param name="node">Whose log.</param>
     /// <param name="pageSize">How many events at a time.</param>
     /// <param name="forgetful">Whether each page is folded by another projector, which reads what the one before wrote.</param>
-    public static async Task<Projected> OfAsync(TestDatabase database, Node node, int pageSize, bool forgetful = false)
+    public static async Task<ProjectedFacts> OfAsync(TestDatabase database, Node node, int pageSize, bool forgetful = false)
     {
         var owner = NpgsqlDataSource.Create(database.SuperuserConnectionString);
-        var projected = new Projected(owner);
+        var projected = new ProjectedFacts(owner);
         IReadModel model = new FactsModel();
         await projected.ExecuteAsync(
             $"""
             create schema if not exists {ReadSide.Schema};
             create table if not exists {ReadSide.Schema}.read_model (
-                name text, version int, place text, epoch int, transaction_id xid8, position bigint, as_of timestamptz
+                name text, version int, place text, epoch int, transaction_id xid8, position bigint, as_of timestamptz, store text
             );
             delete from {ReadSide.Schema}.read_model;
+            drop schema if exists {model.Schema} cascade;
             create schema {model.Schema};
             """
         );
@@ -69,7 +70,7 @@ internal sealed class Projected : IAsyncDisposable
                 projector = model.Open(model.Schema, live: true, changes.State);
         }
         await using var checkpoint = owner.CreateCommand(
-            $"insert into {ReadSide.Schema}.read_model (name, version, place, epoch, transaction_id, position, as_of) values ($1, $2, 'live', 0, '0', 0, $3)"
+            $"insert into {ReadSide.Schema}.read_model (name, version, place, epoch, transaction_id, position, as_of, store) values ($1, $2, 'live', 0, '0', 0, $3, 'Postgres')"
         );
         checkpoint.Parameters.Add(new() { Value = model.Name });
         checkpoint.Parameters.Add(new() { Value = model.Version });
@@ -116,13 +117,16 @@ internal sealed class Projected : IAsyncDisposable
             facts.Where(f => f.AgentId == id).Select(f => f.Fact);
     }
 
+    /// <summary>Every row of every table.</summary>
+    public Task<string> DumpAsync() => DumpAsync(_owner);
+
     /// <summary>Every row of every table, in an order of its own.</summary>
-    public async Task<string> DumpAsync()
+    public static async Task<string> DumpAsync(NpgsqlDataSource database)
     {
         var dump = new StringBuilder();
         foreach (var table in Tables)
         {
-            await using var command = _owner.CreateCommand($"select t::text from {FactsModel.Schema}.{table} t order by 1");
+            await using var command = database.CreateCommand($"select t::text from {FactsModel.Schema}.{table} t order by 1");
             await using var reader = await command.ExecuteReaderAsync();
             dump.AppendLine(table);
             while (await reader.ReadAsync())
