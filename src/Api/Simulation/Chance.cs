@@ -10,7 +10,7 @@ internal sealed class Chance(ulong seed)
     private ulong _state = seed;
 
     /// <summary>One of many independent sources under a seed.</summary>
-    public static Chance Of(long seed, int source) => new(Mixed((ulong)seed * Golden + (ulong)source) ^ Mixed((ulong)source + Golden));
+    public static Chance Of(long seed, int source) => new(Mixed(Mixed((ulong)seed + Golden) + (ulong)source));
 
     /// <summary>At least 0, less than 1.</summary>
     public double Fraction() => (Next() >> 11) * (1.0 / (1UL << 53));

@@ -66,8 +66,6 @@ internal static class Simulate
     /// <exception cref="MisconfiguredException">Something is not what it should be.</exception>
     public static SimulationPlan Plan(int agents, int days, long seed, string? start, string timeZone, TimeProvider clock)
     {
-        if (agents is < 1 or > MostAgents)
-            throw new MisconfiguredException($"--agents {agents} cannot be; there are 1 to {MostAgents}.");
         if (days is < 1 or > MostDays)
             throw new MisconfiguredException($"--days {days} cannot be; there are 1 to {MostDays}.");
         if (!TimeZoneInfo.TryFindSystemTimeZoneById(timeZone, out var zone))
@@ -81,8 +79,32 @@ internal static class Simulate
             throw new MisconfiguredException(
                 $"{days} days from {first:yyyy-MM-dd} do not end before today, {today:yyyy-MM-dd}; choose an earlier --start, from 2000 on."
             );
-        return new SimulationPlan(agents, days, seed, first, zone);
+        return new SimulationPlan(Agents(agents), days, seed, first, zone);
     }
+
+    /// <summary>A number of agents that can be.</summary>
+    public static int Agents(int agents) =>
+        agents is >= 1 and <= MostAgents
+            ? agents
+            : throw new MisconfiguredException($"--agents {agents} cannot be; there are 1 to {MostAgents}.");
+
+    /// <summary>An address of a service.</summary>
+    public static Uri Service(string url) =>
+        Uri.TryCreate(url.TrimEnd('/') + "/", UriKind.Absolute, out var uri) && (uri.Scheme is "http" or "https")
+            ? uri
+            : throw new MisconfiguredException($"--url {url} is no address; it is given as http://127.0.0.1:5080.");
+
+    /// <summary>A speed that can be.</summary>
+    public static double Speed(double speed) =>
+        speed is >= 0.1 and <= 1000 ? speed : throw new MisconfiguredException($"--speed {speed} cannot be; it is 0.1 to 1000.");
+
+    /// <summary>How long; null for as long as nobody stops it.</summary>
+    public static TimeSpan? Length(double? seconds) =>
+        seconds is null or (> 0 and <= 86_400 * 20)
+            ? seconds is { } s
+                ? TimeSpan.FromSeconds(s)
+                : null
+            : throw new MisconfiguredException($"--for {seconds} cannot be; it is a number of seconds.");
 
     /// <summary>Simulates ahead of what is written, on a thread of its own.</summary>
     private static async IAsyncEnumerable<IReadOnlyList<EventRecord>> AheadAsync(

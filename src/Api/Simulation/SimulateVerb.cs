@@ -17,6 +17,10 @@ internal static class SimulateVerb
         var start = new Option<string?>("--start") { Description = "The first day, as 2026-03-15; such that it ends yesterday." };
         var timeZone = Of("--time-zone", "Where the centre is: its shifts are in local time.", "Europe/Berlin");
         var prefix = Of("--stream-prefix", "Before the names of the streams in an EventStoreDB (Ledger:StreamPrefix).", "");
+        var live = new Option<bool>("--live") { Description = "Drives a running service instead, now, until Ctrl-C." };
+        var url = Of("--url", "With --live: the service.", "http://127.0.0.1:5080");
+        var speed = Of("--speed", "With --live: what all waits are divided by.", 1d);
+        var length = new Option<double?>("--for") { Description = "With --live: for how many seconds." };
         var simulate = new Command("simulate", "Writes the ledger of a simulated contact center into an empty one.")
         {
             agents,
@@ -25,25 +29,40 @@ internal static class SimulateVerb
             start,
             timeZone,
             prefix,
+            live,
+            url,
+            speed,
+            length,
         };
         simulate.SetAction(
             (parsed, ct) =>
                 guard(() =>
-                    Simulate.RunAsync(
-                        Simulate.Plan(
-                            parsed.GetValue(agents),
-                            parsed.GetValue(days),
+                    parsed.GetValue(live)
+                        ? LiveCentre.RunAsync(
+                            Simulate.Service(parsed.GetRequiredValue(url)),
+                            Simulate.Agents(parsed.GetValue(agents)),
                             parsed.GetValue(seed),
-                            parsed.GetValue(start),
-                            parsed.GetRequiredValue(timeZone),
-                            TimeProvider.System
-                        ),
-                        parsed.GetValue(connection) ?? Environment.GetEnvironmentVariable("PRESENCE_LEDGER_CONNECTION"),
-                        parsed.GetRequiredValue(data),
-                        parsed.GetRequiredValue(prefix),
-                        Console.Out,
-                        ct
-                    )
+                            Simulate.Speed(parsed.GetValue(speed)),
+                            Simulate.Length(parsed.GetValue(length)),
+                            Console.Out,
+                            TimeProvider.System,
+                            ct
+                        )
+                        : Simulate.RunAsync(
+                            Simulate.Plan(
+                                parsed.GetValue(agents),
+                                parsed.GetValue(days),
+                                parsed.GetValue(seed),
+                                parsed.GetValue(start),
+                                parsed.GetRequiredValue(timeZone),
+                                TimeProvider.System
+                            ),
+                            parsed.GetValue(connection) ?? Environment.GetEnvironmentVariable("PRESENCE_LEDGER_CONNECTION"),
+                            parsed.GetRequiredValue(data),
+                            parsed.GetRequiredValue(prefix),
+                            Console.Out,
+                            ct
+                        )
                 )
         );
         return simulate;

@@ -21,25 +21,29 @@ internal sealed partial class Team
         BeginBusiness();
     }
 
-    /// <summary>Opens with everybody on shift from now on, as at a rehearsal.</summary>
-    public void OpenAtOnce(TimeSpan hours)
+    /// <summary>Opens with everybody on shift from now on, with a break every two hours.</summary>
+    public void OpenAtOnce(int hours)
     {
         Begin(Register());
         foreach (var desk in Desks)
-        {
-            Pause[] pauses =
-            [
-                .. Enumerable
-                    .Range(0, (int)hours.TotalHours)
-                    .Select(hour => new Pause(
-                        hour % 4 == 2 ? "lunch" : "break",
-                        In(3600 * (hour + _chance.Between(0.1, 0.9))),
-                        TimeSpan.FromMinutes(12)
-                    )),
-            ];
-            Begin(WorkDay(desk, new Shift(In(300), In(hours.TotalSeconds), pauses)));
-        }
+            Begin(Arrive(desk, hours));
         BeginBusiness();
+    }
+
+    /// <summary>Everybody goes home at once.</summary>
+    public void Close()
+    {
+        foreach (var desk in Desks)
+            Do(desk, new SignOut());
+    }
+
+    private IEnumerable<DateTimeOffset> Arrive(Desk desk, int hours)
+    {
+        yield return In(_chance.Between(30, 90));
+        var pauses = Enumerable
+            .Range(0, hours / 2)
+            .Select(n => new Pause(n % 3 == 1 ? "lunch" : "break", In(7200 * (n + _chance.Between(0.1, 0.9))), TimeSpan.FromMinutes(12)));
+        Begin(WorkDay(desk, new Shift(Now, In(hours * 3600), [.. pauses])));
     }
 
     private void BeginBusiness()
@@ -54,7 +58,7 @@ internal sealed partial class Team
         var start = Now;
         foreach (var desk in Desks)
         {
-            yield return start.AddMilliseconds(5_000 + desk.Number * 10);
+            yield return start.AddMilliseconds(Math.Round((5_000 + desk.Number * 10) * _tempo.Scale));
             var settings = Catalogue.Settings(desk.Number);
             Tell(desk, new ConfigureAgent(_ => settings), Administrator, Correlation());
         }
@@ -70,7 +74,7 @@ internal sealed partial class Team
 
     private IEnumerable<DateTimeOffset> WorkDay(Desk desk, Shift shift)
     {
-        yield return Around(shift.Start, -4, 6);
+        yield return shift.Start <= Now ? Now : Around(shift.Start, -4, 6);
         desk.ConnectionId = NewConnection();
         desk.Client = _chance.Is(0.8) ? "agent-desktop" : "browser";
         SignIn(desk);

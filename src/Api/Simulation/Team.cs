@@ -16,7 +16,8 @@ internal interface IWitness
 
 /// <summary>How fast the people of a team live.</summary>
 /// <param name="Scale">What each of their waits is multiplied by: 1, or less to see more of it in a short time.</param>
-internal sealed record Tempo(double Scale)
+/// <param name="FirstContact">From where conversations are counted, so that those of another run have other ids.</param>
+internal sealed record Tempo(double Scale, int FirstContact = 0)
 {
     public static Tempo AsLived { get; } = new(1);
 }
@@ -59,6 +60,7 @@ internal sealed partial class Team
         _chance = chance;
         _witness = witness;
         _tempo = tempo;
+        _contacts = tempo.FirstContact;
         _lead = new Actor(Persona.Supervisor, string.Create(CultureInfo.InvariantCulture, $"lead-{number + 1:D2}"));
         Desks = desks;
         Now = now;
