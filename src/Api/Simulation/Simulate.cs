@@ -44,6 +44,11 @@ internal static class Simulate
             else
                 await new LogImport(target.Log).RunAsync(portions, progress, ct);
         }
+        catch (OperationCanceledException) when (ct.IsCancellationRequested)
+        {
+            await output.WriteLineAsync($"Stopped. The first {progress.Written} events are there; begin again with an empty ledger.");
+            return 1;
+        }
         catch (LedgerNotEmptyException) when (progress.Written == 0)
         {
             throw new MisconfiguredException("The ledger has events already; simulate writes into an empty one.");

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Runtime.InteropServices;
 
 namespace PresenceLedger.Api.Simulation;
 
@@ -37,35 +38,54 @@ internal static class SimulateVerb
         simulate.SetAction(
             (parsed, ct) =>
                 guard(() =>
-                    parsed.GetValue(live)
-                        ? LiveCentre.RunAsync(
-                            Simulate.Service(parsed.GetRequiredValue(url)),
-                            Simulate.Agents(parsed.GetValue(agents)),
-                            parsed.GetValue(seed),
-                            Simulate.Speed(parsed.GetValue(speed)),
-                            Simulate.Length(parsed.GetValue(length)),
-                            Console.Out,
-                            TimeProvider.System,
-                            ct
-                        )
-                        : Simulate.RunAsync(
-                            Simulate.Plan(
-                                parsed.GetValue(agents),
-                                parsed.GetValue(days),
-                                parsed.GetValue(seed),
-                                parsed.GetValue(start),
-                                parsed.GetRequiredValue(timeZone),
-                                TimeProvider.System
-                            ),
-                            parsed.GetValue(connection) ?? Environment.GetEnvironmentVariable("PRESENCE_LEDGER_CONNECTION"),
-                            parsed.GetRequiredValue(data),
-                            parsed.GetRequiredValue(prefix),
-                            Console.Out,
-                            ct
-                        )
+                    UntilStoppedAsync(
+                        stop =>
+                            parsed.GetValue(live)
+                                ? LiveCentre.RunAsync(
+                                    Simulate.Service(parsed.GetRequiredValue(url)),
+                                    Simulate.Agents(parsed.GetValue(agents)),
+                                    parsed.GetValue(seed),
+                                    Simulate.Speed(parsed.GetValue(speed)),
+                                    Simulate.Length(parsed.GetValue(length)),
+                                    Console.Out,
+                                    TimeProvider.System,
+                                    stop
+                                )
+                                : Simulate.RunAsync(
+                                    Simulate.Plan(
+                                        parsed.GetValue(agents),
+                                        parsed.GetValue(days),
+                                        parsed.GetValue(seed),
+                                        parsed.GetValue(start),
+                                        parsed.GetRequiredValue(timeZone),
+                                        TimeProvider.System
+                                    ),
+                                    parsed.GetValue(connection) ?? Environment.GetEnvironmentVariable("PRESENCE_LEDGER_CONNECTION"),
+                                    parsed.GetRequiredValue(data),
+                                    parsed.GetRequiredValue(prefix),
+                                    Console.Out,
+                                    stop
+                                ),
+                        ct
+                    )
                 )
         );
         return simulate;
+    }
+
+    /// <summary>Ctrl-C ends it in order: what is under way is finished or undone, agents go home.</summary>
+    private static async Task<int> UntilStoppedAsync(Func<CancellationToken, Task<int>> run, CancellationToken ct)
+    {
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(ct);
+        using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Stop);
+        using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Stop);
+        return await run(stop.Token);
+
+        void Stop(PosixSignalContext signal)
+        {
+            signal.Cancel = true;
+            stop.Cancel();
+        }
     }
 
     private static Option<T> Of<T>(string name, string description, T usual) =>
