@@ -7,6 +7,7 @@ using PresenceLedger.Api.Agents;
 using PresenceLedger.Api.Configurations;
 using PresenceLedger.Api.Http;
 using PresenceLedger.Api.Live;
+using PresenceLedger.Api.Reports;
 using PresenceLedger.Ledger;
 using PresenceLedger.Ledger.Agents;
 using PresenceLedger.Ledger.Configurations;
@@ -17,6 +18,7 @@ using PresenceLedger.Ledger.Postgres;
 using PresenceLedger.Ledger.Postgres.Embedded;
 using PresenceLedger.Projections;
 using PresenceLedger.Projections.CurrentPresence;
+using PresenceLedger.Projections.Facts;
 using Scalar.AspNetCore;
 
 namespace PresenceLedger.Api.Hosting;
@@ -92,6 +94,7 @@ public static class Serving
         services.AddSingleton<IDocumentStore>(s =>
             DocumentStore.For(options => ReadSide.Configure(options, s.GetRequiredService<NpgsqlDataSource>()))
         );
+        services.AddSingleton<FactsReader>();
         services.AddSingleton<PresenceFeed>();
 
         // In the order in which they start; they stop in the reverse one, the log last.
@@ -133,6 +136,10 @@ public static class Serving
         AgentEndpoints.Map(api);
         ConfigurationEndpoints.Map(api);
         LiveStream.Map(api);
+        HistoricalReport.Map(api);
+        StatusHistory.Map(api);
+        Explain.Map(api);
+        ReportMetrics.Map(api);
         PresenceHub.Map(app);
 
         BrowserModule.Map(app);
@@ -172,6 +179,7 @@ public static class Serving
     internal static void AddReadModels(IServiceCollection services)
     {
         AddReadModel<PresenceModel>(services);
+        AddReadModel<FactsModel>(services);
     }
 
     /// <summary>A read model, with its loop and its <see cref="ReadPosition"/>, whose key is the type of the model.</summary>
