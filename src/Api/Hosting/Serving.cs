@@ -7,6 +7,7 @@ using PresenceLedger.Api.Agents;
 using PresenceLedger.Api.Configurations;
 using PresenceLedger.Api.Http;
 using PresenceLedger.Api.Live;
+using PresenceLedger.Api.Reports;
 using PresenceLedger.Ledger;
 using PresenceLedger.Ledger.Agents;
 using PresenceLedger.Ledger.Configurations;
@@ -92,6 +93,7 @@ public static class Serving
         services.AddSingleton<IDocumentStore>(s =>
             DocumentStore.For(options => ReadSide.Configure(options, s.GetRequiredService<NpgsqlDataSource>()))
         );
+        services.AddSingleton<FactsReader>();
         services.AddSingleton<PresenceFeed>();
 
         // In the order in which they start; they stop in the reverse one, the log, which is the first, last.
@@ -129,6 +131,10 @@ public static class Serving
         AgentEndpoints.Map(api);
         ConfigurationEndpoints.Map(api);
         LiveStream.Map(api);
+        HistoricalReport.Map(api);
+        StatusHistory.Map(api);
+        Explain.Map(api);
+        ReportMetrics.Map(api);
         PresenceHub.Map(app);
 
         BrowserModule.Map(app);
