@@ -3,28 +3,27 @@ using PresenceLedger.Ledger;
 
 namespace PresenceLedger.Projections;
 
-/// <summary>How far the read side is.</summary>
+/// <summary>How far a read model is.</summary>
 /// <param name="Position">The last event it has.</param>
 /// <param name="AsOf">The instant up to which it is complete.</param>
 public sealed record Read(LogPosition Position, DateTimeOffset AsOf);
 
-/// <summary>Tells how far the read side is, whichever node keeps it, and waits for it.</summary>
+/// <summary>Tells how far a read model is, whichever node keeps it, and waits for it.</summary>
 public sealed class ReadPosition(NpgsqlDataSource database, ProjectionLoop loop, TimeProvider clock)
 {
     private static readonly TimeSpan Poll = TimeSpan.FromMilliseconds(50);
 
+    private readonly Place _place = new(loop.Model, live: true);
+
+    /// <summary>The read model.</summary>
+    public IReadModel Model => loop.Model;
+
     /// <summary>Where it is now.</summary>
     public async Task<Read> ReadAsync(CancellationToken ct)
     {
-        await using var command = database.CreateCommand(
-            $"select epoch, transaction_id, position, as_of from {ReadSide.Schema}.checkpoint where name = 'presence'"
-        );
-        await using var reader = await command.ExecuteReaderAsync(ct);
-        return await reader.ReadAsync(ct)
-            ? new Read(
-                new LogPosition(reader.GetInt32(0), reader.GetFieldValue<ulong>(1), reader.GetInt64(2)),
-                reader.GetFieldValue<DateTimeOffset>(3)
-            )
+        await using var connection = await database.OpenConnectionAsync(ct);
+        return await _place.FindAsync(connection, ct) is { } at
+            ? new Read(at.Position, at.AsOf)
             : new Read(LogPosition.Start, DateTimeOffset.MinValue);
     }
 

@@ -9,13 +9,18 @@ using Weasel.Core;
 
 namespace PresenceLedger.Projections;
 
-/// <summary>The documents of the read side, in the schema <c>read</c>.</summary>
+/// <summary>
+/// The read side: the schema <c>read</c> has the directory, as documents, and how far the read models are; each of those has a schema of
+/// its own.
+/// </summary>
 public static class ReadSide
 {
     /// <summary>The schema; it can be dropped and rebuilt, but for the directory.</summary>
     public const string Schema = "read";
 
-    /// <summary>How documents are stored.</summary>
+    private static readonly JsonSerializerOptions Json = Configure(new JsonSerializerOptions());
+
+    /// <summary>How the directory is stored.</summary>
     public static void Configure(StoreOptions options, NpgsqlDataSource database)
     {
         options.Connection(database);
@@ -29,18 +34,20 @@ public static class ReadSide
             {
                 json.Converters.Clear();
                 json.TypeInfoResolverChain.Clear();
-                LedgerJson.Configure(json);
-                json.Converters.Add(new TextForDocuments());
+                Configure(json);
             }
         );
-        options
-            .Schema.For<PresenceDocument>()
-            .DocumentAlias("presence")
-            .Duplicate(d => d.Base)
-            .Duplicate(d => d.StatusId)
-            .Duplicate(d => d.SignedIn)
-            .GinIndexJsonData();
         options.Schema.For<DirectoryEntry>().DocumentAlias("directory");
+    }
+
+    /// <summary>Writes what goes into a column of type jsonb; <see cref="LedgerJson.Read"/> reads it.</summary>
+    public static string Write<T>(T value) => JsonSerializer.Serialize(value, Json);
+
+    private static JsonSerializerOptions Configure(JsonSerializerOptions json)
+    {
+        LedgerJson.Configure(json);
+        json.Converters.Add(new TextForDocuments());
+        return json;
     }
 
     /// <summary>The log keeps any text; a document cannot hold the null character, and one reason with it would stop all of them.</summary>

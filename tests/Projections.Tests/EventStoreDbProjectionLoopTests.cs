@@ -46,7 +46,7 @@ public sealed class EventStoreDbProjectionLoopTests : ProjectionLoopTests
         );
         Assert.Single(await _node.EventsAsync("ana"), e => e.Type == "conversation-transferred.v1");
         Assert.Single(await _node.EventsAsync("ben"), e => e.Type == "conversation-assigned.v1");
-        await AssertReadSideAsync(reading, ["ana", "ben"]);
+        await AssertReadSideAsync(["ana", "ben"]);
     }
 
     [Fact]
@@ -81,7 +81,7 @@ public sealed class EventStoreDbProjectionLoopTests : ProjectionLoopTests
         await CaughtUpAsync(reading);
         Assert.Equal(0L, await HandoversAsync());
         await reading.StopAsync();
-        await ExecuteAsync("truncate read.mt_doc_presence; delete from read.checkpoint");
+        await ExecuteAsync("delete from read.read_model");
         await CaughtUpAsync(await StartAsync(_node));
         Assert.Equal(0L, await HandoversAsync());
     }
@@ -128,15 +128,15 @@ public sealed class EventStoreDbProjectionLoopTests : ProjectionLoopTests
         _node = await Node.StartAsync(_database, _clock);
         await new LogCopy(inPostgres.Log, _node.Log, new Progress<CopyProgress>()).RunAsync(default);
         var moved = await StartAsync(_node);
-        await UntilAsync(moved.Loop, async () => (string?)await ScalarAsync("select store from read.checkpoint") == _node.Log.Store);
+        await UntilAsync(moved.Loop, async () => (string?)await ScalarAsync("select store from read.read_model") == _node.Log.Store);
         await CaughtUpAsync(moved);
 
         Assert.NotEmpty(before);
         Assert.Equal(before, await DocumentsAsync());
-        await AssertReadSideAsync(moved, ids);
+        await AssertReadSideAsync(ids);
         await _node.RegisterAsync("dan");
         await CaughtUpAsync(moved);
-        Assert.Equal(ids.Length + 1L, await ScalarAsync("select count(*) from read.mt_doc_presence"));
+        Assert.Equal(ids.Length + 1L, await ScalarAsync("select count(*) from presence_v1.agent"));
     }
 
     [Fact]
@@ -155,7 +155,7 @@ public sealed class EventStoreDbProjectionLoopTests : ProjectionLoopTests
         }
 
         await CaughtUpAsync(reading);
-        await AssertReadSideAsync(reading, ids);
+        await AssertReadSideAsync(ids);
         Assert.Equal(0, reading.Failures);
         Assert.True(store.Faults.Injected > 5, $"only {store.Faults.Injected.ToString(CultureInfo.InvariantCulture)} faults");
     }
@@ -175,7 +175,7 @@ public sealed class EventStoreDbProjectionLoopTests : ProjectionLoopTests
     private async Task<long> HandoversAsync() => (long)(await ScalarAsync("select count(*) from ledger.handover"))!;
 
     private async Task<object?> CheckpointAsync() =>
-        await ScalarAsync("select (epoch, transaction_id, position, configuration::text, store)::text from read.checkpoint");
+        await ScalarAsync("select (epoch, transaction_id, position, state::text, store)::text from read.read_model");
 
     /// <summary>Goes on with a server in this process, whatever the environment names.</summary>
     private async Task<FakeEventStore> UseFakeAsync(int nodes = 1, string options = "")

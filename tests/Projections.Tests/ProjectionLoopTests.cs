@@ -1,5 +1,4 @@
 using System.Globalization;
-using Marten;
 using Npgsql;
 using PresenceLedger.Domain.Agents;
 using PresenceLedger.Domain.Capacity;
@@ -49,7 +48,7 @@ public abstract class ProjectionLoopTests : IAsyncLifetime
 
         await CaughtUpAsync(reading);
 
-        await AssertReadSideAsync(reading, ids);
+        await AssertReadSideAsync(ids);
     }
 
     [Fact]
@@ -61,13 +60,13 @@ public abstract class ProjectionLoopTests : IAsyncLifetime
         var before = await DocumentsAsync();
         await reading.StopAsync();
 
-        await ExecuteAsync("truncate read.mt_doc_presence; delete from read.checkpoint");
+        await ExecuteAsync("delete from read.read_model");
         var again = await StartAsync(_node);
         await CaughtUpAsync(again);
 
         Assert.NotEmpty(before);
         Assert.Equal(before, await DocumentsAsync());
-        await AssertReadSideAsync(again, ids);
+        await AssertReadSideAsync(ids);
     }
 
     [Fact]
@@ -102,7 +101,7 @@ public abstract class ProjectionLoopTests : IAsyncLifetime
             await CaughtUpAsync(one);
             Assert.NotEqual(holder, await ScalarAsync(LockHolders("min(pid)")));
         }
-        Assert.Equal(4L, await ScalarAsync("select count(*) from read.mt_doc_presence"));
+        Assert.Equal(4L, await ScalarAsync("select count(*) from presence_v1.agent"));
         Assert.Null(one.Loop.Stopped);
         Assert.Null(two.Loop.Stopped);
     }
@@ -118,7 +117,7 @@ public abstract class ProjectionLoopTests : IAsyncLifetime
         await using (var blocking = await _node.Database.OpenConnectionAsync())
         {
             await using var transaction = await blocking.BeginTransactionAsync();
-            await ExecuteAsync(blocking, "lock table read.mt_doc_presence in exclusive mode");
+            await ExecuteAsync(blocking, "lock table presence_v1.agent in exclusive mode");
             // The checkpoint of the page is moved by now, within its transaction; its documents wait.
             await LiveAsync(new Random(17), commands: 60);
             await UntilAsync(one.Loop, async () => (long)(await ScalarAsync(Waiting("count(*)")))! > 0);
@@ -129,7 +128,7 @@ public abstract class ProjectionLoopTests : IAsyncLifetime
         }
 
         await CaughtUpAsync(one);
-        await AssertReadSideAsync(one, ids);
+        await AssertReadSideAsync(ids);
         Assert.Null(one.Loop.Stopped);
         Assert.Null(two.Loop.Stopped);
     }
@@ -169,13 +168,13 @@ public abstract class ProjectionLoopTests : IAsyncLifetime
         await _node.RegisterAsync("ana");
         await CaughtUpAsync(reading);
         // As if another node had projected further than this one knows of: to the end of all that is to come.
-        await ExecuteAsync("update read.checkpoint set epoch = 7");
+        await ExecuteAsync("update read.read_model set epoch = 7");
 
         await _node.RegisterAsync("ben");
         await UntilAsync(reading.Loop, () => Task.FromResult(reading.Failures > 0));
 
-        Assert.Equal(7, await ScalarAsync("select epoch from read.checkpoint"));
-        Assert.Equal(1L, await ScalarAsync("select count(*) from read.mt_doc_presence"));
+        Assert.Equal(7, await ScalarAsync("select epoch from read.read_model"));
+        Assert.Equal(1L, await ScalarAsync("select count(*) from presence_v1.agent"));
     }
 
     [Theory]
@@ -197,7 +196,7 @@ public abstract class ProjectionLoopTests : IAsyncLifetime
         await UntilAsync(reading.Loop, () => Task.FromResult(reading.Loop.Stopped is not null));
 
         Assert.Contains($"{stream}@0", reading.Loop.Stopped, StringComparison.Ordinal);
-        Assert.Equal(1L, await ScalarAsync("select count(*) from read.mt_doc_presence"));
+        Assert.Equal(1L, await ScalarAsync("select count(*) from presence_v1.agent"));
     }
 
     [Fact]
@@ -250,19 +249,20 @@ public abstract class ProjectionLoopTests : IAsyncLifetime
         return ids;
     }
 
-    private protected async Task AssertReadSideAsync(Reading reading, string[] ids)
+    private protected async Task AssertReadSideAsync(string[] ids)
     {
         var configuration = (await _node.StreamAsync(StreamNames.Configuration)).Aggregate(
             Configuration.Initial,
             (c, e) => c.Evolve((ConfigurationEvent)WireNames.Read(e))
         );
-        await using var session = reading.Store.QuerySession();
         foreach (var id in ids)
         {
             var events = await _node.EventsAsync(id);
             var replayed = events.Aggregate(Agent.Unknown(id), (agent, e) => agent.Evolve((AgentEvent)WireNames.Read(e)));
-            var document = await session.LoadAsync<PresenceDocument>(id);
-            Assert.Equal(LedgerJson.Write(replayed), LedgerJson.Write(document!.Agent));
+            var document = LedgerJson.Read<PresenceDocument>(
+                (string)(await ScalarAsync($"select data::text from presence_v1.agent where agent_id = '{id}'"))!
+            );
+            Assert.Equal(LedgerJson.Write(replayed), LedgerJson.Write(document.Agent));
             Assert.Equal(replayed.Status.StatusId, document.StatusId);
             Assert.Equal(replayed.SignedIn, document.SignedIn);
 
@@ -281,8 +281,7 @@ public abstract class ProjectionLoopTests : IAsyncLifetime
 
     private protected async Task<Reading> StartAsync(Node node)
     {
-        var store = DocumentStore.For(options => ReadSide.Configure(options, node.Database));
-        var reading = new Reading(node, store);
+        var reading = new Reading(node);
         lock (_open)
             _open.Add(reading);
         await reading.Loop.StartAsync(default);
@@ -329,7 +328,7 @@ public abstract class ProjectionLoopTests : IAsyncLifetime
     private protected async Task<string[]> DocumentsAsync()
     {
         await using var owner = NpgsqlDataSource.Create(_database.SuperuserConnectionString);
-        await using var command = owner.CreateCommand("select data::text from read.mt_doc_presence order by id");
+        await using var command = owner.CreateCommand("select data::text from presence_v1.agent order by agent_id");
         await using var reader = await command.ExecuteReaderAsync();
         var documents = new List<string>();
         while (await reader.ReadAsync())
@@ -339,12 +338,12 @@ public abstract class ProjectionLoopTests : IAsyncLifetime
 
     /// <summary>Connections that wait to write documents.</summary>
     private static string Waiting(string what) =>
-        $"select {what} from pg_locks where not granted and relation = 'read.mt_doc_presence'::regclass";
+        $"select {what} from pg_locks where not granted and relation = 'presence_v1.agent'::regclass";
 
     private static string LockHolders(string what) =>
         $"""
             select {what} from pg_locks l join pg_database d on d.oid = l.database
-            where d.datname = current_database() and l.locktype = 'advisory' and l.granted and l.objid = {0x45520002}
+            where d.datname = current_database() and l.locktype = 'advisory' and l.granted and l.classid = {Locks.Class} and l.objid = hashtext('presence_v1')::oid
             """;
 
     private static async Task ExecuteAsync(NpgsqlConnection connection, string statement)
@@ -372,13 +371,8 @@ public abstract class ProjectionLoopTests : IAsyncLifetime
     {
         private readonly Complaints _complaints = new();
 
-        public Reading(Node node, DocumentStore store)
-        {
-            Store = store;
-            Loop = new ProjectionLoop(node.Log, store, node.Database, node.Clock, _complaints);
-        }
-
-        public DocumentStore Store { get; }
+        public Reading(Node node) =>
+            Loop = new ProjectionLoop(new PresenceModel(node.Log, node.Clock), node.Log, node.Database, node.Clock, _complaints);
 
         public ProjectionLoop Loop { get; }
 
@@ -390,7 +384,6 @@ public abstract class ProjectionLoopTests : IAsyncLifetime
         {
             await Loop.StopAsync(default);
             Loop.Dispose();
-            await Store.DisposeAsync();
         }
     }
 }

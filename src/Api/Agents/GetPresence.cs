@@ -1,8 +1,9 @@
 using System.Globalization;
-using Marten;
+using Npgsql;
 using PresenceLedger.Api.Http;
 using PresenceLedger.Domain;
 using PresenceLedger.Ledger.Configurations;
+using PresenceLedger.Ledger.Events;
 using PresenceLedger.Projections;
 using PresenceLedger.Projections.CurrentPresence;
 
@@ -27,7 +28,7 @@ internal static class GetPresence
         HttpContext http,
         string agentId,
         string? minVersion,
-        IDocumentStore store,
+        NpgsqlDataSource database,
         ReadPosition position,
         ConfigurationStream configuration
     )
@@ -37,14 +38,13 @@ internal static class GetPresence
             return Problems.Validation("minVersion", "must be a whole number from 0");
         if (await ReadPositionHeaders.WaitAsync(http, position) is { } problem)
             return problem;
-        await using var session = store.QuerySession();
         PresenceDocument? document = null;
         Read read = null!;
         var found = await position.WaitAsync(
             async () =>
             {
                 read = await position.ReadAsync(http.RequestAborted);
-                document = await session.LoadAsync<PresenceDocument>(agentId, http.RequestAborted);
+                document = await FindAsync(database, agentId, http.RequestAborted);
                 return minVersion is null || document?.Agent.Version >= least;
             },
             Longest,
@@ -58,5 +58,12 @@ internal static class GetPresence
         var answer = new PresenceAnswer(document.Agent, configuration.Current) { AsOf = read.AsOf };
         CommandEndpoint.SetVersion(http, answer.Version);
         return Results.Json(answer, WireJson.Options);
+    }
+
+    private static async Task<PresenceDocument?> FindAsync(NpgsqlDataSource database, string agentId, CancellationToken ct)
+    {
+        await using var command = database.CreateCommand($"select data::text from {PresenceModel.Agents} where agent_id = $1");
+        command.Parameters.Add(new() { Value = agentId });
+        return await command.ExecuteScalarAsync(ct) is string data ? LedgerJson.Read<PresenceDocument>(data) : null;
     }
 }

@@ -11,18 +11,18 @@ namespace PresenceLedger.Api.Agents;
 /// <summary>Agents with their presence, by what they show and where they work.</summary>
 internal static class ListAgents
 {
-    private const string Sql = $"""
+    private static readonly string Sql = $"""
         select p.data::text, d.data ->> 'displayName'
-        from {ReadSide.Schema}.mt_doc_presence p
-        left join {ReadSide.Schema}.mt_doc_directory d on d.id = p.id
-        where (@after::text is null or p.id collate "C" > @after)
+        from {PresenceModel.Agents} p
+        left join {ReadSide.Schema}.mt_doc_directory d on d.id = p.agent_id
+        where (@after::text is null or p.agent_id > @after)
             and (@base::text is null or p.base = @base)
             and (@status::text is null or p.status_id = @status)
             and (@signed_in::boolean is null or p.signed_in = @signed_in)
-            and (@queue::text is null or p.data @> jsonb_build_object('queues', jsonb_build_array(@queue)))
-            and (@skill::text is null or p.data @> jsonb_build_object('skills', jsonb_build_array(@skill)))
-            and (@text::text is null or p.id ilike @text or d.data ->> 'displayName' ilike @text)
-        order by p.id collate "C" limit @limit
+            and (@queue::text is null or p.data -> 'queues' @> jsonb_build_array(@queue))
+            and (@skill::text is null or p.data -> 'skills' @> jsonb_build_array(@skill))
+            and (@text::text is null or p.agent_id ilike @text or d.data ->> 'displayName' ilike @text)
+        order by p.agent_id limit @limit
         """;
 
     public static void Map(RouteGroupBuilder api) =>

@@ -12,6 +12,7 @@ using PresenceLedger.Ledger;
 using PresenceLedger.Ledger.Agents;
 using PresenceLedger.Ledger.Configurations;
 using PresenceLedger.Projections;
+using PresenceLedger.Projections.CurrentPresence;
 
 namespace PresenceLedger.Api.Configurations;
 
@@ -96,8 +97,8 @@ internal static class CapacityProfiles
     {
         await using var command = database.CreateCommand(
             $"""
-            select id from {ReadSide.Schema}.mt_doc_presence
-            where data #> '{"{agent,settings,profiles}"}' ? $1 or data #> '{"{agent,dayCounts}"}' ? $1 order by id
+            select agent_id from {PresenceModel.Agents}
+            where data #> '{"{agent,settings,profiles}"}' ? $1 or data #> '{"{agent,dayCounts}"}' ? $1 order by agent_id
             """
         );
         command.Parameters.Add(new() { Value = profileId });

@@ -4,11 +4,17 @@ using Microsoft.Extensions.Diagnostics.HealthChecks;
 using Npgsql;
 using PresenceLedger.Ledger;
 using PresenceLedger.Projections;
+using PresenceLedger.Projections.CurrentPresence;
 
 namespace PresenceLedger.Api.Hosting;
 
 /// <summary>Whether the service can do its work: the database and the log answer, and the projection moves.</summary>
-public sealed class Readiness(ILog log, ReadPosition position, ProjectionLoop loop, TimeProvider clock) : IHealthCheck
+public sealed class Readiness(
+    ILog log,
+    ReadPosition position,
+    [FromKeyedServices(typeof(PresenceModel))] ProjectionLoop loop,
+    TimeProvider clock
+) : IHealthCheck
 {
     private static readonly TimeSpan TooFarBehind = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan Soon = TimeSpan.FromSeconds(2);

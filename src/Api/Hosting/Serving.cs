@@ -16,6 +16,7 @@ using PresenceLedger.Ledger.Heartbeats;
 using PresenceLedger.Ledger.Postgres;
 using PresenceLedger.Ledger.Postgres.Embedded;
 using PresenceLedger.Projections;
+using PresenceLedger.Projections.CurrentPresence;
 using Scalar.AspNetCore;
 
 namespace PresenceLedger.Api.Hosting;
@@ -91,8 +92,6 @@ public static class Serving
         services.AddSingleton<IDocumentStore>(s =>
             DocumentStore.For(options => ReadSide.Configure(options, s.GetRequiredService<NpgsqlDataSource>()))
         );
-        services.AddSingleton<ProjectionLoop>();
-        services.AddSingleton<ReadPosition>();
         services.AddSingleton<PresenceFeed>();
 
         // In the order in which they start; they stop in the reverse one, the log last.
@@ -102,7 +101,9 @@ public static class Serving
             AddLog<EventStoreDbLog>(services.AddSingleton(log).AddSingleton<AnswerClaims>());
         services.AddHostedService(s => s.GetRequiredService<ConfigurationStream>());
         services.AddHostedService(s => s.GetRequiredService<Leases>());
-        services.AddHostedService(s => s.GetRequiredService<ProjectionLoop>());
+        services.AddHostedService<DirectoryTable>();
+        AddReadModels(services);
+        services.AddSingleton(s => s.GetRequiredKeyedService<ReadPosition>(typeof(PresenceModel)));
         services.AddHostedService(s => s.GetRequiredService<DueWorker>());
         services.AddHostedService(s => s.GetRequiredService<PresenceFeed>());
         services.Configure<HostOptions>(o => o.ShutdownTimeout = TimeSpan.FromSeconds(20));
@@ -165,6 +166,30 @@ public static class Serving
             KeepAlive = 10,
         };
         return NpgsqlDataSource.Create(settings);
+    }
+
+    /// <summary>The read models; those that <c>presence-ledger rebuild</c> knows, too.</summary>
+    internal static void AddReadModels(IServiceCollection services)
+    {
+        AddReadModel<PresenceModel>(services);
+    }
+
+    /// <summary>A read model, with its loop and its <see cref="ReadPosition"/>, whose key is the type of the model.</summary>
+    private static void AddReadModel<TModel>(IServiceCollection services)
+        where TModel : class, IReadModel
+    {
+        services.AddSingleton<TModel>();
+        services.AddSingleton<IReadModel>(s => s.GetRequiredService<TModel>());
+        services.AddKeyedSingleton(
+            typeof(TModel),
+            (s, _) => ActivatorUtilities.CreateInstance<ProjectionLoop>(s, s.GetRequiredService<TModel>())
+        );
+        services.AddKeyedSingleton(
+            typeof(TModel),
+            (s, key) => ActivatorUtilities.CreateInstance<ReadPosition>(s, s.GetRequiredKeyedService<ProjectionLoop>(key))
+        );
+        services.AddSingleton(s => s.GetRequiredKeyedService<ProjectionLoop>(typeof(TModel)));
+        services.AddSingleton<IHostedService>(s => s.GetRequiredKeyedService<ProjectionLoop>(typeof(TModel)));
     }
 
     private static void AddLog<TLog>(IServiceCollection services)

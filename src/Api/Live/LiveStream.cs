@@ -33,14 +33,13 @@ internal static class LiveStream
 
     private static readonly SemaphoreSlim Snapshots = new(4);
 
-    private const string Sql = $"""
+    private static readonly string Sql = $"""
         select c.epoch, c.transaction_id, c.position, c.as_of, p.data::text
-        from {ReadSide.Schema}.checkpoint c
-        left join {ReadSide.Schema}.mt_doc_presence p
-            on (@agents::text[] is null or p.id = any (@agents))
-            and (@queue::text is null or p.data @> jsonb_build_object('queues', jsonb_build_array(@queue)))
-        where c.name = 'presence'
-        order by p.id collate "C"
+        from (select * from {ReadSide.Schema}.read_model where {PresenceModel.Checkpoint}) c
+        left join {PresenceModel.Agents} p
+            on (@agents::text[] is null or p.agent_id = any (@agents))
+            and (@queue::text is null or p.data -> 'queues' @> jsonb_build_array(@queue))
+        order by p.agent_id
         """;
 
     public static void Map(RouteGroupBuilder api) =>

@@ -12,7 +12,7 @@ public static class LedgerSchema
 
     /// <summary>
     /// Applies what is missing, and gives <paramref name="serviceRole"/> the rights the service needs: it may append events and
-    /// never change or delete them.
+    /// never change or delete them, and makes schemas for what it reads.
     /// </summary>
     /// <param name="ownerConnectionString">A role that may create schemas in the database.</param>
     /// <param name="serviceRole">The role the service works as; the owner itself where there is only one.</param>
@@ -58,7 +58,7 @@ public static class LedgerSchema
 
         async Task GrantAsync()
         {
-            var role = '"' + serviceRole.Replace("\"", "\"\"", StringComparison.Ordinal) + '"';
+            var role = Quoted(serviceRole);
             await RunAsync($"revoke all on ledger.event from public, {role}");
             await RunAsync(
                 $"""
@@ -69,10 +69,13 @@ public static class LedgerSchema
                 grant select, insert, update, delete on ledger.answer, ledger.snapshot, ledger.lease, ledger.due, ledger.claim, ledger.handover, ledger.node to {role};
                 grant execute on all functions in schema ledger to {role};
                 create schema if not exists read authorization {role};
+                grant create on database {Quoted(connection.Database)} to {role};
                 """
             );
         }
     }
+
+    private static string Quoted(string name) => '"' + name.Replace("\"", "\"\"", StringComparison.Ordinal) + '"';
 
     private static IEnumerable<(string Name, string Sql)> Scripts()
     {

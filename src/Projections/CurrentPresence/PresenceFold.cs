@@ -59,7 +59,7 @@ public sealed class PresenceFold(Configuration configuration, IReadOnlyDictionar
                 if (agent.Version >= record.Version)
                     return;
                 if (agent.Version + 1 != record.Version)
-                    throw new InvalidDataException($"{record.Stream}: version {record.Version} came after {agent.Version}.");
+                    throw new InvalidDataException($"{record.Stream}@{record.Version} came after version {agent.Version}.");
                 var lastChange = e is PresenceChanged ? ChangeOf(record) : before?.LastChange;
                 _changed[agentId] = PresenceDocument.Of(agent.Evolve(e), lastChange);
                 if (e is ConversationAssigned { FromAgentId: { } from } assigned)

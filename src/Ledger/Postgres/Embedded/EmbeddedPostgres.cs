@@ -13,7 +13,7 @@ public sealed class EmbeddedPostgres : IAsyncDisposable
     /// <summary>The cluster's superuser.</summary>
     public const string Superuser = "postgres";
 
-    /// <summary>The role of the service, which owns nothing and may create nothing.</summary>
+    /// <summary>The role of the service, which owns the read side and nothing else.</summary>
     public const string ServiceRole = "presence_ledger";
 
     /// <summary>The database of the ledger.</summary>

@@ -1,0 +1,51 @@
+using PresenceLedger.Ledger;
+
+namespace PresenceLedger.Projections.CurrentPresence;
+
+/// <summary>
+/// The current presence of every agent. The tables that are read also keep the leases, the due times and the awaited halves of
+/// transfers in step; a set that is built beside them does not touch those.
+/// </summary>
+public sealed class PresenceModel(ILog log, TimeProvider clock) : IReadModel
+{
+    private const string OwnName = "presence";
+
+    // Up with every change of the table, of PresenceDocument, or of what PresenceFold makes of the events.
+    private const int OwnVersion = 1;
+
+    /// <summary>The table that is read.</summary>
+    public static string Agents { get; } = $"{OwnName}_v{OwnVersion}.agent";
+
+    /// <summary>What is true of its checkpoint, in SQL.</summary>
+    public static string Checkpoint { get; } = $"name = '{OwnName}' and version = {OwnVersion} and place = 'live'";
+
+    /// <inheritdoc />
+    public string Name => OwnName;
+
+    /// <inheritdoc />
+    public int Version => OwnVersion;
+
+    /// <inheritdoc />
+    public string TablesSql(string schema) =>
+        $"""
+            create table {schema}.agent (
+                agent_id text collate "C" primary key,
+                version bigint not null,
+                base text not null,
+                status_id text not null,
+                signed_in boolean not null,
+                data jsonb not null
+            )
+            """;
+
+    /// <inheritdoc />
+    public string IndexesSql(string schema) =>
+        $"""
+            create index agent_queues on {schema}.agent using gin ((data -> 'queues') jsonb_path_ops);
+            create index agent_skills on {schema}.agent using gin ((data -> 'skills') jsonb_path_ops)
+            """;
+
+    /// <inheritdoc />
+    public IProjector Open(string schema, bool live, string? state) =>
+        new PresenceProjector(schema, live ? new Deadlines(handovers: !log.SpansStreams, clock) : null, state);
+}

@@ -1,0 +1,201 @@
+using System.Runtime.CompilerServices;
+using System.Threading.Channels;
+using Npgsql;
+using PresenceLedger.Ledger;
+
+namespace PresenceLedger.Projections;
+
+/// <summary>What was written: how far the tables are, with how many more events, and whether there are no others yet.</summary>
+internal sealed record Filled(Checkpoint At, int Events, bool CaughtUp);
+
+/// <summary>
+/// Fills the tables of a read model from the log: while a page is written, the next one is folded and the one after it read. A page
+/// and its checkpoint are one transaction.
+/// </summary>
+/// <param name="place">The tables.</param>
+/// <param name="log">The log.</param>
+/// <param name="database">Where rows that are not in memory are read.</param>
+/// <param name="connection">Writes; it has the lock of the tables.</param>
+internal sealed class Filling(Place place, ILog log, NpgsqlDataSource database, NpgsqlConnection connection)
+{
+    /// <summary>The most events of a page while it is live: each is seen soon, and the transaction is short.</summary>
+    public const int SmallPage = 500;
+
+    /// <summary>The most events of a page while it is behind: an agent that changed often in it is written once.</summary>
+    public const int LargePage = 20_000;
+
+    private static readonly TimeSpan Breath = TimeSpan.FromSeconds(1);
+
+    /// <summary>Fills them, up to a place in the log or without an end.</summary>
+    /// <exception cref="InvalidDataException">An event cannot be applied; all before it are.</exception>
+    public async Task RunAsync(Checkpoint from, LogPosition? until, Func<Filled, Task> filled, CancellationToken ct)
+    {
+        try
+        {
+            await PipeAsync(from, until, filled, ct);
+        }
+        catch (Exception e) when (IsRefusal(e))
+        {
+            await StepAsync(until, filled, ct);
+        }
+    }
+
+    /// <summary>An event cannot be read, or the database does not take what it gives: trying again does not help.</summary>
+    public static bool IsRefusal(Exception? e) =>
+        e switch
+        {
+            null => false,
+            InvalidDataException or PostgresException { SqlState: ['2', '2' or '3', ..] } => true,
+            _ => IsRefusal(e.InnerException),
+        };
+
+    private async Task PipeAsync(Checkpoint from, LogPosition? until, Func<Filled, Task> filled, CancellationToken ct)
+    {
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(ct);
+        var pages = Channel.CreateBounded<LogPage>(new BoundedChannelOptions(1) { SingleReader = true, SingleWriter = true });
+        var reading = ReadAsync(pages.Writer, from.Position, until, stop.Token);
+        var at = from;
+        Task<Filled>? writing = null;
+        try
+        {
+            var projector = place.Open(from);
+            await foreach (var page in pages.Reader.ReadAllAsync(ct))
+            {
+                var changes = page.Events.Count == 0 ? null : await projector.FoldAsync(database, page.Events, ct);
+                await WrittenAsync();
+                writing = WriteAsync(at, page, changes, until, ct);
+                if (page.CaughtUp)
+                    await WrittenAsync();
+            }
+            await WrittenAsync();
+        }
+        finally
+        {
+            await stop.CancelAsync();
+            await reading;
+            // The connection is free only then. What became of it the checkpoint tells.
+            if (writing is not null)
+                await Task.WhenAny(writing);
+        }
+
+        async Task WrittenAsync()
+        {
+            if (writing is null)
+                return;
+            var written = await writing;
+            writing = null;
+            at = written.At;
+            await filled(written);
+        }
+    }
+
+    private async Task ReadAsync(ChannelWriter<LogPage> to, LogPosition from, LogPosition? until, CancellationToken ct)
+    {
+        try
+        {
+            await foreach (var page in PagesAsync(from, until, ct))
+                await to.WriteAsync(page, ct);
+            to.Complete();
+        }
+        catch (Exception e)
+        {
+            // Told to who reads the pages, after the ones before it.
+            to.Complete(e);
+        }
+    }
+
+    /// <summary>Pages of the log; large ones as long as there is much to read.</summary>
+    private async IAsyncEnumerable<LogPage> PagesAsync(
+        LogPosition position,
+        LogPosition? until,
+        [EnumeratorCancellation] CancellationToken ct
+    )
+    {
+        for (var size = SmallPage; ; )
+        {
+            await foreach (var next in log.SubscribeAsync(position, size, ct))
+            {
+                var page = until is { } end ? UpTo(next, end) : next;
+                yield return page;
+                if (page.Position == until)
+                    yield break;
+                position = page.Position;
+                var fitting =
+                    page.CaughtUp ? SmallPage
+                    : page.Events.Count == size ? LargePage
+                    : size;
+                if (fitting == size)
+                    continue;
+                size = fitting;
+                break;
+            }
+        }
+    }
+
+    private static LogPage UpTo(LogPage page, LogPosition end) =>
+        page.Position >= end || page.CaughtUp
+            ? new LogPage([.. page.Events.TakeWhile(e => e.Position <= end)], end, AsOf: null, CaughtUp: true)
+            : page;
+
+    private async Task<Filled> WriteAsync(Checkpoint before, LogPage page, IPageChanges? changes, LogPosition? until, CancellationToken ct)
+    {
+        // What was complete up to an instant stays so; and what a page has, even if it was recorded while the page was read, is in it.
+        var asOf = page.AsOf > before.AsOf ? page.AsOf.Value : before.AsOf;
+        foreach (var e in page.Events)
+            asOf = e.Record.RecordedAt > asOf ? e.Record.RecordedAt : asOf;
+        if (changes is null && asOf - before.AsOf <= Breath && page.Position != until)
+            return new Filled(before, 0, page.CaughtUp);
+
+        var after = before with { Position = page.Position, AsOf = asOf, State = changes is null ? before.State : changes.State };
+        await using var transaction = await connection.BeginTransactionAsync(ct);
+        after = await place.MoveAsync(connection, before, after, ct);
+        if (changes is not null)
+            await changes.WriteAsync(connection, transaction, ct);
+        await transaction.CommitAsync(ct);
+        return new Filled(after, page.Events.Count, page.CaughtUp);
+    }
+
+    /// <summary>Applies what comes before an event that cannot be applied, by halves, so that the checkpoint stands right before it.</summary>
+    private async Task StepAsync(LogPosition? until, Func<Filled, Task> filled, CancellationToken ct)
+    {
+        var at = await place.FindAsync(connection, ct) ?? throw new CheckpointMovedException(place.Schema);
+        while (await log.ReadAllAsync(at.Position, SmallPage, ct) is { Count: > 0 } read)
+        {
+            StoredEvent[] events = [.. read.Where(e => until is null || e.Position <= until)];
+            var (projector, size) = (place.Open(at), events.Length);
+            for (var done = 0; done < events.Length; )
+            {
+                var part = events[done..Math.Min(done + size, events.Length)];
+                try
+                {
+                    var changes = await projector.FoldAsync(database, part, ct);
+                    var written = await WriteAsync(
+                        at,
+                        new LogPage(part, part[^1].Position, AsOf: null, CaughtUp: false),
+                        changes,
+                        until,
+                        ct
+                    );
+                    at = written.At;
+                    done += part.Length;
+                    await filled(written);
+                }
+                catch (Exception e) when (part.Length > 1 && IsRefusal(e))
+                {
+                    size = part.Length / 2;
+                    projector = place.Open(at);
+                }
+                catch (Exception e) when (IsRefusal(e))
+                {
+                    var name = $"{part[0].Record.Stream}@{part[0].Record.Version}";
+                    throw new InvalidDataException(
+                        e.Message.StartsWith(name, StringComparison.Ordinal) ? e.Message : $"{name}: {e.Message}",
+                        e
+                    );
+                }
+            }
+            if (events.Length < read.Count)
+                return;
+        }
+    }
+}

@@ -1,0 +1,198 @@
+using Npgsql;
+using NpgsqlTypes;
+using PresenceLedger.Ledger;
+
+namespace PresenceLedger.Projections;
+
+/// <summary>How far the tables of a read model are.</summary>
+/// <param name="Position">The last event they have.</param>
+/// <param name="AsOf">The instant up to which they are complete.</param>
+/// <param name="Store">What keeps the log that they are filled from.</param>
+/// <param name="State">What the read model keeps with it.</param>
+/// <param name="WrittenBy">The transaction that wrote it: a checkpoint that somebody else moved has another one.</param>
+internal sealed record Checkpoint(LogPosition Position, DateTimeOffset AsOf, string Store, string? State, uint WrittenBy);
+
+/// <summary>The checkpoint is not the one that was read: another node moved it, or a rebuild took its place.</summary>
+internal sealed class CheckpointMovedException(string schema)
+    : Exception($"The checkpoint of {schema} was moved by another one; this one goes on from there.");
+
+/// <summary>A set of tables of a read model, with its checkpoint: the one that is read, or the one that is built beside it.</summary>
+internal sealed class Place(IReadModel model, bool live)
+{
+    private const string Table = ReadSide.Schema + ".read_model";
+
+    /// <summary>The schema of its tables; who fills them holds the lock of that name.</summary>
+    public string Schema { get; } = live ? model.Schema : model.Schema + "_next";
+
+    private string Name { get; } = live ? "live" : "next";
+
+    /// <summary>The read model at work, from a checkpoint on.</summary>
+    public IProjector Open(Checkpoint at) => model.Open(Schema, live, at.State);
+
+    /// <summary>Creates the table of checkpoints where there is none.</summary>
+    public static async Task CreateTableAsync(NpgsqlDataSource database, CancellationToken ct)
+    {
+        await using var connection = await database.OpenConnectionAsync(ct);
+        await using var transaction = await connection.BeginTransactionAsync(ct);
+        // One at a time: "if not exists" is no help to two nodes that start at once.
+        await Locks.WaitInTransactionAsync(connection, Locks.Schemas, ct);
+        await ExecuteAsync(
+            connection,
+            $"""
+            create table if not exists {Table} (
+                name text not null,
+                version int not null,
+                place text not null check (place in ('live', 'next')),
+                epoch int not null,
+                transaction_id xid8 not null,
+                position bigint not null,
+                as_of timestamptz not null,
+                store text not null,
+                state json,
+                primary key (name, version, place)
+            );
+            drop table if exists {ReadSide.Schema}.checkpoint, {ReadSide.Schema}.mt_doc_presence
+            """,
+            ct
+        );
+        await transaction.CommitAsync(ct);
+    }
+
+    /// <summary>The checkpoint; null where there is none, or no schema to it.</summary>
+    public async Task<Checkpoint?> FindAsync(NpgsqlConnection connection, CancellationToken ct, bool forUpdate = false)
+    {
+        await using var command = new NpgsqlCommand(
+            $"""
+            select epoch, transaction_id, position, as_of, store, state::text, xmin from {Table}
+                where name = $1 and version = $2 and place = $3 and exists (select from pg_namespace where nspname = $4)
+                {(forUpdate ? "for update" : "")}
+            """,
+            connection
+        );
+        AddKey(command);
+        command.Parameters.Add(new() { Value = Schema });
+        await using var reader = await command.ExecuteReaderAsync(ct);
+        return await reader.ReadAsync(ct)
+            ? new Checkpoint(
+                new LogPosition(reader.GetInt32(0), reader.GetFieldValue<ulong>(1), reader.GetInt64(2)),
+                reader.GetFieldValue<DateTimeOffset>(3),
+                reader.GetString(4),
+                await reader.IsDBNullAsync(5, ct) ? null : reader.GetString(5),
+                reader.GetFieldValue<uint>(6)
+            )
+            : null;
+    }
+
+    /// <summary>Creates the schema with empty tables, and the checkpoint at the start of the log, in place of what there is.</summary>
+    public async Task<Checkpoint> CreateAsync(NpgsqlConnection connection, string store, CancellationToken ct)
+    {
+        await using var transaction = await connection.BeginTransactionAsync(ct);
+        await Locks.WaitInTransactionAsync(connection, Locks.Schemas, ct);
+        await ExecuteAsync(connection, $"drop schema if exists {Schema} cascade; create schema {Schema}", ct);
+        await ExecuteAsync(connection, model.TablesSql(Schema), ct);
+        if (live)
+            await ExecuteAsync(connection, model.IndexesSql(Schema), ct);
+        await using (
+            var insert = new NpgsqlCommand(
+                $"""
+                insert into {Table} (name, version, place, epoch, transaction_id, position, as_of, store)
+                    values ($1, $2, $3, 0, '0', 0, '-infinity', $4)
+                    on conflict (name, version, place) do update
+                        set epoch = 0, transaction_id = '0', position = 0, as_of = '-infinity', store = excluded.store, state = null
+                """,
+                connection
+            )
+        )
+        {
+            AddKey(insert);
+            insert.Parameters.Add(new() { Value = store });
+            await insert.ExecuteNonQueryAsync(ct);
+        }
+        await transaction.CommitAsync(ct);
+        return await FindAsync(connection, ct) ?? throw new CheckpointMovedException(Schema);
+    }
+
+    /// <summary>Moves the checkpoint, within a transaction, where nobody else has.</summary>
+    /// <exception cref="CheckpointMovedException">Somebody has.</exception>
+    public async Task<Checkpoint> MoveAsync(NpgsqlConnection connection, Checkpoint before, Checkpoint after, CancellationToken ct)
+    {
+        await using var command = new NpgsqlCommand(
+            $"""
+            update {Table} set epoch = $4, transaction_id = $5, position = $6, as_of = $7, state = $8
+                where name = $1 and version = $2 and place = $3 and xmin = $9
+                returning pg_current_xact_id()::xid
+            """,
+            connection
+        );
+        AddKey(command);
+        command.Parameters.Add(new() { Value = after.Position.Epoch });
+        command.Parameters.Add(new() { Value = after.Position.Transaction, NpgsqlDbType = NpgsqlDbType.Xid8 });
+        command.Parameters.Add(new() { Value = after.Position.Sequence });
+        command.Parameters.Add(new() { Value = after.AsOf });
+        command.Parameters.Add(new() { Value = (object?)after.State ?? DBNull.Value, NpgsqlDbType = NpgsqlDbType.Json });
+        command.Parameters.Add(new() { Value = before.WrittenBy, NpgsqlDbType = NpgsqlDbType.Xid });
+        return await command.ExecuteScalarAsync(ct) is uint writtenBy
+            ? after with
+            {
+                WrittenBy = writtenBy,
+            }
+            : throw new CheckpointMovedException(Schema);
+    }
+
+    /// <summary>Versions of the read model before this one, of which there still is something.</summary>
+    public async Task<List<int>> OlderAsync(NpgsqlConnection connection, CancellationToken ct)
+    {
+        await using var command = new NpgsqlCommand($"select distinct version from {Table} where name = $1 and version < $2", connection);
+        command.Parameters.Add(new() { Value = model.Name });
+        command.Parameters.Add(new() { Value = model.Version });
+        var versions = new List<int>();
+        await using var reader = await command.ExecuteReaderAsync(ct);
+        while (await reader.ReadAsync(ct))
+            versions.Add(reader.GetInt32(0));
+        return versions;
+    }
+
+    /// <summary>
+    /// Drops schemas, within a transaction; false where somebody still reads of them. It gives up soon, for whoever comes to read waits
+    /// behind it.
+    /// </summary>
+    public static async Task<bool> TryDropAsync(NpgsqlConnection connection, string[] schemas, CancellationToken ct)
+    {
+        try
+        {
+            await ExecuteAsync(
+                connection,
+                $"set local lock_timeout = '200ms'; drop schema if exists {string.Join(", ", schemas)} cascade",
+                ct
+            );
+            return true;
+        }
+        catch (PostgresException e) when (e.SqlState is PostgresErrorCodes.LockNotAvailable)
+        {
+            return false;
+        }
+    }
+
+    /// <summary>Deletes the checkpoints of another version.</summary>
+    public async Task ForgetAsync(NpgsqlConnection connection, int version, CancellationToken ct)
+    {
+        await using var command = new NpgsqlCommand($"delete from {Table} where name = $1 and version = $2", connection);
+        command.Parameters.Add(new() { Value = model.Name });
+        command.Parameters.Add(new() { Value = version });
+        await command.ExecuteNonQueryAsync(ct);
+    }
+
+    internal static async Task ExecuteAsync(NpgsqlConnection connection, string sql, CancellationToken ct)
+    {
+        // Indexes of many rows take their time.
+        await using var command = new NpgsqlCommand(sql, connection) { CommandTimeout = 0 };
+        await command.ExecuteNonQueryAsync(ct);
+    }
+
+    private void AddKey(NpgsqlCommand command)
+    {
+        command.Parameters.Add(new() { Value = model.Name });
+        command.Parameters.Add(new() { Value = model.Version });
+        command.Parameters.Add(new() { Value = Name });
+    }
+}
