@@ -7,6 +7,9 @@ using PresenceLedger.Api.Agents;
 using PresenceLedger.Api.Configurations;
 using PresenceLedger.Api.Http;
 using PresenceLedger.Api.Live;
+using PresenceLedger.Api.Reports;
+using PresenceLedger.Api.Reports.RealTime;
+using PresenceLedger.Api.Routing;
 using PresenceLedger.Ledger;
 using PresenceLedger.Ledger.Agents;
 using PresenceLedger.Ledger.Configurations;
@@ -17,6 +20,7 @@ using PresenceLedger.Ledger.Postgres;
 using PresenceLedger.Ledger.Postgres.Embedded;
 using PresenceLedger.Projections;
 using PresenceLedger.Projections.CurrentPresence;
+using PresenceLedger.Projections.Facts;
 using Scalar.AspNetCore;
 
 namespace PresenceLedger.Api.Hosting;
@@ -93,6 +97,10 @@ public static class Serving
             DocumentStore.For(options => ReadSide.Configure(options, s.GetRequiredService<NpgsqlDataSource>()))
         );
         services.AddSingleton<PresenceFeed>();
+        services.AddSingleton<FactsReader>();
+        services.AddSingleton<RealTimeAgents>();
+        services.AddSingleton(new LatestRows<PresenceDocument>(PresenceModel.Agents, "data"));
+        services.AddSingleton(new LatestRows<OpenFacts>(FactsModel.Schema + ".agent", "state"));
 
         // In the order in which they start; they stop in the reverse one, the log last.
         if (log is null)
@@ -133,6 +141,10 @@ public static class Serving
         AgentEndpoints.Map(api);
         ConfigurationEndpoints.Map(api);
         LiveStream.Map(api);
+        Eligible.Map(api);
+        RealTimeEndpoints.Map(api);
+        RealTimeStream.Map(api);
+        CoverageReport.Map(api);
         PresenceHub.Map(app);
 
         BrowserModule.Map(app);
@@ -172,6 +184,7 @@ public static class Serving
     internal static void AddReadModels(IServiceCollection services)
     {
         AddReadModel<PresenceModel>(services);
+        AddReadModel<FactsModel>(services);
     }
 
     /// <summary>A read model, with its loop and its <see cref="ReadPosition"/>, whose key is the type of the model.</summary>
