@@ -21,7 +21,8 @@ internal static class Limits
             kestrel.AddServerHeader = false;
             kestrel.Limits.MaxRequestBodySize = BodyBytes;
             kestrel.Limits.MaxRequestHeadersTotalSize = 32 * 1024;
-            kestrel.Limits.MaxRequestLineSize = 8 * 1024;
+            // A report names up to a thousand agents in its address.
+            kestrel.Limits.MaxRequestLineSize = 32 * 1024;
             if (OpenFiles() is { } files)
                 kestrel.Limits.MaxConcurrentConnections = Math.Max(64, files - 300);
         });

@@ -96,8 +96,8 @@ public static class Serving
         services.AddSingleton<IDocumentStore>(s =>
             DocumentStore.For(options => ReadSide.Configure(options, s.GetRequiredService<NpgsqlDataSource>()))
         );
-        services.AddSingleton<PresenceFeed>();
         services.AddSingleton<FactsReader>();
+        services.AddSingleton<PresenceFeed>();
         services.AddSingleton<RealTimeAgents>();
         services.AddSingleton(new LatestRows<PresenceDocument>(PresenceModel.Agents, "data"));
         services.AddSingleton(new LatestRows<OpenFacts>(FactsModel.Schema + ".agent", "state"));
@@ -145,6 +145,10 @@ public static class Serving
         RealTimeEndpoints.Map(api);
         RealTimeStream.Map(api);
         CoverageReport.Map(api);
+        HistoricalReport.Map(api);
+        StatusHistory.Map(api);
+        Explain.Map(api);
+        ReportMetrics.Map(api);
         PresenceHub.Map(app);
 
         BrowserModule.Map(app);

@@ -1,4 +1,3 @@
-using System.Globalization;
 using NodaTime;
 using NodaTime.Text;
 using NodaTime.TimeZones;
@@ -53,8 +52,4 @@ public static class Zones
 
     /// <summary>The first instant of a local day.</summary>
     public static Instant StartOf(LocalDate date, DateTimeZone zone) => zone.ResolveLocal(date.AtMidnight(), FirstOfDay).ToInstant();
-
-    /// <summary>An instant as answers have it.</summary>
-    public static string Text(DateTimeOffset instant) =>
-        instant.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss.fff'Z'", CultureInfo.InvariantCulture);
 }

@@ -54,6 +54,22 @@ public enum Measure
     UnitsTime,
 }
 
+/// <summary>What kind of amount a measure has.</summary>
+public static class Measures
+{
+    /// <summary>Whether it is in milliseconds, or in units times milliseconds; else it is a number of things.</summary>
+    public static bool IsTime(this Measure measure) =>
+        measure switch
+        {
+            Measure.Login or Measure.Available or Measure.Busy or Measure.DoNotDisturb or Measure.Away or Measure.Offline => true,
+            Measure.Online or Measure.OnContact or Measure.Idle or Measure.OnContactOrIdle => true,
+            Measure.TimeToAccept or Measure.TimeToReject or Measure.Wait or Measure.SessionTime or Measure.Handle => true,
+            Measure.WrapUp or Measure.Consult or Measure.Monitor => true,
+            Measure.AtCapacity or Measure.UnitsUsed or Measure.UnitsTime => true,
+            _ => false,
+        };
+}
+
 /// <summary>A status within a bucket.</summary>
 public sealed class StatusTime(string statusId)
 {

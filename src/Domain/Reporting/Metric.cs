@@ -17,7 +17,11 @@ public sealed record Metric(string Name, string Unit, string Formula, Measure Of
     /// <summary>An average, whose numerator and denominator stand beside it (REP-6).</summary>
     public bool IsAverage => Over is not null && Unit is not "ratio";
 
-    private bool InMilliseconds => Unit is "seconds" || Of is Measure.UnitsUsed;
+    /// <summary>Whether what is added up is time, or units times time.</summary>
+    public bool InSeconds => Of.IsTime();
+
+    /// <summary>Whether what it is divided by is time.</summary>
+    public bool OverSeconds => Over?.IsTime() is true;
 
     /// <summary>Its value in a bucket; null where it is undefined (REP-7).</summary>
     public double? In(Cell cell) =>
@@ -26,11 +30,13 @@ public sealed record Metric(string Name, string Unit, string Formula, Measure Of
         : Numerator(cell) / Denominator(cell);
 
     /// <summary>What is added up, in seconds where it is time.</summary>
-    public double Numerator(Cell cell) => InMilliseconds ? cell[Of] / 1000.0 : cell[Of];
+    public double Numerator(Cell cell) => InSeconds ? cell[Of] / 1000.0 : cell[Of];
 
-    /// <summary>What that is divided by, in seconds where it is time.</summary>
+    /// <summary>What that is divided by, in seconds where it is time; 1 where it is a sum.</summary>
     public double Denominator(Cell cell) =>
-        Over is Measure.UnitsTime or Measure.OnContactOrIdle ? cell[Over.Value] / 1000.0 : cell[Over ?? Of];
+        Over is not { } over ? 1
+        : OverSeconds ? cell[over] / 1000.0
+        : cell[over];
 }
 
 /// <summary>The catalogue of metrics (REP-8).</summary>

@@ -99,14 +99,20 @@ public sealed class FactsSnapshot : IAsyncDisposable
     }
 
     /// <summary>The agents in the order of their ids, those registered before an instant.</summary>
-    public async Task<IReadOnlyList<string>> AgentsAsync(DateTimeOffset registeredBefore, CancellationToken ct)
+    public Task<IReadOnlyList<string>> AgentsAsync(DateTimeOffset registeredBefore, CancellationToken ct) =>
+        AgentsAsync(registeredBefore, "", int.MaxValue, ct);
+
+    /// <summary>The same, from an id on and at most so many.</summary>
+    public async Task<IReadOnlyList<string>> AgentsAsync(DateTimeOffset registeredBefore, string from, int most, CancellationToken ct)
     {
         await using var command = new NpgsqlCommand(
-            $"select agent_id from {Schema}.agent where registered_at < $1 order by agent_id",
+            $"select agent_id from {Schema}.agent where registered_at < $1 and agent_id >= $2 order by agent_id limit $3",
             _connection,
             _transaction
         );
         command.Parameters.Add(new NpgsqlParameter<DateTimeOffset> { TypedValue = registeredBefore });
+        command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = from });
+        command.Parameters.Add(new NpgsqlParameter<int> { TypedValue = most });
         await using var reader = await command.ExecuteReaderAsync(ct);
         var ids = new List<string>();
         while (await reader.ReadAsync(ct))

@@ -63,7 +63,7 @@ internal sealed class RealTimeAgents(
             ];
             listed = [.. matching.Where(query.IsInTab)];
             chosen = choose(listed);
-            await foreach (var record in snapshot.ReadAsync(chosen, new FactsWindow(report.From, read.AsOf), ct))
+            await foreach (var record in snapshot.ReadAsync(chosen, new FactsWindow(report.From, report.Until), ct))
                 records.Add(record);
         }
         // Once the connection is given back: who holds one and waits for another may wait for ever.
@@ -94,7 +94,7 @@ internal sealed class RealTimeAgents(
             if (read.AsOf == DateTimeOffset.MinValue)
                 return (null, read);
             report = new RealTimeReport(query, configuration.Current, read.AsOf);
-            await foreach (var one in snapshot.ReadAsync([agentId], new FactsWindow(report.From, read.AsOf) { InDetail = true }, ct))
+            await foreach (var one in snapshot.ReadAsync([agentId], new FactsWindow(report.From, report.Until) { InDetail = true }, ct))
                 record = one;
         }
         if (record is null)

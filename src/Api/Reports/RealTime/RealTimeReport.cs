@@ -24,6 +24,9 @@ internal sealed class RealTimeReport(RealTimeQuery query, Configuration configur
 
     public DateTimeOffset From { get; } = query.From(asOf);
 
+    /// <summary>The end of the window of the facts: what happened at the very instant of <c>asOf</c> counts.</summary>
+    public DateTimeOffset Until { get; } = asOf.AddMilliseconds(1);
+
     /// <summary>An agent with its stuck conversations.</summary>
     public Standing Stand(OpenFacts open) => new(open, [.. Prerequisites.Stuck(open.Agent, configuration, asOf)]);
 
@@ -31,7 +34,7 @@ internal sealed class RealTimeReport(RealTimeQuery query, Configuration configur
     public (AgentRow Row, bool Conserved) RowOf(AgentRecord record, string? displayName, DateTimeOffset? lastSeenAt)
     {
         var (open, agent) = (record.Open, record.Open.Agent);
-        var cell = Arithmetic.Of(record.Facts.Corrected(asOf), [From, asOf], asOf, SessionFilter.All)[0];
+        var cell = Arithmetic.Of(record.Facts.Corrected(asOf), [From, Until], asOf, SessionFilter.All)[0];
         var stuck = Stand(open).Stuck;
         var row = new AgentRow
         {

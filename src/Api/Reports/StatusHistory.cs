@@ -1,0 +1,189 @@
+using System.Globalization;
+using System.Text.Json;
+using PresenceLedger.Api.Access;
+using PresenceLedger.Api.Agents;
+using PresenceLedger.Api.Http;
+using PresenceLedger.Domain;
+using PresenceLedger.Domain.Access;
+using PresenceLedger.Domain.Agents;
+using PresenceLedger.Domain.Reporting;
+using PresenceLedger.Domain.Statuses;
+using PresenceLedger.Ledger;
+
+namespace PresenceLedger.Api.Reports;
+
+/// <summary>The detailed view: each status of an agent with its start and end.</summary>
+internal static class StatusHistory
+{
+    public static void Map(RouteGroupBuilder api) =>
+        api.MapGet("/reports/historical/agents/{agentId}/statuses", GetAsync)
+            .WithTags("Reports")
+            .WithMetadata(new Paged(), new ReadsYourWrites())
+            .WithSummary("Every status of the agent with its start and end; JSON in pages, CSV and NDJSON whole.")
+            .Produces<StatusHistoryAnswer>(
+                contentType: "application/json",
+                additionalContentTypes: [ReportFormats.Csv, ReportFormats.Ndjson]
+            )
+            .ProducesProblem(StatusCodes.Status400BadRequest)
+            .ProducesProblem(StatusCodes.Status404NotFound)
+            .ProducesProblem(StatusCodes.Status503ServiceUnavailable);
+
+    private static async Task<IResult> GetAsync(HttpContext http, string agentId, [AsParameters] WindowParameters asked, TimeProvider clock)
+    {
+        if (Permissions.CheckAudit(http.Actor(), agentId) is { } forbidden)
+            return Problems.Of(forbidden);
+        if (asked.Read(clock, out var window) is { } badWindow)
+            return badWindow;
+        if (ReportFormats.Read(http, asked.Format, out var format) is { } badFormat)
+            return badFormat;
+        if (Paging.Read(http, out var paging) is { } badPage)
+            return badPage;
+        DateTimeOffset? after = null;
+        if (paging.After is { } cursor)
+        {
+            if (!long.TryParse(cursor, NumberStyles.None, CultureInfo.InvariantCulture, out var last))
+                return Problems.Validation("cursor", "must be the 'next' of an earlier page");
+            after = DateTimeOffset.FromUnixTimeMilliseconds(Math.Min(last, DateTimeOffset.MaxValue.ToUnixTimeMilliseconds()));
+        }
+        var (facts, problem) = await ReportFacts.OpenAsync(http, window.KnownAt);
+        if (facts is null)
+            return problem!;
+        var asOf = facts.AsOf;
+        AgentFacts agent;
+        await using (facts)
+        {
+            if (await facts.OfAgentAsync(agentId, window, http.RequestAborted) is not { } found)
+                return Problems.Of(Refusal.AgentUnknown(agentId));
+            agent = found;
+        }
+
+        var (from, to) = (window.From ?? agent.Registered?.At ?? asOf, window.To ?? asOf);
+        var intervals = window
+            .See(agent, asOf)
+            .Statuses.Where(s => s.End is { } end ? s.Start.At < end.At && end.At > from : s.Start.At <= asOf)
+            .Where(s => s.Start.At < to || (window.To is null && s.End is null))
+            .Where(s => after is null || s.Start.At > after);
+        var items = intervals.Select(s => StatusItem.Of(s, from, to < asOf ? to : asOf));
+        switch (format)
+        {
+            case ReportFormat.Csv:
+                await WriteCsvAsync(http, window, items);
+                return Results.Empty;
+            case ReportFormat.Ndjson:
+                await WriteLinesAsync(http, window, items);
+                return Results.Empty;
+        }
+        var page = items.Take(paging.Limit + 1).ToList();
+        var more = page.Count > paging.Limit;
+        if (more)
+            page.RemoveAt(paging.Limit);
+        var next = more ? Paging.Cursor(page[^1].Start.ToUnixTimeMilliseconds().ToString(CultureInfo.InvariantCulture)) : null;
+        return Results.Json(
+            new StatusHistoryAnswer(
+                agentId,
+                asOf,
+                from,
+                to,
+                window.Zone.Id,
+                Zones.Version,
+                window.View,
+                window.KnownAt,
+                ReportMetrics.FullPath,
+                page,
+                next
+            ),
+            Answers
+        );
+    }
+
+    private static async Task WriteCsvAsync(HttpContext http, ReportWindow window, IEnumerable<StatusItem> items)
+    {
+        await ReportFormats.StartAsync(http, ReportFormat.Csv, window, "statuses");
+        var csv = new CsvWriter(http.Response.BodyWriter);
+        foreach (var name in new[] { "statusId", "base", "start", "end", "durationSeconds", "origin", "rule", "actor" })
+            csv.Text(name);
+        csv.End();
+        foreach (var item in items)
+        {
+            csv.Text(item.StatusId);
+            csv.Text(Word(item.Base));
+            csv.Text(Instant.Format(item.Start));
+            csv.Text(item.End is { } end ? Instant.Format(end) : null);
+            csv.Number(item.DurationSeconds);
+            csv.Text(Word(item.Origin));
+            csv.Text(item.Rule);
+            csv.Text(item.Actor is { } actor ? $"{Word(actor.Kind)}:{actor.Id}" : null);
+            csv.End();
+        }
+        await http.Response.BodyWriter.FlushAsync(http.RequestAborted);
+    }
+
+    private static async Task WriteLinesAsync(HttpContext http, ReportWindow window, IEnumerable<StatusItem> items)
+    {
+        await ReportFormats.StartAsync(http, ReportFormat.Ndjson, window, "statuses");
+        foreach (var item in items)
+        {
+            await JsonSerializer.SerializeAsync(http.Response.BodyWriter, item, Answers, http.RequestAborted);
+            await http.Response.WriteAsync("\n", http.RequestAborted);
+        }
+    }
+
+    private static string Word<T>(T value)
+        where T : struct, Enum => JsonNamingPolicy.KebabCaseLower.ConvertName(value.ToString());
+
+    private static JsonSerializerOptions Answers => WireJson.Options;
+}
+
+/// <summary>A page of the detailed view.</summary>
+public sealed record StatusHistoryAnswer(
+    string AgentId,
+    DateTimeOffset AsOf,
+    DateTimeOffset From,
+    DateTimeOffset To,
+    string TimeZone,
+    string TimeZoneVersion,
+    string View,
+    [property: System.Text.Json.Serialization.JsonIgnore(Condition = System.Text.Json.Serialization.JsonIgnoreCondition.WhenWritingNull)]
+        DateTimeOffset? AsKnownAt,
+    string Definitions,
+    IReadOnlyList<StatusItem> Items,
+    [property: System.Text.Json.Serialization.JsonIgnore(Condition = System.Text.Json.Serialization.JsonIgnoreCondition.WhenWritingNull)]
+        string? Next
+);
+
+/// <summary>A stretch of one status.</summary>
+/// <param name="StatusId">The status.</param>
+/// <param name="Base">Its base.</param>
+/// <param name="Start">When it began, be it before the window.</param>
+/// <param name="End">When it ended, be it after the window; null while it stands.</param>
+/// <param name="DurationSeconds">How long it stood within the window, in seconds.</param>
+/// <param name="Origin">Why it came to stand.</param>
+/// <param name="Rule">The rule that made it.</param>
+/// <param name="Actor">Who made it.</param>
+public sealed record StatusItem(
+    string StatusId,
+    BaseStatus Base,
+    DateTimeOffset Start,
+    DateTimeOffset? End,
+    double DurationSeconds,
+    Origin Origin,
+    string? Rule,
+    ActorAnswer? Actor
+)
+{
+    internal static StatusItem Of(StatusInterval interval, DateTimeOffset from, DateTimeOffset to)
+    {
+        var start = interval.Start.At > from ? interval.Start.At : from;
+        var end = interval.End is { } mark && mark.At < to ? mark.At : to;
+        return new StatusItem(
+            interval.StatusId,
+            interval.Base,
+            interval.Start.At,
+            interval.End?.At,
+            Math.Max(0, (end - start).TotalMilliseconds) / 1000,
+            interval.Origin,
+            interval.Rule,
+            interval.Actor is { } actor ? new ActorAnswer(actor.Kind, actor.Id) : null
+        );
+    }
+}
