@@ -2,6 +2,7 @@ using System.Security.Claims;
 using Microsoft.AspNetCore.Authentication;
 using PresenceLedger.Api.Http;
 using PresenceLedger.Api.Live;
+using PresenceLedger.Api.Reports.RealTime;
 using PresenceLedger.Domain;
 using PresenceLedger.Domain.Access;
 
@@ -90,6 +91,7 @@ internal sealed class AccessMiddleware(RequestDelegate next, AccessOptions optio
         HttpMethods.IsPost(request.Method)
             ? request.Path.Value!.EndsWith("/closing", StringComparison.OrdinalIgnoreCase)
             : request.Path.StartsWithSegments(LiveStream.FullPath, StringComparison.OrdinalIgnoreCase)
+                || request.Path.StartsWithSegments(RealTimeStream.FullPath, StringComparison.OrdinalIgnoreCase)
                 || request.Path.StartsWithSegments(PresenceHub.Path, StringComparison.OrdinalIgnoreCase);
 
     private static bool IsDiagnostics(HttpRequest request) =>

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Threading.RateLimiting;
 using PresenceLedger.Api.Http;
 using PresenceLedger.Api.Live;
+using PresenceLedger.Api.Reports.RealTime;
 
 namespace PresenceLedger.Api.Hosting;
 
@@ -54,6 +55,7 @@ internal static class Limits
     private static bool IsUnlimited(PathString path) =>
         path.StartsWithSegments("/health", StringComparison.OrdinalIgnoreCase)
         || path.StartsWithSegments(LiveStream.FullPath, StringComparison.OrdinalIgnoreCase)
+        || path.StartsWithSegments(RealTimeStream.FullPath, StringComparison.OrdinalIgnoreCase)
         || path.StartsWithSegments(PresenceHub.Path, StringComparison.OrdinalIgnoreCase);
 
     /// <summary>At the limit of open files a .NET server aborts; the number of connections must stay below. Null where unknown.</summary>

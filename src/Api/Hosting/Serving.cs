@@ -8,6 +8,8 @@ using PresenceLedger.Api.Configurations;
 using PresenceLedger.Api.Http;
 using PresenceLedger.Api.Live;
 using PresenceLedger.Api.Reports;
+using PresenceLedger.Api.Reports.RealTime;
+using PresenceLedger.Api.Routing;
 using PresenceLedger.Ledger;
 using PresenceLedger.Ledger.Agents;
 using PresenceLedger.Ledger.Configurations;
@@ -95,6 +97,9 @@ public static class Serving
         );
         services.AddSingleton<FactsReader>();
         services.AddSingleton<PresenceFeed>();
+        services.AddSingleton<RealTimeAgents>();
+        services.AddSingleton(new LatestRows<PresenceDocument>(PresenceModel.Agents, "data"));
+        services.AddSingleton(new LatestRows<OpenFacts>(FactsModel.Schema + ".agent", "state"));
 
         // In the order in which they start; they stop in the reverse one, the log, which is the first, last.
         services.AddHostedService(s => s.GetRequiredService<ConfigurationStream>());
@@ -131,6 +136,10 @@ public static class Serving
         AgentEndpoints.Map(api);
         ConfigurationEndpoints.Map(api);
         LiveStream.Map(api);
+        Eligible.Map(api);
+        RealTimeEndpoints.Map(api);
+        RealTimeStream.Map(api);
+        CoverageReport.Map(api);
         HistoricalReport.Map(api);
         StatusHistory.Map(api);
         Explain.Map(api);

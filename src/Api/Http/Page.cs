@@ -26,7 +26,11 @@ internal sealed record Paging(int Limit, string? After)
     private const int DefaultLimit = 100;
     private const int MostLimit = 1000;
 
-    public static IResult? Read(HttpContext context, out Paging paging)
+    /// <summary>Reads it; the problem where it makes no sense.</summary>
+    /// <param name="context">The request.</param>
+    /// <param name="paging">What it says.</param>
+    /// <param name="isCursor">What a cursor has to be; an identifier where nothing is said.</param>
+    public static IResult? Read(HttpContext context, out Paging paging, Predicate<string?>? isCursor = null)
     {
         paging = new Paging(DefaultLimit, null);
         var query = context.Request.Query;
@@ -39,7 +43,7 @@ internal sealed record Paging(int Limit, string? After)
         if (query["cursor"].ToString() is { Length: > 0 } cursor)
         {
             var after = Base64Url.IsValid(cursor) ? Encoding.UTF8.GetString(Base64Url.DecodeFromChars(cursor)) : null;
-            if (!Identifiers.IsValid(after))
+            if (!(isCursor ?? Identifiers.IsValid)(after))
                 return Problems.Validation("cursor", "must be the 'next' of an earlier page");
             paging = paging with { After = after };
         }

@@ -33,6 +33,17 @@ public static class Permissions
             ? new(RefusalCodes.Forbidden, $"{actor} reads its own audit only, not that of agent '{agentId}'.")
             : null;
 
+    /// <summary>Reports of agents are for supervisors, services, auditors and administrators; an agent reads what is about itself.</summary>
+    /// <param name="actor">Who asks.</param>
+    /// <param name="agentId">Whom it is about; null for all agents.</param>
+    public static Refusal? CheckReport(Actor actor, string? agentId = null) =>
+        actor.Kind is Persona.Agent && actor.Id != agentId
+            ? new(
+                RefusalCodes.Forbidden,
+                $"{actor} reads reports on itself only; supervisor, service, auditor or administrator may read those on others."
+            )
+            : null;
+
     private static Persona[] Allowed(AgentCommand command) =>
         command switch
         {

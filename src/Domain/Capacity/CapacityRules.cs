@@ -62,28 +62,31 @@ public static class CapacityRules
     }
 
     /// <summary>CAP-4, with CAP-8 for a total of zero units.</summary>
-    private static bool IsExhausted(Agent agent, int used, ImmutableArray<ProfileInUse> profiles)
+    public static bool IsExhausted(Agent agent, Configuration configuration) =>
+        IsExhausted(agent, agent.UnitsUsed, ProfilesInUse(agent, configuration));
+
+    /// <summary>CAP-4.</summary>
+    /// <param name="units">Whether the units are exhausted; null where none are configured.</param>
+    /// <param name="profiles">The agent's profiles: whether each is blocking, and whether it is full.</param>
+    public static bool IsExhausted(bool? units, IReadOnlyCollection<(bool Blocking, bool Full)> profiles)
     {
-        bool? units = agent.Settings.Units switch
-        {
-            null => null,
-            0 => agent.AssignedSinceSignIn,
-            var total => used >= total,
-        };
-        bool? byProfiles = profiles switch
-        {
-            [] => null,
-            _ when profiles.Any(p => p.Profile.Blocking) => profiles.Any(p => p.Profile.Blocking && p.Used >= p.Limit),
-            _ => profiles.All(p => p.Used >= p.Limit),
-        };
-        return (units, byProfiles) switch
-        {
-            (null, null) => false,
-            ({ } u, null) => u,
-            (null, { } p) => p,
-            ({ } u, { } p) => u && p,
-        };
+        bool? byProfiles =
+            profiles.Count == 0 ? null
+            : profiles.Any(p => p.Blocking) ? profiles.Any(p => p.Blocking && p.Full)
+            : profiles.All(p => p.Full);
+        return (units ?? byProfiles ?? false) && (byProfiles ?? true);
     }
+
+    private static bool IsExhausted(Agent agent, int used, ImmutableArray<ProfileInUse> profiles) =>
+        IsExhausted(
+            agent.Settings.Units switch
+            {
+                null => null,
+                0 => agent.AssignedSinceSignIn,
+                var total => used >= total,
+            },
+            [.. profiles.Select(p => (p.Profile.Blocking, p.Used >= p.Limit))]
+        );
 
     /// <summary>CAP-14: with the policy off, a conversation that takes nothing counts for nothing here.</summary>
     private static bool Counts(Conversation conversation, Agent agent, bool zeroCounts) =>

@@ -170,6 +170,20 @@ public sealed class Leases(NpgsqlDataSource database, TimeProvider clock, ILogge
         return signs;
     }
 
+    /// <summary>When a connection of each agent was last seen, as the table has it; nothing of an agent without any.</summary>
+    public async Task<IReadOnlyDictionary<string, DateTimeOffset>> LastSeenAsync(IReadOnlyList<string> agents, CancellationToken ct)
+    {
+        await using var command = database.CreateCommand(
+            "select agent_id, max(last_seen_at) from ledger.lease where agent_id = any ($1) group by agent_id"
+        );
+        command.Parameters.Add(new NpgsqlParameter<string[]> { TypedValue = [.. agents] });
+        await using var reader = await command.ExecuteReaderAsync(ct);
+        var seen = new Dictionary<string, DateTimeOffset>(StringComparer.Ordinal);
+        while (await reader.ReadAsync(ct))
+            seen.Add(reader.GetString(0), reader.GetFieldValue<DateTimeOffset>(1));
+        return seen;
+    }
+
     /// <inheritdoc />
     public override async Task StartAsync(CancellationToken cancellationToken)
     {

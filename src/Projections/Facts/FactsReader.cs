@@ -148,6 +148,30 @@ public sealed class FactsSnapshot : IAsyncDisposable
         return open;
     }
 
+    /// <summary>What goes on with every agent, in the order of their ids.</summary>
+    /// <param name="latest">What this node read before, of <see cref="FactsModel"/>'s table of agents.</param>
+    /// <param name="ct">Cancellation.</param>
+    public Task<IReadOnlyList<OpenFacts>> AllOpenAsync(LatestRows<OpenFacts> latest, CancellationToken ct) =>
+        latest.WhereAsync(_connection, _transaction, "true", [], ct);
+
+    /// <summary>Agents who left a queue within a window; those who are in it now are not among them unless they came back.</summary>
+    public async Task<IReadOnlyList<string>> AgentsWhoLeftAsync(string queue, DateTimeOffset from, DateTimeOffset to, CancellationToken ct)
+    {
+        await using var command = new NpgsqlCommand(
+            $"select distinct agent_id from {Schema}.queue_interval where $1 = any (queues) and ended_at > $2 and started_at < $3",
+            _connection,
+            _transaction
+        );
+        command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = queue });
+        command.Parameters.Add(At(from));
+        command.Parameters.Add(At(to));
+        await using var reader = await command.ExecuteReaderAsync(ct);
+        var ids = new List<string>();
+        while (await reader.ReadAsync(ct))
+            ids.Add(reader.GetString(0));
+        return ids;
+    }
+
     private async Task<IReadOnlyList<AgentRecord>> ReadSomeAsync(string[] agents, FactsWindow window, CancellationToken ct)
     {
         var detailed = window.Detailed;

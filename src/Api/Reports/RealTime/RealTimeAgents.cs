@@ -1,0 +1,109 @@
+using Npgsql;
+using PresenceLedger.Api.Agents;
+using PresenceLedger.Ledger.Configurations;
+using PresenceLedger.Ledger.Heartbeats;
+using PresenceLedger.Projections;
+using PresenceLedger.Projections.Facts;
+
+namespace PresenceLedger.Api.Reports.RealTime;
+
+/// <summary>A look at how agents stand, all as of one place in the ledger.</summary>
+/// <param name="Read">The place.</param>
+/// <param name="Summary">Of all agents that match the filters.</param>
+/// <param name="Listed">Those of them in the tab, in the order of their ids.</param>
+/// <param name="Rows">The rows that were asked for.</param>
+/// <param name="Conserved">REP-4, for each of the rows.</param>
+/// <param name="From">Where the range begins.</param>
+internal sealed record Look(
+    Read Read,
+    RealTimeSummary Summary,
+    IReadOnlyList<Standing> Listed,
+    IReadOnlyList<AgentRow> Rows,
+    bool Conserved,
+    DateTimeOffset From
+);
+
+/// <summary>Reads what the real-time report is made of: the states of all agents, and the facts of those whose rows are wanted.</summary>
+internal sealed class RealTimeAgents(
+    NpgsqlDataSource database,
+    FactsReader facts,
+    LatestRows<OpenFacts> latest,
+    Leases leases,
+    ConfigurationStream configuration
+)
+{
+    private static readonly IReadOnlyDictionary<string, string> NoNames = new Dictionary<string, string>();
+
+    /// <summary>Looks at the agents of a query.</summary>
+    /// <param name="query">Which agents, and of which time.</param>
+    /// <param name="choose">Of the agents listed, those whose rows are wanted.</param>
+    /// <param name="ct">Cancellation.</param>
+    public async Task<Look> LookAsync(
+        RealTimeQuery query,
+        Func<IReadOnlyList<Standing>, IReadOnlyList<string>> choose,
+        CancellationToken ct
+    )
+    {
+        var names = query.Text is null ? NoNames : await Names.ReadAsync(database, null, ct);
+        Read read;
+        RealTimeReport report;
+        IReadOnlyList<Standing> matching;
+        IReadOnlyList<Standing> listed;
+        IReadOnlyList<string> chosen;
+        var records = new List<AgentRecord>();
+        await using (var snapshot = await facts.OpenAsync(ct))
+        {
+            read = snapshot.Read;
+            report = new RealTimeReport(query, configuration.Current, read.AsOf);
+            matching =
+            [
+                .. (await snapshot.AllOpenAsync(latest, ct))
+                    .Select(report.Stand)
+                    .Where(agent => query.Has(agent, names.GetValueOrDefault(agent.AgentId))),
+            ];
+            listed = [.. matching.Where(query.IsInTab)];
+            chosen = choose(listed);
+            await foreach (var record in snapshot.ReadAsync(chosen, new FactsWindow(report.From, report.Until), ct))
+                records.Add(record);
+        }
+        // Once the connection is given back: who holds one and waits for another may wait for ever.
+        if (chosen.Count > 0 && query.Text is null)
+            names = await Names.ReadAsync(database, chosen, ct);
+        var seen = chosen.Count > 0 ? await leases.LastSeenAsync(chosen, ct) : new Dictionary<string, DateTimeOffset>();
+        var conserved = true;
+        var rows = new List<AgentRow>(records.Count);
+        foreach (var record in records)
+        {
+            var agentId = record.Open.Agent.AgentId;
+            var (row, isConserved) = report.RowOf(record, names.GetValueOrDefault(agentId), LastSeen(seen, agentId));
+            rows.Add(row);
+            conserved &= isConserved;
+        }
+        return new Look(read, report.SummaryOf(matching), listed, rows, conserved, report.From);
+    }
+
+    /// <summary>An agent in detail; null where it is not registered.</summary>
+    public async Task<(RealTimeAgentAnswer? Agent, Read Read)> FindAsync(RealTimeQuery query, string agentId, CancellationToken ct)
+    {
+        Read read;
+        RealTimeReport report;
+        AgentRecord? record = null;
+        await using (var snapshot = await facts.OpenAsync(ct))
+        {
+            read = snapshot.Read;
+            if (read.AsOf == DateTimeOffset.MinValue)
+                return (null, read);
+            report = new RealTimeReport(query, configuration.Current, read.AsOf);
+            await foreach (var one in snapshot.ReadAsync([agentId], new FactsWindow(report.From, report.Until) { InDetail = true }, ct))
+                record = one;
+        }
+        if (record is null)
+            return (null, read);
+        var names = await Names.ReadAsync(database, [agentId], ct);
+        var seen = await leases.LastSeenAsync([agentId], ct);
+        return (report.DetailOf(record, names.GetValueOrDefault(agentId), LastSeen(seen, agentId)), read);
+    }
+
+    private static DateTimeOffset? LastSeen(IReadOnlyDictionary<string, DateTimeOffset> seen, string agentId) =>
+        seen.TryGetValue(agentId, out var at) ? at : null;
+}

@@ -1,0 +1,123 @@
+using PresenceLedger.Api.Access;
+using PresenceLedger.Api.Http;
+using PresenceLedger.Domain;
+using PresenceLedger.Domain.Access;
+using PresenceLedger.Projections;
+using PresenceLedger.Projections.Facts;
+
+namespace PresenceLedger.Api.Reports.RealTime;
+
+/// <summary>The real-time agents report (docs/real-time.md): a page of it, and an agent in detail.</summary>
+internal static class RealTimeEndpoints
+{
+    public const string Path = "/reports/real-time/agents";
+
+    public static void Map(RouteGroupBuilder api)
+    {
+        api.MapGet(Path, ListAsync)
+            .WithTags("Reports")
+            .WithMetadata(new Paged(), new ReadsYourWrites())
+            .WithSummary("How agents stand now, with the numbers of today or of the last 24 hours; a summary and a page of rows.")
+            .Produces<RealTimeAnswer>()
+            .ProducesProblem(StatusCodes.Status400BadRequest)
+            .ProducesProblem(StatusCodes.Status403Forbidden)
+            .ProducesProblem(StatusCodes.Status503ServiceUnavailable);
+        api.MapGet(Path + "/{agentId}", FindAsync)
+            .WithTags("Reports")
+            .WithMetadata(new ReadsYourWrites())
+            .WithSummary("An agent of the real-time report: conversations, capacity, skills, and the presence history of the range.")
+            .Produces<RealTimeAgentAnswer>()
+            .ProducesProblem(StatusCodes.Status400BadRequest)
+            .ProducesProblem(StatusCodes.Status403Forbidden)
+            .ProducesProblem(StatusCodes.Status404NotFound)
+            .ProducesProblem(StatusCodes.Status503ServiceUnavailable);
+    }
+
+    private static async Task<IResult> ListAsync(
+        HttpContext http,
+        [AsParameters] RealTimeParameters parameters,
+        RealTimeAgents agents,
+        [FromKeyedServices(typeof(FactsModel))] ReadPosition position
+    )
+    {
+        if (Permissions.CheckReport(http.Actor()) is { } forbidden)
+            return Problems.Of(forbidden);
+        if (RealTimeQuery.Read(parameters, out var query) is { } bad)
+            return bad;
+        if (Paging.Read(http, out var paging) is { } badPage)
+            return badPage;
+        if (await ReadPositionHeaders.WaitAsync(http, position) is { } behind)
+            return behind;
+        if (!await HasBegunAsync(position, http.RequestAborted))
+            return ReadPositionHeaders.Behind(http);
+
+        string? next = null;
+        var look = await agents.LookAsync(query, PageOf, http.RequestAborted);
+        ReadPositionHeaders.Set(http, look.Read.Position);
+        return Results.Json(AnswerOf(query, look) with { Next = next }, WireJson.Options);
+
+        IReadOnlyList<string> PageOf(IReadOnlyList<Standing> listed)
+        {
+            var rest = listed
+                .Select(agent => agent.AgentId)
+                .Where(id => paging.After is null || string.CompareOrdinal(id, paging.After) > 0)
+                .Take(paging.Limit + 1)
+                .ToList();
+            if (rest.Count <= paging.Limit)
+                return rest;
+            rest.RemoveAt(paging.Limit);
+            next = Paging.Cursor(rest[^1]);
+            return rest;
+        }
+    }
+
+    private static async Task<IResult> FindAsync(
+        HttpContext http,
+        string agentId,
+        string? range,
+        string? timeRange,
+        string? timeZone,
+        RealTimeAgents agents,
+        [FromKeyedServices(typeof(FactsModel))] ReadPosition position
+    )
+    {
+        if (Permissions.CheckReport(http.Actor(), agentId) is { } forbidden)
+            return Problems.Of(forbidden);
+        var parameters = new RealTimeParameters
+        {
+            Range = range,
+            TimeRange = timeRange,
+            TimeZone = timeZone,
+        };
+        if (RealTimeQuery.Read(parameters, out var query) is { } bad)
+            return bad;
+        if (await ReadPositionHeaders.WaitAsync(http, position) is { } behind)
+            return behind;
+        if (!await HasBegunAsync(position, http.RequestAborted))
+            return ReadPositionHeaders.Behind(http);
+        var (agent, read) = await agents.FindAsync(query, agentId, http.RequestAborted);
+        if (agent is null)
+            return Problems.Of(Refusal.AgentUnknown(agentId));
+        ReadPositionHeaders.Set(http, read.Position);
+        return Results.Json(agent, WireJson.Options);
+    }
+
+    /// <summary>A page as it is answered.</summary>
+    public static RealTimeAnswer AnswerOf(RealTimeQuery query, Look look) =>
+        new()
+        {
+            AsOf = look.Read.AsOf,
+            From = look.From,
+            To = look.Read.AsOf,
+            TimeZone = query.Zone.Id,
+            TimeZoneVersion = Zones.Version,
+            Range = query.Range,
+            Conserved = look.Conserved,
+            Summary = look.Summary,
+            Items = look.Rows,
+        };
+
+    /// <summary>Waits for facts of any instant: a read model that was never filled is not one without agents.</summary>
+    public static Task<bool> HasBegunAsync(ReadPosition position, CancellationToken ct) =>
+        position.WaitAsync(read => read.AsOf > DateTimeOffset.UnixEpoch, TimeSpan.FromSeconds(5), ct);
+}

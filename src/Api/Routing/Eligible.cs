@@ -1,0 +1,273 @@
+using System.ComponentModel;
+using System.Globalization;
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using Npgsql;
+using PresenceLedger.Api.Agents;
+using PresenceLedger.Api.Http;
+using PresenceLedger.Domain;
+using PresenceLedger.Domain.Access;
+using PresenceLedger.Domain.Agents;
+using PresenceLedger.Domain.Configurations;
+using PresenceLedger.Domain.Routing;
+using PresenceLedger.Domain.Statuses;
+using PresenceLedger.Ledger.Configurations;
+using PresenceLedger.Ledger.Events;
+using PresenceLedger.Projections;
+using PresenceLedger.Projections.CurrentPresence;
+
+namespace PresenceLedger.Api.Routing;
+
+/// <summary>Which agents a piece of work may be given to, most available first; and why an agent is not among them.</summary>
+internal static class Eligible
+{
+    private const int MostUnits = 1_000_000;
+    private const int MostNames = 50;
+    private static readonly TimeSpan Longest = TimeSpan.FromSeconds(5);
+
+    public static void Map(RouteGroupBuilder api) =>
+        api.MapGet("/routing/eligible", GetAsync)
+            .WithTags("Queries")
+            .WithMetadata(new Paged(), new ReadsYourWrites())
+            .WithSummary(
+                "Signed-in agents whose base status is allowed and whose capacity suffices, most available first; or why an agent is not."
+            )
+            .Produces<Page<EligibleAgent>>()
+            .ProducesProblem(StatusCodes.Status400BadRequest)
+            .ProducesProblem(StatusCodes.Status404NotFound)
+            .ProducesProblem(StatusCodes.Status503ServiceUnavailable);
+
+    private static async Task<IResult> GetAsync(
+        HttpContext http,
+        NpgsqlDataSource database,
+        LatestRows<PresenceDocument> latest,
+        ReadPosition position,
+        ConfigurationStream configuration,
+        [Description("Base statuses, with commas between them (available,busy).")] string? allowed,
+        [Description("Capacity units that the work takes (0).")] string? units,
+        [Description("Capacity profiles that it takes an item of.")] string? profiles,
+        [Description("A queue that the agent works in.")] string? queue,
+        [Description("Skills, all of them.")] string? skills,
+        [Description("An agent: answers whether it is eligible, and if not, why.")] string? why,
+        [Description("With why: the least version of the agent.")] string? minVersion
+    )
+    {
+        if (Read(allowed, units, profiles, queue, skills, out var need) is { } bad)
+            return bad;
+        if (Paging.Read(http, out var paging, text => AvailabilityOf(text) is not null) is { } badPage)
+            return badPage;
+        if (why is not null && !Identifiers.IsValid(why))
+            return Problems.Validation("why", Identifiers.Error);
+        var least = -1L;
+        if (minVersion is not null && !long.TryParse(minVersion, NumberStyles.None, CultureInfo.InvariantCulture, out least))
+            return Problems.Validation("minVersion", "must be a whole number from 0");
+        if (await ReadPositionHeaders.WaitAsync(http, position) is { } behind)
+            return behind;
+        return why is null ? await ListAsync() : await WhyAsync(why);
+
+        async Task<IResult> ListAsync()
+        {
+            var read = await position.ReadAsync(http.RequestAborted);
+            var after = paging.After is null ? null : AvailabilityOf(paging.After);
+            var eligible = (await CandidatesAsync(database, latest, need, http.RequestAborted))
+                .Where(agent => !Eligibility.Of(agent, configuration.Current, need).Any())
+                .Select(agent => (Agent: agent, Availability: Availability.Of(agent, configuration.Current)))
+                .Where(one => after is null || Availability.MostFirst.Compare(one.Availability, after.Value) > 0)
+                .OrderBy(one => one.Availability, Availability.MostFirst)
+                .Take(paging.Limit + 1)
+                .ToArray();
+            ReadPositionHeaders.Set(http, read.Position);
+            return Results.Json(
+                new Page<EligibleAgent>([
+                    .. eligible.Take(paging.Limit).Select(one => EligibleAgent.Of(one.Agent, one.Availability, configuration.Current)),
+                ])
+                {
+                    Next = eligible.Length > paging.Limit ? Paging.Cursor(TextOf(eligible[paging.Limit - 1].Availability)) : null,
+                    AsOf = read.AsOf,
+                },
+                WireJson.Options
+            );
+        }
+
+        async Task<IResult> WhyAsync(string agentId)
+        {
+            PresenceDocument? document = null;
+            Read read = null!;
+            var found = await position.WaitAsync(
+                async () =>
+                {
+                    read = await position.ReadAsync(http.RequestAborted);
+                    document = await FindAsync(database, agentId, http.RequestAborted);
+                    return minVersion is null || document?.Agent.Version >= least;
+                },
+                Longest,
+                http.RequestAborted
+            );
+            if (!found)
+                return ReadPositionHeaders.Behind(http);
+            if (document is null)
+                return Problems.Of(Refusal.AgentUnknown(agentId));
+            ReadPositionHeaders.Set(http, read.Position);
+            var reasons = Eligibility.Of(document.Agent, configuration.Current, need).Select(o => WhyNot.Of(o, document)).ToArray();
+            return Results.Json(new EligibilityAnswer(agentId, reasons.Length == 0, reasons, read.AsOf), WireJson.Options);
+        }
+    }
+
+    private static IResult? Read(string? allowed, string? units, string? profiles, string? queue, string? skills, out Need need)
+    {
+        need = new Need();
+        if (allowed is not null)
+        {
+            var bases = Names(allowed);
+            var known = BuiltInStatuses.All.Where(s => s.Id != BuiltInStatuses.Inactive.Id).ToDictionary(s => s.Id, s => s.Base);
+            if (bases.Length == 0 || !bases.All(known.ContainsKey))
+                return Problems.Validation(
+                    "allowed",
+                    "must be of available, busy, do-not-disturb, away and offline, with commas between them"
+                );
+            need = need with { Allowed = [.. bases.Select(b => known[b])] };
+        }
+        if (units is not null)
+        {
+            if (!int.TryParse(units, NumberStyles.None, CultureInfo.InvariantCulture, out var some) || some > MostUnits)
+                return Problems.Validation("units", $"must be a whole number from 0 to {MostUnits}");
+            need = need with { Units = some };
+        }
+        if (queue is not null && !Identifiers.IsValid(queue))
+            return Problems.Validation("queue", Identifiers.Error);
+        foreach (var (field, text) in new[] { ("profiles", profiles), ("skills", skills) })
+            if (text is not null && Names(text) is var names && (names.Length > MostNames || !names.All(Identifiers.IsValid)))
+                return Problems.Validation(field, $"must be at most {MostNames} names with commas between them; each {Identifiers.Error}");
+        need = need with { Queue = queue, Profiles = [.. Names(profiles)], Skills = [.. Names(skills)] };
+        return null;
+    }
+
+    private static string[] Names(string? text) =>
+        text is null
+            ? []
+            : [.. text.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries).Distinct(StringComparer.Ordinal)];
+
+    /// <summary>Those whom SQL does not rule out.</summary>
+    private static async Task<IEnumerable<Agent>> CandidatesAsync(
+        NpgsqlDataSource database,
+        LatestRows<PresenceDocument> latest,
+        Need need,
+        CancellationToken ct
+    )
+    {
+        var condition = "signed_in and base = any ($1)";
+        var parameters = new List<NpgsqlParameter>
+        {
+            new NpgsqlParameter<string[]>
+            {
+                TypedValue = [.. need.Allowed.Select(b => JsonNamingPolicy.KebabCaseLower.ConvertName(b.ToString()))],
+            },
+        };
+        foreach (var (member, names) in new[] { ("queues", need.Queue is { } queue ? [queue] : []), ("skills", need.Skills) })
+            if (names.Length > 0)
+            {
+                parameters.Add(new NpgsqlParameter<string> { TypedValue = JsonSerializer.Serialize(names) });
+                condition += $" and data -> '{member}' @> ${parameters.Count.ToString(CultureInfo.InvariantCulture)}::jsonb";
+            }
+        await using var connection = await database.OpenConnectionAsync(ct);
+        return (await latest.WhereAsync(connection, null, condition, [.. parameters], ct)).Select(document => document.Agent);
+    }
+
+    private static async Task<PresenceDocument?> FindAsync(NpgsqlDataSource database, string agentId, CancellationToken ct)
+    {
+        await using var command = database.CreateCommand($"select data::text from {PresenceModel.Agents} where agent_id = $1");
+        command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = agentId });
+        return await command.ExecuteScalarAsync(ct) is string data ? LedgerJson.Read<PresenceDocument>(data) : null;
+    }
+
+    private static string TextOf(Availability availability) =>
+        string.Create(
+            CultureInfo.InvariantCulture,
+            $"{availability.FreeShare:R}:{availability.Conversations}:{availability.Since.UtcTicks}:{availability.AgentId}"
+        );
+
+    private static Availability? AvailabilityOf(string? text) =>
+        text?.Split(':', 4) is [var share, var conversations, var since, { } agentId]
+        && double.TryParse(share, NumberStyles.Float, CultureInfo.InvariantCulture, out var freeShare)
+        && int.TryParse(conversations, NumberStyles.None, CultureInfo.InvariantCulture, out var open)
+        && long.TryParse(since, NumberStyles.None, CultureInfo.InvariantCulture, out var ticks)
+        && ticks <= DateTimeOffset.MaxValue.Ticks
+            ? new Availability(freeShare, open, new DateTimeOffset(ticks, TimeSpan.Zero), agentId)
+            : null;
+}
+
+/// <summary>An agent to whom the work may be given.</summary>
+public sealed record EligibleAgent
+{
+    public required string AgentId { get; init; }
+    public required string StatusId { get; init; }
+    public required BaseStatus Base { get; init; }
+
+    /// <summary>Null where no units are configured.</summary>
+    public required int? AvailableUnits { get; init; }
+    public required IReadOnlyList<ProfileAnswer> Profiles { get; init; }
+
+    /// <summary>How many are open.</summary>
+    public required int Conversations { get; init; }
+
+    /// <summary>When the last of them was assigned; without any, since when the status stands.</summary>
+    public required DateTimeOffset Since { get; init; }
+    public required IReadOnlyList<string> Queues { get; init; }
+    public required IReadOnlyList<SkillBody> Skills { get; init; }
+
+    internal static EligibleAgent Of(Agent agent, Availability availability, Configuration configuration)
+    {
+        var presence = new PresenceAnswer(agent, configuration);
+        return new EligibleAgent
+        {
+            AgentId = agent.AgentId,
+            StatusId = presence.StatusId,
+            Base = presence.Base,
+            AvailableUnits = presence.Capacity.Units?.Available,
+            Profiles = presence.Capacity.Profiles,
+            Conversations = availability.Conversations,
+            Since = availability.Since,
+            Queues = agent.Settings.Queues,
+            Skills = [.. agent.Settings.Skills.Select(s => new SkillBody(s.Name, s.Proficiency))],
+        };
+    }
+}
+
+/// <summary>Whether an agent is eligible, and all that stands against it.</summary>
+public sealed record EligibilityAnswer(string AgentId, bool Eligible, IReadOnlyList<WhyNot> Reasons, DateTimeOffset AsOf);
+
+/// <summary>What stands against an agent; of a status also who made it stand, and why.</summary>
+public sealed record WhyNot(string Code, string Detail)
+{
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? StatusId { get; init; }
+
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public BaseStatus? Base { get; init; }
+
+    /// <summary>Who set it; left out before the first change.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public Actor? Actor { get; init; }
+
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? Rule { get; init; }
+
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public Reason? Reason { get; init; }
+
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public DateTimeOffset? At { get; init; }
+
+    internal static WhyNot Of(Obstacle obstacle, PresenceDocument document) =>
+        obstacle.Code is Eligibility.BaseNotAllowed
+            ? new WhyNot(obstacle.Code, obstacle.Detail)
+            {
+                StatusId = document.Agent.Status.StatusId,
+                Base = document.Agent.Status.Base,
+                Actor = document.LastChange?.Actor,
+                Rule = document.LastChange?.Rule,
+                Reason = document.LastChange?.Reason,
+                At = document.LastChange?.OccurredAt,
+            }
+            : new WhyNot(obstacle.Code, obstacle.Detail);
+}

@@ -1,0 +1,204 @@
+using PresenceLedger.Domain.Access;
+using PresenceLedger.Domain.Agents;
+using PresenceLedger.Domain.Capacity;
+using PresenceLedger.Domain.Statuses;
+
+namespace PresenceLedger.Domain.Reporting;
+
+/// <summary>Why an agent of a queue was not routable.</summary>
+public enum Absence
+{
+    NotRegistered,
+    Offline,
+    Away,
+    DoNotDisturb,
+    AtCapacity,
+    LeftQueue,
+}
+
+/// <summary>An agent of the queue who was not routable.</summary>
+/// <param name="AgentId">The agent.</param>
+/// <param name="Cause">Why.</param>
+/// <param name="StatusId">The status that stood; null before registration.</param>
+/// <param name="Since">Since when the cause holds; null before registration.</param>
+/// <param name="Rule">The rule that made it so.</param>
+/// <param name="Actor">Who made it so.</param>
+/// <param name="Version">The event in the agent's stream that began it; null where that is not one.</param>
+public sealed record AbsenceCause(
+    string AgentId,
+    Absence Cause,
+    string? StatusId,
+    DateTimeOffset? Since,
+    string? Rule,
+    Actor? Actor,
+    long? Version
+);
+
+/// <summary>A stretch in which too few agents of a queue were routable.</summary>
+/// <param name="Start">When it began.</param>
+/// <param name="End">When it ended; not part of it.</param>
+/// <param name="Routable">The fewest that were routable within it.</param>
+public sealed record Shortage(DateTimeOffset Start, DateTimeOffset End, int Routable);
+
+/// <summary>
+/// Who of a queue was routable when: in the queue, signed in, base available or busy, capacity not exhausted. Within a window; an open
+/// fact lasts beyond it.
+/// </summary>
+public sealed class Coverage
+{
+    private readonly DateTimeOffset _from;
+    private readonly DateTimeOffset _to;
+    private readonly string _queue;
+    private readonly IReadOnlySet<string> _blocking;
+    private readonly List<Stretch[]> _agents;
+
+    /// <summary>Of the agents who were in the queue at some time within the window.</summary>
+    /// <param name="queue">The queue.</param>
+    /// <param name="agents">Facts of the window, with queues and in detail.</param>
+    /// <param name="from">Where the window begins.</param>
+    /// <param name="to">Where it ends; not part of it.</param>
+    /// <param name="blocking">The profiles that are blocking (CAP-4).</param>
+    public Coverage(string queue, IEnumerable<AgentFacts> agents, DateTimeOffset from, DateTimeOffset to, IReadOnlySet<string> blocking)
+    {
+        (_queue, _from, _to, _blocking) = (queue, from, to, blocking);
+        _agents = [.. agents.Where(WasInQueue).Select(facts => StretchesOf(facts).ToArray())];
+    }
+
+    /// <summary>The stretches, as long as they are, in which fewer than so many were routable.</summary>
+    public IReadOnlyList<Shortage> Below(int below)
+    {
+        var changes = new SortedDictionary<DateTimeOffset, int> { [_from] = 0 };
+        foreach (var stretch in _agents.SelectMany(stretches => stretches).Where(s => s.IsRoutable))
+        {
+            changes[stretch.Start] = changes.GetValueOrDefault(stretch.Start) + 1;
+            changes[stretch.End] = changes.GetValueOrDefault(stretch.End) - 1;
+        }
+        var shortages = new List<Shortage>();
+        Shortage? open = null;
+        var routable = 0;
+        foreach (var (at, change) in changes)
+        {
+            if (at >= _to)
+                break;
+            routable += change;
+            if (routable < below)
+                open = open is null ? new Shortage(at, _to, routable) : open with { Routable = Math.Min(open.Routable, routable) };
+            else if (open is not null)
+            {
+                shortages.Add(open with { End = at });
+                open = null;
+            }
+        }
+        if (open is not null && open.Start < _to)
+            shortages.Add(open);
+        return shortages;
+    }
+
+    /// <summary>
+    /// Why there were too few: each agent of the queue who was not routable within a stretch, with the cause as of its start, or as of
+    /// when the agent dropped out. Who dropped out as it began comes first.
+    /// </summary>
+    public IReadOnlyList<AbsenceCause> CausesOf(Shortage shortage) =>
+        [
+            .. _agents
+                .Select(stretches => stretches.FirstOrDefault(s => s.Cause is not null && s.End > shortage.Start && s.Start < shortage.End))
+                .Select(s => s.Cause)
+                .OfType<AbsenceCause>()
+                .OrderBy(c => c.Since == shortage.Start ? 0 : 1)
+                .ThenBy(c => c.AgentId, StringComparer.Ordinal),
+        ];
+
+    private bool WasInQueue(AgentFacts facts) =>
+        facts.Queues.Any(q =>
+            q.Queues.Contains(_queue, StringComparer.Ordinal) && q.Start.At < _to && (q.End is not { } end || end.At > _from)
+        );
+
+    /// <summary>What an agent was, stretch by stretch over the whole window.</summary>
+    private IEnumerable<Stretch> StretchesOf(AgentFacts facts)
+    {
+        var edges = new SortedSet<DateTimeOffset> { _from };
+        Note(facts.Registered);
+        var statuses = Along(facts.Statuses, s => s.Start, s => s.End);
+        var logins = Along(facts.Logins, l => l.Start, l => l.End);
+        var capacity = Along(facts.Capacity, c => c.Start, c => c.End);
+        var queues = Along(facts.Queues, q => q.Start, q => q.End);
+
+        var joined = false;
+        Mark? fullSince = null;
+        QueueInterval? left = null;
+        var starts = edges.ToArray();
+        for (var n = 0; n < starts.Length; n++)
+        {
+            var (at, end) = (starts[n], n + 1 < starts.Length ? starts[n + 1] : _to);
+            var (status, queue, full) = (statuses(at), queues(at), capacity(at));
+            var inQueue = queue?.Queues.Contains(_queue, StringComparer.Ordinal) == true;
+            joined |= inQueue;
+            left = inQueue ? null : left ?? queue;
+            fullSince = full is not null && IsExhausted(full) ? fullSince ?? full.Start : null;
+            if (status is null)
+                yield return new Stretch(at, end, false, new(facts.AgentId, Absence.NotRegistered, null, null, null, null, null));
+            else if (inQueue)
+            {
+                var cause = CauseOf(facts.AgentId, status, logins(at) is not null, fullSince);
+                yield return new Stretch(at, end, cause is null, cause);
+            }
+            // Who has not come to the queue yet is no loss to it.
+            else if (joined && left is { } gone)
+                yield return new Stretch(
+                    at,
+                    end,
+                    false,
+                    new(facts.AgentId, Absence.LeftQueue, status.StatusId, gone.Start.At, null, null, gone.Start.Version)
+                );
+        }
+
+        void Note(Mark? edge)
+        {
+            if (edge is { } mark && mark.At > _from && mark.At < _to)
+                edges.Add(mark.At);
+        }
+
+        // What stands at instants that are asked for in their order.
+        Func<DateTimeOffset, T?> Along<T>(IReadOnlyList<T> intervals, Func<T, Mark> start, Func<T, Mark?> end)
+            where T : class
+        {
+            foreach (var interval in intervals)
+            {
+                Note(start(interval));
+                Note(end(interval));
+            }
+            var next = 0;
+            return at =>
+            {
+                while (next < intervals.Count && end(intervals[next]) is { } ends && ends.At <= at)
+                    next++;
+                return next < intervals.Count && start(intervals[next]).At <= at ? intervals[next] : null;
+            };
+        }
+    }
+
+    private static AbsenceCause? CauseOf(string agentId, StatusInterval status, bool signedIn, Mark? fullSince)
+    {
+        Absence? absence = status switch
+        {
+            { Base: BaseStatus.Offline } => Absence.Offline,
+            _ when !signedIn => Absence.Offline,
+            { Base: BaseStatus.Away } => Absence.Away,
+            { Base: BaseStatus.DoNotDisturb, Origin: Origin.Capacity } => Absence.AtCapacity,
+            { Base: BaseStatus.DoNotDisturb } => Absence.DoNotDisturb,
+            _ => null,
+        };
+        if (absence is { } cause)
+            return new(agentId, cause, status.StatusId, status.Start.At, status.Rule, status.Actor, status.Start.Version);
+        return fullSince is { } since ? new(agentId, Absence.AtCapacity, status.StatusId, since.At, Rules.Cap4, null, since.Version) : null;
+    }
+
+    /// <summary>CAP-4. Without units (CAP-8) an agent who was assigned something shows it in the status.</summary>
+    private bool IsExhausted(CapacityInterval capacity) =>
+        CapacityRules.IsExhausted(
+            capacity.UnitsTotal is { } total ? total > 0 && capacity.UnitsUsed >= total : null,
+            [.. capacity.Profiles.Select(p => (_blocking.Contains(p.ProfileId), p.Used >= p.Limit))]
+        );
+
+    private readonly record struct Stretch(DateTimeOffset Start, DateTimeOffset End, bool IsRoutable, AbsenceCause? Cause);
+}
