@@ -40,6 +40,14 @@ public sealed class EventStreamClient : IDisposable
         string? lastEventId = null,
         bool narrow = false,
         params (string Name, string Value)[] headers
+    ) => await OpenAsync(new Uri(service, "/api/v1/stream?" + query), lastEventId, narrow, headers);
+
+    /// <summary>Opens any stream of server-sent events, which has to be answered with 200.</summary>
+    public static async Task<EventStreamClient> OpenAsync(
+        Uri address,
+        string? lastEventId,
+        bool narrow,
+        params (string Name, string Value)[] headers
     )
     {
         var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true, LingerState = new LingerOption(true, 0) };
@@ -62,7 +70,7 @@ public sealed class EventStreamClient : IDisposable
         );
         try
         {
-            using var request = new HttpRequestMessage(HttpMethod.Get, new Uri(service, "/api/v1/stream?" + query));
+            using var request = new HttpRequestMessage(HttpMethod.Get, address);
             if (lastEventId is not null)
                 request.Headers.Add("Last-Event-ID", lastEventId);
             foreach (var (name, value) in headers)

@@ -9,7 +9,6 @@ using PresenceLedger.Api.Http;
 using PresenceLedger.Api.Live;
 using PresenceLedger.Api.Reports;
 using PresenceLedger.Api.Reports.RealTime;
-using PresenceLedger.Api.Routing;
 using PresenceLedger.Ledger;
 using PresenceLedger.Ledger.Agents;
 using PresenceLedger.Ledger.Configurations;

@@ -3,7 +3,6 @@ using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using Npgsql;
-using PresenceLedger.Api.Agents;
 using PresenceLedger.Api.Http;
 using PresenceLedger.Domain;
 using PresenceLedger.Domain.Access;
@@ -16,7 +15,7 @@ using PresenceLedger.Ledger.Events;
 using PresenceLedger.Projections;
 using PresenceLedger.Projections.CurrentPresence;
 
-namespace PresenceLedger.Api.Routing;
+namespace PresenceLedger.Api.Agents;
 
 /// <summary>Which agents a piece of work may be given to, most available first; and why an agent is not among them.</summary>
 internal static class Eligible
