@@ -21,7 +21,10 @@ public interface IReadModel
     /// <summary>Creates its tables in a schema, which is there and is empty, with what has to hold at every moment.</summary>
     string TablesSql(string schema);
 
-    /// <summary>Creates the indexes that only reading needs: a rebuild makes them after it has filled the tables.</summary>
+    /// <summary>
+    /// Creates the indexes that only reading needs: a rebuild makes them after it has filled the tables. Nothing but <c>create index</c>,
+    /// none of them unique, with semicolons between them.
+    /// </summary>
     string IndexesSql(string schema);
 
     /// <summary>Goes on where the checkpoint stands.</summary>

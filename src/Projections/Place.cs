@@ -125,11 +125,7 @@ internal sealed class Place(IReadModel model, bool live)
             connection
         );
         AddKey(command);
-        command.Parameters.Add(new() { Value = after.Position.Epoch });
-        command.Parameters.Add(new() { Value = after.Position.Transaction, NpgsqlDbType = NpgsqlDbType.Xid8 });
-        command.Parameters.Add(new() { Value = after.Position.Sequence });
-        command.Parameters.Add(new() { Value = after.AsOf });
-        command.Parameters.Add(new() { Value = (object?)after.State ?? DBNull.Value, NpgsqlDbType = NpgsqlDbType.Json });
+        AddValues(command, after);
         command.Parameters.Add(new() { Value = before.WrittenBy, NpgsqlDbType = NpgsqlDbType.Xid });
         return await command.ExecuteScalarAsync(ct) is uint writtenBy
             ? after with
@@ -137,6 +133,25 @@ internal sealed class Place(IReadModel model, bool live)
                 WrittenBy = writtenBy,
             }
             : throw new CheckpointMovedException(Schema);
+    }
+
+    /// <summary>Makes its checkpoint the one of the tables that are read, within the transaction that renames the schemas.</summary>
+    public async Task ReplaceAsync(NpgsqlConnection connection, Checkpoint at, CancellationToken ct)
+    {
+        await using var drop = new NpgsqlCommand($"delete from {Table} where name = $1 and version = $2 and place = 'live'", connection);
+        drop.Parameters.Add(new() { Value = model.Name });
+        drop.Parameters.Add(new() { Value = model.Version });
+        await drop.ExecuteNonQueryAsync(ct);
+        await using var replace = new NpgsqlCommand(
+            $"""
+            update {Table} set place = 'live', epoch = $4, transaction_id = $5, position = $6, as_of = $7, state = $8
+                where name = $1 and version = $2 and place = $3
+            """,
+            connection
+        );
+        AddKey(replace);
+        AddValues(replace, at);
+        await replace.ExecuteNonQueryAsync(ct);
     }
 
     /// <summary>Versions of the read model before this one, of which there still is something.</summary>
@@ -194,5 +209,14 @@ internal sealed class Place(IReadModel model, bool live)
         command.Parameters.Add(new() { Value = model.Name });
         command.Parameters.Add(new() { Value = model.Version });
         command.Parameters.Add(new() { Value = Name });
+    }
+
+    private static void AddValues(NpgsqlCommand command, Checkpoint at)
+    {
+        command.Parameters.Add(new() { Value = at.Position.Epoch });
+        command.Parameters.Add(new() { Value = at.Position.Transaction, NpgsqlDbType = NpgsqlDbType.Xid8 });
+        command.Parameters.Add(new() { Value = at.Position.Sequence });
+        command.Parameters.Add(new() { Value = at.AsOf });
+        command.Parameters.Add(new() { Value = (object?)at.State ?? DBNull.Value, NpgsqlDbType = NpgsqlDbType.Json });
     }
 }

@@ -1,45 +1,16 @@
 using System.Globalization;
 using Npgsql;
 using PresenceLedger.Domain.Agents;
-using PresenceLedger.Domain.Capacity;
-using PresenceLedger.Domain.Configurations;
 using PresenceLedger.Domain.Policies;
-using PresenceLedger.Domain.Statuses;
 using PresenceLedger.Ledger;
-using PresenceLedger.Ledger.Due;
 using PresenceLedger.Ledger.Events;
-using PresenceLedger.Projections.CurrentPresence;
 using PresenceLedger.Testing;
 
 namespace PresenceLedger.Projections.Tests;
 
 /// <summary>The read side, whatever keeps the log.</summary>
-public abstract class ProjectionLoopTests : IAsyncLifetime
+public abstract class ProjectionLoopTests : ReadSideTests
 {
-    private protected static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
-
-    private protected readonly ShiftedClock _clock = new();
-    private protected readonly List<IAsyncDisposable> _open = [];
-    private protected TestDatabase _database = null!;
-    private protected Node _node = null!;
-
-    protected abstract Task<TestDatabase> OpenAsync();
-
-    public async Task InitializeAsync()
-    {
-        _database = await OpenAsync();
-        _node = await Node.StartAsync(_database, _clock);
-    }
-
-    public async Task DisposeAsync()
-    {
-        _open.Reverse();
-        foreach (var one in _open)
-            await one.DisposeAsync();
-        await _node.DisposeAsync();
-        await _database.DisposeAsync();
-    }
-
     [Fact]
     public async Task The_documents_are_what_the_stored_events_give()
     {
@@ -200,6 +171,83 @@ public abstract class ProjectionLoopTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_poison_event_stops_its_read_model_right_before_it_and_another_one_goes_on()
+    {
+        for (var n = 0; n < 7; n++)
+            await _node.RegisterAsync($"before-{n}");
+        var before = await EndAsync();
+        await AppendAsync("agent-bad", "never-heard-of.v1", "{}");
+        for (var n = 0; n < 9; n++)
+            await _node.RegisterAsync($"after-{n}");
+
+        var presence = await StartAsync(_node);
+        var tally = await StartAsync(_node, new TallyModel());
+        await CaughtUpAsync(tally);
+        await UntilAsync(presence.Loop, () => Task.FromResult(presence.Loop.Stopped is not null));
+
+        Assert.StartsWith("agent-bad@0", presence.Loop.Stopped, StringComparison.Ordinal);
+        Assert.Equal(7L, await ScalarAsync("select count(*) from presence_v1.agent"));
+        Assert.Equal(before, (await new ReadPosition(_node.Database, presence.Loop, _clock).ReadAsync(default)).Position);
+        Assert.Null(tally.Loop.Stopped);
+        Assert.Equal(17L, await ScalarAsync("select count(*) from tally_v1.stream where stream like 'agent-%'"));
+    }
+
+    [Fact]
+    public async Task An_event_that_the_database_refuses_stops_its_read_model_right_before_it()
+    {
+        for (var n = 0; n < 5; n++)
+            await _node.RegisterAsync($"before-{n}");
+        var before = await EndAsync();
+        await AppendAsync("agent-refused", "status-used.v1", "{}");
+        await _node.RegisterAsync("after");
+
+        var tally = await StartAsync(_node, new TallyModel());
+        await UntilAsync(tally.Loop, () => Task.FromResult(tally.Loop.Stopped is not null));
+
+        Assert.StartsWith("agent-refused@0", tally.Loop.Stopped, StringComparison.Ordinal);
+        Assert.Equal(5L, await ScalarAsync("select count(*) from tally_v1.stream where stream like 'agent-%'"));
+        Assert.Equal(before, (await new ReadPosition(_node.Database, tally.Loop, _clock).ReadAsync(default)).Position);
+    }
+
+    [Fact]
+    public async Task A_higher_version_fills_a_schema_of_its_own_and_the_one_before_is_dropped_once_nobody_uses_it()
+    {
+        await using var second = await Node.StartAsync(_database, _clock);
+        var old = await StartAsync(_node, new TallyModel(version: 1));
+        await _node.RegisterAsync("ana");
+        await CaughtUpAsync(old);
+
+        var @new = await StartAsync(second, new TallyModel(version: 2));
+        await CaughtUpAsync(@new);
+        await _node.RegisterAsync("ben");
+        await CaughtUpAsync(old);
+        await CaughtUpAsync(@new);
+        foreach (var schema in new[] { "tally_v1", "tally_v2" })
+            Assert.Equal(2L, await ScalarAsync($"select count(*) from {schema}.stream where stream like 'agent-%'"));
+
+        await old.StopAsync();
+
+        await UntilAsync(@new.Loop, async () => await ScalarAsync("select to_regnamespace('tally_v1')::text") is null or DBNull);
+        Assert.Equal("2", await ScalarAsync("select string_agg(version::text, ',') from read.read_model"));
+        Assert.Equal(2L, await ScalarAsync("select count(*) from tally_v2.stream where stream like 'agent-%'"));
+    }
+
+    [Fact]
+    public async Task More_events_than_a_small_page_has_are_applied_in_order_and_once()
+    {
+        for (var n = 0; n < 12; n++)
+            await AppendManyAsync($"agent-many-{n}", 150);
+
+        var tally = await StartAsync(_node, new TallyModel());
+        await CaughtUpAsync(tally);
+        await AppendManyAsync("agent-later", 1);
+        await CaughtUpAsync(tally);
+
+        Assert.Equal(1801m, await ScalarAsync("select sum(events) from tally_v1.stream"));
+        Assert.Equal(0, tally.Failures);
+    }
+
+    [Fact]
     public async Task A_reason_with_a_null_character_does_not_stop_the_loop()
     {
         var reading = await StartAsync(_node);
@@ -210,130 +258,6 @@ public abstract class ProjectionLoopTests : IAsyncLifetime
 
         await CaughtUpAsync(reading);
         Assert.Null(reading.Loop.Stopped);
-    }
-
-    /// <summary>Random commands on a few agents, on a configuration that changes.</summary>
-    private protected async Task<string[]> LiveAsync(Random random, int commands)
-    {
-        string[] ids = ["ana", "ben", "cid"];
-        await _node.ConfigureAsync(new SetCapacityProfile(new CapacityProfile("calls", "Calls", 3, false, ProfileReset.EndOfDay)));
-        await _node.ConfigureAsync(new DefineStatus("away-training", "Training", "In training", BaseStatus.Away, null));
-        foreach (var id in ids)
-            await _node.AcceptAsync(
-                id,
-                new ConfigureAgent(s => s with { Units = 100, Profiles = s.Profiles.Add("calls", null), Queues = ["sales"] })
-            );
-        for (var n = 0; n < commands; n++)
-        {
-            var conversation = "c" + random.Next(4).ToString(CultureInfo.InvariantCulture);
-            var connection = "k" + random.Next(2).ToString(CultureInfo.InvariantCulture);
-            var wrapUp = random.Next(2) == 0 ? WrapUp.Default : new WrapUp(WrapUpPolicy.Custom, 60);
-            string[] profiles = random.Next(2) == 0 ? [] : ["calls"];
-            string[] statuses = ["available", "away", "away-training"];
-            AgentCommand command = random.Next(12) switch
-            {
-                0 or 1 => new SignIn(connection, "web"),
-                2 => new SignOut(),
-                3 => new CloseConnection(connection),
-                4 => new SetPresence(statuses[random.Next(3)]),
-                5 or 6 => new AssignConversation(conversation, new Work("chat", null, null, 30, [.. profiles], wrapUp, null), n % 2 == 0),
-                7 => new TransferConversation(conversation, ids[random.Next(3)], null, null),
-                8 => new JoinConsult(conversation, ConsultMode.Consult),
-                9 => new ConfigureAgent(s => s with { Units = 50 + random.Next(100) }),
-                _ => new MoveConversation(conversation, (ConversationVerb)random.Next(9)),
-            };
-            await _node.SendAsync(ids[random.Next(3)], command);
-            if (n == commands / 2)
-                await _node.ConfigureAsync(new ChangePolicy(new Policy { EndOfDay = new EndOfDay(new TimeOnly(18, 0), "Europe/Berlin") }));
-        }
-        return ids;
-    }
-
-    private protected async Task AssertReadSideAsync(string[] ids)
-    {
-        var configuration = (await _node.StreamAsync(StreamNames.Configuration)).Aggregate(
-            Configuration.Initial,
-            (c, e) => c.Evolve((ConfigurationEvent)WireNames.Read(e))
-        );
-        foreach (var id in ids)
-        {
-            var events = await _node.EventsAsync(id);
-            var replayed = events.Aggregate(Agent.Unknown(id), (agent, e) => agent.Evolve((AgentEvent)WireNames.Read(e)));
-            var document = LedgerJson.Read<PresenceDocument>(
-                (string)(await ScalarAsync($"select data::text from presence_v1.agent where agent_id = '{id}'"))!
-            );
-            Assert.Equal(LedgerJson.Write(replayed), LedgerJson.Write(document.Agent));
-            Assert.Equal(replayed.Status.StatusId, document.StatusId);
-            Assert.Equal(replayed.SignedIn, document.SignedIn);
-
-            var leases = await ScalarAsync(
-                $"select coalesce(string_agg(connection_id, ',' order by connection_id), '') from ledger.lease where agent_id = '{id}'"
-            );
-            Assert.Equal(string.Join(',', replayed.Connections.Keys), leases);
-
-            var due = DueWork.NextAt(replayed, configuration) ?? (replayed.DayCounts.IsEmpty ? null : DueWorker.Never);
-            var row = (DateTime?)await ScalarAsync($"select due_at from ledger.due where agent_id = '{id}'");
-            Assert.Equal(due is null, row is null);
-            // A change of policy lets the worker look again, so a row may be early, never late.
-            Assert.False(row > due?.UtcDateTime, $"{id} is due at {due:O}, the row says {row:O}");
-        }
-    }
-
-    private protected async Task<Reading> StartAsync(Node node)
-    {
-        var reading = new Reading(node);
-        lock (_open)
-            _open.Add(reading);
-        await reading.Loop.StartAsync(default);
-        return reading;
-    }
-
-    /// <summary>Waits until all that was appended so far is projected, by whichever node.</summary>
-    private protected async Task CaughtUpAsync(Reading reading)
-    {
-        var end = await EndAsync();
-        var position = new ReadPosition(_node.Database, reading.Loop, _clock);
-        Assert.True(await position.WaitAsync(read => read.Position >= end, Patience, default), "stands still: " + reading.Loop.Stopped);
-    }
-
-    private async Task<LogPosition> EndAsync()
-    {
-        var end = LogPosition.Start;
-        if (_database.EventStore is not null)
-        {
-            while (await _node.Log.ReadAllAsync(end, 1000, default) is { Count: > 0 } page)
-                end = page[^1].Position;
-            return end;
-        }
-        // PostgreSQL's log shows an event only once nothing that comes before it can be under way, in any database of the server.
-        await using var command = _node.Database.CreateCommand(
-            "select epoch, transaction_id, position from ledger.event order by epoch desc, transaction_id desc, position desc limit 1"
-        );
-        await using var reader = await command.ExecuteReaderAsync();
-        await reader.ReadAsync();
-        return new LogPosition(reader.GetInt32(0), reader.GetFieldValue<ulong>(1), reader.GetInt64(2));
-    }
-
-    private protected async Task UntilAsync(ProjectionLoop loop, Func<Task<bool>> holds) =>
-        Assert.True(await new ReadPosition(_node.Database, loop, _clock).WaitAsync(holds, Patience, default));
-
-    private async Task AppendAsync(string stream, string type, string data)
-    {
-        var metadata = LedgerJson.Write(new EventMetadata(Node.Envelope().Actor, Guid.Empty, "x", -1));
-        var e = new EventRecord(stream, 0, Guid.CreateVersion7(), type, data, metadata, _clock.Now(), _clock.Now(), [0]);
-        var result = await _node.Log.AppendAsync(new Commit([new StreamAppend(stream, -1, [e])]));
-        Assert.Equal(AppendVerdict.Appended, result.Verdict);
-    }
-
-    private protected async Task<string[]> DocumentsAsync()
-    {
-        await using var owner = NpgsqlDataSource.Create(_database.SuperuserConnectionString);
-        await using var command = owner.CreateCommand("select data::text from presence_v1.agent order by agent_id");
-        await using var reader = await command.ExecuteReaderAsync();
-        var documents = new List<string>();
-        while (await reader.ReadAsync())
-            documents.Add(reader.GetString(0));
-        return [.. documents];
     }
 
     /// <summary>Connections that wait to write documents.</summary>
@@ -350,40 +274,5 @@ public abstract class ProjectionLoopTests : IAsyncLifetime
     {
         await using var command = new NpgsqlCommand(statement, connection);
         await command.ExecuteNonQueryAsync();
-    }
-
-    private protected async Task ExecuteAsync(string statement)
-    {
-        await using var owner = NpgsqlDataSource.Create(_database.SuperuserConnectionString);
-        await using var command = owner.CreateCommand(statement);
-        await command.ExecuteNonQueryAsync();
-    }
-
-    private protected async Task<object?> ScalarAsync(string query)
-    {
-        await using var owner = NpgsqlDataSource.Create(_database.SuperuserConnectionString);
-        await using var command = owner.CreateCommand(query);
-        return await command.ExecuteScalarAsync();
-    }
-
-    /// <summary>A projection loop with what it needs, that counts what it complains of.</summary>
-    private protected sealed class Reading : IAsyncDisposable
-    {
-        private readonly Complaints _complaints = new();
-
-        public Reading(Node node) =>
-            Loop = new ProjectionLoop(new PresenceModel(node.Log, node.Clock), node.Log, node.Database, node.Clock, _complaints);
-
-        public ProjectionLoop Loop { get; }
-
-        public int Failures => _complaints.Count;
-
-        public Task StopAsync() => Loop.StopAsync(default);
-
-        public async ValueTask DisposeAsync()
-        {
-            await Loop.StopAsync(default);
-            Loop.Dispose();
-        }
     }
 }

@@ -82,8 +82,7 @@ public static class Serving
     {
         var services = builder.Services;
         Limits.Configure(builder);
-        services.AddSingleton(TimeProvider.System);
-        services.AddSingleton(_ => DataSource(connectionString));
+        AddStores(services, connectionString, log);
 
         services.AddSingleton<ISnapshots, PostgresSnapshots>();
         services.AddSingleton<ConfigurationStream>();
@@ -97,11 +96,7 @@ public static class Serving
         services.AddSingleton<FactsReader>();
         services.AddSingleton<PresenceFeed>();
 
-        // In the order in which they start; they stop in the reverse one, the log last.
-        if (log is null)
-            AddLog<PostgresLog>(services);
-        else
-            AddLog<EventStoreDbLog>(services.AddSingleton(log).AddSingleton<AnswerClaims>());
+        // In the order in which they start; they stop in the reverse one, the log, which is the first, last.
         services.AddHostedService(s => s.GetRequiredService<ConfigurationStream>());
         services.AddHostedService(s => s.GetRequiredService<Leases>());
         services.AddHostedService<DirectoryTable>();
@@ -175,6 +170,17 @@ public static class Serving
         return NpgsqlDataSource.Create(settings);
     }
 
+    /// <summary>The time, the database and the log.</summary>
+    internal static void AddStores(IServiceCollection services, string connectionString, EventStoreDbChoice? log)
+    {
+        services.AddSingleton(TimeProvider.System);
+        services.AddSingleton(_ => DataSource(connectionString));
+        if (log is null)
+            AddLog<PostgresLog>(services);
+        else
+            AddLog<EventStoreDbLog>(services.AddSingleton(log).AddSingleton<AnswerClaims>());
+    }
+
     /// <summary>The read models; those that <c>presence-ledger rebuild</c> knows, too.</summary>
     internal static void AddReadModels(IServiceCollection services)
     {
@@ -209,7 +215,7 @@ public static class Serving
     }
 
     /// <summary>Where the log is kept; null for the database.</summary>
-    private static EventStoreDbChoice? LogOf(DatabaseChoice choice, IConfiguration configuration)
+    internal static EventStoreDbChoice? LogOf(DatabaseChoice choice, IConfiguration configuration)
     {
         var store = configuration["Ledger:Store"] ?? "Postgres";
         if (store.Equals("Postgres", StringComparison.OrdinalIgnoreCase))
@@ -270,7 +276,8 @@ public static class Serving
             Environment.GetEnvironmentVariable("PRESENCE_LEDGER_CONNECTION"),
         }.FirstOrDefault(given => given is not null && isMeant(given));
 
-    private static async Task<RunningDatabase> DatabaseAsync(
+    /// <summary>The database, with the schema of this version.</summary>
+    internal static async Task<RunningDatabase> DatabaseAsync(
         DatabaseChoice choice,
         IConfiguration configuration,
         ILogger logger,
@@ -327,7 +334,8 @@ public static class Serving
         );
     }
 
-    private sealed record RunningDatabase(string ConnectionString, EmbeddedPostgres? Server) : IAsyncDisposable
+    /// <summary>A database to use; its server stops with it where this process brought it along and is the last to use it.</summary>
+    internal sealed record RunningDatabase(string ConnectionString, EmbeddedPostgres? Server) : IAsyncDisposable
     {
         public async ValueTask DisposeAsync()
         {

@@ -93,7 +93,31 @@ public static class Verbs
                 )
         );
 
-        var root = new RootCommand("PresenceLedger: an event-sourced ledger of agent presence.") { serve, scenario, sql, copy };
+        var model = new Argument<string[]>("NAME")
+        {
+            Description = "The read model; without it, all of them. Settings of the service may follow, as --Section:Key value.",
+            Arity = ArgumentArity.ZeroOrMore,
+        };
+        var restart = new Option<bool>("--restart") { Description = "Throws away what a rebuild that was broken off has built." };
+        var rebuild = new Command("rebuild", "Builds read models anew from the log, beside the ones that are read, while the service runs.")
+        {
+            model,
+            restart,
+        };
+        rebuild.SetAction(
+            (parsed, ct) =>
+                GuardAsync(() =>
+                    RebuildVerb.RunAsync(
+                        new DatabaseChoice(parsed.GetRequiredValue(data), parsed.GetValue(connection)),
+                        parsed.GetValue(model) ?? [],
+                        parsed.GetValue(restart),
+                        Console.Out,
+                        ct
+                    )
+                )
+        );
+
+        var root = new RootCommand("PresenceLedger: an event-sourced ledger of agent presence.") { serve, scenario, sql, copy, rebuild };
         root.Options.Add(data);
         root.Options.Add(connection);
         string[] verbed =

@@ -1,0 +1,161 @@
+using System.Globalization;
+using System.Runtime.InteropServices;
+using Npgsql;
+using PresenceLedger.Ledger;
+using PresenceLedger.Projections;
+
+namespace PresenceLedger.Api.Hosting;
+
+/// <summary>The verb <c>rebuild</c>: builds read models anew, beside the ones that are read.</summary>
+public static class RebuildVerb
+{
+    /// <summary>Rebuilds; returns the exit code.</summary>
+    /// <param name="choice">The database.</param>
+    /// <param name="arguments">The name of a read model, if only one is to be rebuilt; and settings, as <c>--Section:Key value</c>.</param>
+    /// <param name="restart">Throws away what is half built.</param>
+    /// <param name="output">Where it says what it does.</param>
+    /// <param name="ct">Breaks it off; the next run goes on.</param>
+    /// <exception cref="MisconfiguredException">There is no such read model, or it cannot be as configured.</exception>
+    public static async Task<int> RunAsync(DatabaseChoice choice, string[] arguments, bool restart, TextWriter output, CancellationToken ct)
+    {
+        using var interrupted = CancellationTokenSource.CreateLinkedTokenSource(ct);
+        using var byTerminal = PosixSignalRegistration.Create(PosixSignal.SIGINT, Interrupt);
+        using var bySystem = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Interrupt);
+        var (names, settings) = Split(arguments);
+        var configuration = Host.CreateApplicationBuilder(
+            new HostApplicationBuilderSettings { Args = settings, ContentRootPath = AppContext.BaseDirectory }
+        ).Configuration;
+        using var startLogging = LoggerFactory.Create(l => l.AddSimpleConsole(o => o.SingleLine = true).SetMinimumLevel(LogLevel.Warning));
+        var store = Serving.LogOf(choice, configuration);
+        await using var database = await Serving.DatabaseAsync(
+            choice,
+            configuration,
+            startLogging.CreateLogger("PostgreSQL"),
+            interrupted.Token
+        );
+        var services = new ServiceCollection().AddLogging();
+        Serving.AddStores(services, database.ConnectionString, store);
+        Serving.AddReadModels(services);
+        await using var provider = services.BuildServiceProvider();
+        var models = provider.GetServices<IReadModel>().ToArray();
+        if (names.FirstOrDefault(name => models.All(m => m.Name != name)) is { } unknown)
+            throw new MisconfiguredException(
+                $"There is no read model '{unknown}'; there {(models.Length == 1 ? "is" : "are")} {string.Join(", ", models.Select(m => m.Name))}."
+            );
+
+        var log = provider.GetRequiredService<ILog>();
+        var running = (IHostedService)log;
+        await running.StartAsync(interrupted.Token);
+        try
+        {
+            foreach (var model in models.Where(m => names.Length == 0 || names.Contains(m.Name, StringComparer.Ordinal)))
+            {
+                var progress = new Progress(model, output, rewrites: output == Console.Out && !Console.IsOutputRedirected);
+                await new Rebuild(model, log, provider.GetRequiredService<NpgsqlDataSource>()).RunAsync(
+                    restart,
+                    progress,
+                    interrupted.Token
+                );
+            }
+            return 0;
+        }
+        catch (Exception e) when (e is RebuildRefusedException or LogEndsBeforeException or InvalidDataException)
+        {
+            await output.WriteLineAsync(e.Message);
+            return 1;
+        }
+        catch (OperationCanceledException)
+        {
+            await output.WriteLineAsync("\nInterrupted. Run again, it goes on where it was.");
+            return 1;
+        }
+        finally
+        {
+            await running.StopAsync(CancellationToken.None);
+        }
+
+        void Interrupt(PosixSignalContext context)
+        {
+            context.Cancel = true;
+            interrupted.Cancel();
+        }
+    }
+
+    /// <summary>Names of read models, and what is meant for the configuration.</summary>
+    private static (string[] Names, string[] Settings) Split(string[] arguments)
+    {
+        var (names, settings) = (new List<string>(), new List<string>());
+        for (var n = 0; n < arguments.Length; n++)
+            if (!arguments[n].StartsWith("--", StringComparison.Ordinal))
+                names.Add(arguments[n]);
+            else if (arguments[n].Contains('=', StringComparison.Ordinal) || n + 1 == arguments.Length)
+                settings.Add(arguments[n]);
+            else
+                settings.AddRange([arguments[n], arguments[++n]]);
+        return ([.. names], [.. settings]);
+    }
+
+    private sealed class Progress(IReadModel model, TextWriter output, bool rewrites) : IProgress<RebuildProgress>
+    {
+        private readonly long _began = TimeProvider.System.GetTimestamp();
+        private long _said = TimeProvider.System.GetTimestamp();
+
+        private TimeSpan Between => TimeSpan.FromSeconds(rewrites ? 0.2 : 3);
+
+        public void Report(RebuildProgress value)
+        {
+            var (events, seconds) = (value.Events, TimeProvider.System.GetElapsedTime(_began).TotalSeconds);
+            switch (value.Stage)
+            {
+                case RebuildStage.Begins:
+                    Say($"builds {model.Schema} anew, beside the one that is read");
+                    Say(
+                        "can be broken off at any moment (Ctrl-C, kill); run again, it goes on where it was, or begins anew with --restart"
+                    );
+                    break;
+                case RebuildStage.Resumes:
+                    Say(
+                        Invariant(
+                            $"goes on with what an earlier run built of {model.Schema}: {value.Part:P1} of the log (--restart begins anew)"
+                        )
+                    );
+                    break;
+                case RebuildStage.BeginsLive:
+                    Say(
+                        $"there is no {model.Schema} yet: fills it from the beginning; a service that starts meanwhile waits, and goes on with it"
+                    );
+                    break;
+                case RebuildStage.Fills when TimeProvider.System.GetElapsedTime(_said) < Between:
+                    return;
+                case RebuildStage.Fills:
+                    var part = value.Part is { } p ? Invariant($", {p:P1} of the log") : "";
+                    Say(Invariant($"{events} events, {events / seconds:F0} events/s{part}"), open: rewrites);
+                    break;
+                case RebuildStage.Indexes:
+                    Say(Invariant($"{events} events applied in {seconds:F1} s; makes the indexes"));
+                    break;
+                case RebuildStage.Swapped:
+                    Say(Invariant($"is read from now on, after {events} events in {seconds:F1} s"));
+                    break;
+                case RebuildStage.Dropped:
+                    Say("the tables before it are dropped");
+                    break;
+                case RebuildStage.Kept:
+                    Say($"the tables before it are still read by a query, and are left in {model.Schema}_old; the next rebuild drops them");
+                    break;
+            }
+        }
+
+        private void Say(string text, bool open = false)
+        {
+            _said = TimeProvider.System.GetTimestamp();
+            var line = $"{model.Name}: {text}";
+            if (rewrites)
+                output.Write("\r\e[K");
+            output.Write(open ? line : line + Environment.NewLine);
+            output.Flush();
+        }
+
+        private static string Invariant(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
+    }
+}
