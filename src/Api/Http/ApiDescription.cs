@@ -4,7 +4,8 @@ using Microsoft.OpenApi;
 namespace PresenceLedger.Api.Http;
 
 /// <summary>Says that an endpoint answers in pages: it takes <c>limit</c> and <c>cursor</c>.</summary>
-internal sealed record Paged;
+/// <param name="Limit">How many there are where <c>limit</c> is left out.</param>
+internal sealed record Paged(int Limit = 100);
 
 /// <summary>Says that an endpoint waits for <c>Ledger-Position</c>.</summary>
 internal sealed record ReadsYourWrites;
@@ -45,9 +46,9 @@ internal static class ApiDescription
                 }
                 if (metadata.OfType<ReadsYourWrites>().Any())
                     Header(operation, ReadPositionHeaders.Header, "From an earlier answer: waits up to 5 s until the query has it.");
-                if (metadata.OfType<Paged>().Any())
+                if (metadata.OfType<Paged>().FirstOrDefault() is { } paged)
                 {
-                    Query(operation, "limit", "At most this many (100; at most 1000).", JsonSchemaType.Integer);
+                    Query(operation, "limit", $"At most this many ({paged.Limit}; at most 1000).", JsonSchemaType.Integer);
                     Query(operation, "cursor", "The 'next' of the page before.", JsonSchemaType.String);
                 }
                 return Task.CompletedTask;

@@ -40,7 +40,7 @@ internal static class Explain
     public static void Map(RouteGroupBuilder api) =>
         api.MapGet("/reports/historical/agents/{agentId}/explain", GetAsync)
             .WithTags("Reports")
-            .WithMetadata(new Paged(), new ReadsYourWrites())
+            .WithMetadata(new Paged(MostItems), new ReadsYourWrites())
             .WithSummary("What a number of the report is made of: the intervals and sessions that add up to it, and the events under them.")
             .Produces<ExplainAnswer>()
             .ProducesProblem(StatusCodes.Status400BadRequest)

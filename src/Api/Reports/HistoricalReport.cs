@@ -35,8 +35,6 @@ public sealed class HistoricalParameters : FilterParameters
 /// <summary>The historical agents report: what agents did, by agent and bucket of any window that the ledger holds.</summary>
 internal static class HistoricalReport
 {
-    private const int MostItems = 1000;
-
     /// <summary>Enough was written that it is to be sent, in bytes.</summary>
     private const int Enough = 64 * 1024;
 
@@ -49,9 +47,12 @@ internal static class HistoricalReport
     public static void Map(RouteGroupBuilder api) =>
         api.MapGet("/reports/historical/agents", GetAsync)
             .WithTags("Reports")
-            .WithMetadata(new Paged(), new ReadsYourWrites())
+            .WithMetadata(new Paged(ReportCursor.Most), new ReadsYourWrites())
             .WithSummary("What agents did, by agent and bucket; JSON in pages, CSV and NDJSON whole and streamed.")
-            .Produces<string>(contentType: "application/json", additionalContentTypes: [ReportFormats.Csv, ReportFormats.Ndjson])
+            .Produces<Page<IReadOnlyDictionary<string, JsonElement>>>(
+                contentType: "application/json",
+                additionalContentTypes: [ReportFormats.Csv, ReportFormats.Ndjson]
+            )
             .ProducesProblem(StatusCodes.Status400BadRequest)
             .ProducesProblem(StatusCodes.Status503ServiceUnavailable);
 
@@ -320,7 +321,8 @@ internal static class HistoricalReport
 /// <param name="Start">The bucket that it ended with.</param>
 internal sealed record ReportCursor(int Limit, string AgentId, DateTimeOffset Start)
 {
-    private const int Most = 1000;
+    /// <summary>The most items of a page, and how many there are where nothing is said.</summary>
+    public const int Most = 1000;
 
     public static IResult? Read(HttpContext http, out ReportCursor cursor)
     {
