@@ -49,6 +49,9 @@ public interface ILog
     /// <exception cref="InvalidDataException">An event cannot be read.</exception>
     IAsyncEnumerable<LogPage> SubscribeAsync(LogPosition after, int pageSize, CancellationToken ct);
 
+    /// <summary>How many events come after a position, counted up to a number; null for a log where counting is as much as reading.</summary>
+    Task<long?> CountAfterAsync(LogPosition after, int atMost, CancellationToken ct) => Task.FromResult<long?>(null);
+
     /// <summary>
     /// Completes at the next append, on any node, as far as this node hears of it. Take it before reading, so that nothing falls
     /// between; and poll now and then, for a word may be lost.

@@ -34,6 +34,8 @@ public sealed class ProjectionLoop(
     /// <summary>What it keeps.</summary>
     public IReadModel Model => model;
 
+    internal ILog Log => log;
+
     /// <summary>Completes when this node has projected more; take it before looking.</summary>
     public Task Projected => _projected.Next;
 

@@ -8,9 +8,16 @@ namespace PresenceLedger.Projections;
 /// <param name="AsOf">The instant up to which it is complete.</param>
 public sealed record Read(LogPosition Position, DateTimeOffset AsOf);
 
+/// <summary>How far a read model is behind the log.</summary>
+/// <param name="At">How far it is.</param>
+/// <param name="Seconds">From the instant up to which it is complete until now.</param>
+/// <param name="Events">Events it does not have yet, counted up to 100,000; null where the log cannot count them.</param>
+public sealed record Lag(Read At, double Seconds, long? Events);
+
 /// <summary>Tells how far a read model is, whichever node keeps it, and waits for it.</summary>
 public sealed class ReadPosition(NpgsqlDataSource database, ProjectionLoop loop, TimeProvider clock)
 {
+    private const int MostCounted = 100_000;
     private static readonly TimeSpan Poll = TimeSpan.FromMilliseconds(50);
 
     private readonly Place _place = new(loop.Model, live: true);
@@ -25,6 +32,14 @@ public sealed class ReadPosition(NpgsqlDataSource database, ProjectionLoop loop,
         return await _place.FindAsync(connection, ct) is { } at
             ? new Read(at.Position, at.AsOf)
             : new Read(LogPosition.Start, DateTimeOffset.MinValue);
+    }
+
+    /// <summary>How far it is behind now.</summary>
+    public async Task<Lag> LagAsync(CancellationToken ct)
+    {
+        var at = await ReadAsync(ct);
+        var seconds = Math.Round((clock.Now() - at.AsOf).TotalSeconds, 3);
+        return new Lag(at, seconds, await loop.Log.CountAfterAsync(at.Position, MostCounted, ct));
     }
 
     /// <summary>Waits until it is far enough; false where it was not in time.</summary>

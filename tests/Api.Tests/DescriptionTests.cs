@@ -64,6 +64,11 @@ public sealed partial class DescriptionTests(OpenService service)
         Assert.Equal("ledger", check.GetProperty("name").GetString());
         Assert.Matches(@"^\d+\.\d+\.\d+$", check.GetProperty("data").GetProperty("position").GetString());
         Assert.True(check.GetProperty("data").TryGetProperty("lagSeconds", out _));
+        var model = check.GetProperty("data").GetProperty("models")[0];
+        Assert.Equal("presence", model.GetProperty("name").GetString());
+        Assert.True(model.GetProperty("lagSeconds").GetDouble() >= 0);
+        Assert.True(model.GetProperty("lagEvents").GetInt64() >= 0);
+        Assert.Equal(System.Text.Json.JsonValueKind.Null, model.GetProperty("stopped").ValueKind);
     }
 
     [Fact]
@@ -82,6 +87,20 @@ public sealed partial class DescriptionTests(OpenService service)
         Assert.Contains("command=\"SignIn\"", metrics.Text, StringComparison.Ordinal);
         Assert.Contains("http_server_request_duration_seconds_count", metrics.Text, StringComparison.Ordinal);
         Assert.DoesNotContain("ana-", metrics.Text, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task The_metrics_tell_how_far_each_read_model_is_behind()
+    {
+        await service.SignedInAsync();
+        var metrics = await _client.GetAsync("/metrics");
+        for (var tries = 0; tries < 100 && !metrics.Text.Contains("projection_lag_seconds", StringComparison.Ordinal); tries++)
+        {
+            await Task.Delay(50);
+            metrics = await _client.GetAsync("/metrics");
+        }
+        foreach (var name in new[] { "lag_seconds", "lag_events", "stopped" })
+            Assert.Matches($$"""presence_ledger_projection_{{name}}\{[^}]*model="presence"[^}]*\} [0-9.]+""", metrics.Text);
     }
 
     [Fact]

@@ -8,13 +8,8 @@ using PresenceLedger.Projections.CurrentPresence;
 
 namespace PresenceLedger.Api.Hosting;
 
-/// <summary>Whether the service can do its work: the database and the log answer, and the projection moves.</summary>
-public sealed class Readiness(
-    ILog log,
-    ReadPosition position,
-    [FromKeyedServices(typeof(PresenceModel))] ProjectionLoop loop,
-    TimeProvider clock
-) : IHealthCheck
+/// <summary>Whether the service can do its work: the database and the log answer, and the read models move.</summary>
+public sealed class Readiness(ILog log, IEnumerable<ProjectionLoop> loops, NpgsqlDataSource database, TimeProvider clock) : IHealthCheck
 {
     private static readonly TimeSpan TooFarBehind = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan Soon = TimeSpan.FromSeconds(2);
@@ -31,28 +26,29 @@ public sealed class Readiness(
     {
         try
         {
-            var read = await position.ReadAsync(cancellationToken);
-            var lag = clock.Now() - read.AsOf;
+            var models = new List<ModelHealth>();
+            foreach (var loop in loops)
+                models.Add(await LookAsync(loop, cancellationToken));
+            var presence = models.Single(m => m.Model is PresenceModel);
             var data = new Dictionary<string, object>
             {
-                ["asOf"] = Instant.Format(read.AsOf),
-                ["position"] = read.Position.ToString(),
+                ["asOf"] = Instant.Format(presence.Lag.At.AsOf),
+                ["position"] = presence.Lag.At.Position.ToString(),
                 ["store"] = log.Store,
-                ["role"] = loop.CaughtUp switch
-                {
-                    null => "another node projects",
-                    true => "projects, and has caught up",
-                    false => "projects, and catches up",
-                },
-                ["lagSeconds"] = Math.Round(lag.TotalSeconds, 3),
+                ["role"] = presence.Role,
+                ["lagSeconds"] = presence.Lag.Seconds,
+                ["models"] = models.ConvertAll(m => m.Told()),
             };
             using var soon = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
             soon.CancelAfter(Soon);
             await log.ReadStreamBackwardsAsync(StreamNames.Configuration, long.MaxValue, 1, soon.Token);
-            if (loop.Stopped is { } reason)
+            // What everybody works with makes the node unfit; another read model only its own questions.
+            if (presence.Stopped is { } reason)
                 return HealthCheckResult.Unhealthy("The projection stands still: " + reason, data: data);
-            return lag > TooFarBehind
-                ? HealthCheckResult.Degraded("The projection is behind.", data: data)
+            if (models.Find(m => m.Stopped is not null) is { } stopped)
+                return HealthCheckResult.Degraded($"The read model {stopped.Model.Name} stands still: {stopped.Stopped}", data: data);
+            return models.Find(m => m.Lag.Seconds > TooFarBehind.TotalSeconds) is { } behind
+                ? HealthCheckResult.Degraded($"The read model {behind.Model.Name} is behind.", data: data)
                 : HealthCheckResult.Healthy("The ledger answers.", data);
         }
         catch (Exception e) when (e is NpgsqlException or TimeoutException)
@@ -67,6 +63,34 @@ public sealed class Readiness(
         {
             return HealthCheckResult.Unhealthy(e.Message);
         }
+    }
+
+    private async Task<ModelHealth> LookAsync(ProjectionLoop loop, CancellationToken ct)
+    {
+        var role = loop.CaughtUp switch
+        {
+            null => "another node projects",
+            _ when loop.Stopped is not null => "projects, and stands still",
+            true => "projects, and has caught up",
+            false => "projects, and catches up",
+        };
+        return new ModelHealth(loop.Model, await new ReadPosition(database, loop, clock).LagAsync(ct), role, loop.Stopped);
+    }
+
+    private sealed record ModelHealth(IReadModel Model, Lag Lag, string Role, string? Stopped)
+    {
+        public object Told() =>
+            new
+            {
+                name = Model.Name,
+                version = Model.Version,
+                asOf = Instant.Format(Lag.At.AsOf),
+                position = Lag.At.Position.ToString(),
+                role = Role,
+                lagSeconds = Lag.Seconds,
+                lagEvents = Lag.Events,
+                stopped = Stopped,
+            };
     }
 
     private static Task WriteAsync(HttpContext context, HealthReport report)

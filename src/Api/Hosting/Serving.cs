@@ -117,6 +117,7 @@ public static class Serving
         PresenceHub.Add(services);
         services.AddOpenApi(o => ApiDescription.Configure(o));
         services.AddOpenTelemetry().WithMetrics(m => m.AddAspNetCoreInstrumentation().AddMeter(Telemetry.Name).AddPrometheusExporter());
+        services.AddSingleton<ProjectionMetrics>();
         services.AddHealthChecks().AddCheck<Readiness>("ledger", tags: ["ready"]);
     }
 
@@ -158,7 +159,7 @@ public static class Serving
                     .HideDeveloperTools()
                     .HideClientButton()
         );
-        app.MapPrometheusScrapingEndpoint("/metrics");
+        ProjectionMetrics.Use(app);
         Readiness.Map(app);
     }
 

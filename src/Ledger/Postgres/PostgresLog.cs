@@ -99,6 +99,24 @@ public sealed class PostgresLog : BackgroundService, ILog
             new() { Value = count }
         );
 
+    /// <inheritdoc />
+    public async Task<long?> CountAfterAsync(LogPosition after, int atMost, CancellationToken ct)
+    {
+        await using var command = _database.CreateCommand(
+            """
+            select count(*) from (
+                select from ledger.event where (epoch, transaction_id, position) > ($1, $2, $3)
+                order by epoch, transaction_id, position limit $4
+            ) e
+            """
+        );
+        command.Parameters.Add(new() { Value = after.Epoch });
+        command.Parameters.Add(new() { Value = after.Transaction, NpgsqlDbType = NpgsqlDbType.Xid8 });
+        command.Parameters.Add(new() { Value = after.Sequence });
+        command.Parameters.Add(new() { Value = atMost });
+        return (long)(await command.ExecuteScalarAsync(ct))!;
+    }
+
     /// <summary>Whether events are committed whose place in the order is not settled yet, for an older transaction is still under way.</summary>
     private async Task<bool> HoldsBackAsync(CancellationToken ct)
     {
