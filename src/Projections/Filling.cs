@@ -24,6 +24,9 @@ internal sealed class Filling(Place place, ILog log, NpgsqlDataSource database, 
     /// <summary>The most events of a page while it is behind: an agent that changed often in it is written once.</summary>
     public const int LargePage = 20_000;
 
+    /// <summary>The same where nothing but the filling goes on in this process: five of them are in memory at once.</summary>
+    private const int BesidePage = 100_000;
+
     private static readonly TimeSpan Breath = TimeSpan.FromSeconds(1);
 
     /// <summary>Fills them, up to a place in the log or without an end.</summary>
@@ -122,7 +125,7 @@ internal sealed class Filling(Place place, ILog log, NpgsqlDataSource database, 
                 position = page.Position;
                 var fitting =
                     page.CaughtUp ? SmallPage
-                    : page.Events.Count == size ? LargePage
+                    : page.Events.Count == size ? (place.Live ? LargePage : BesidePage)
                     : size;
                 if (fitting == size)
                     continue;

@@ -1,3 +1,4 @@
+using System.Text.RegularExpressions;
 using Npgsql;
 using NpgsqlTypes;
 using PresenceLedger.Ledger;
@@ -17,9 +18,16 @@ internal sealed class CheckpointMovedException(string schema)
     : Exception($"The checkpoint of {schema} was moved by another one; this one goes on from there.");
 
 /// <summary>A set of tables of a read model, with its checkpoint: the one that is read, or the one that is built beside it.</summary>
-internal sealed class Place(IReadModel model, bool live)
+internal sealed partial class Place(IReadModel model, bool live)
 {
+    private const string MemoryForIndexes = "256MB";
+
+    /// <summary>Tables of fewer bytes have their indexes at once.</summary>
+    private const long AtOnce = 8 << 20;
     private const string Table = ReadSide.Schema + ".read_model";
+
+    /// <summary>Whether it is the one that is read.</summary>
+    public bool Live => live;
 
     /// <summary>The schema of its tables; who fills them holds the lock of that name.</summary>
     public string Schema { get; } = live ? model.Schema : model.Schema + "_next";
@@ -90,8 +98,6 @@ internal sealed class Place(IReadModel model, bool live)
         await Locks.WaitInTransactionAsync(connection, Locks.Schemas, ct);
         await ExecuteAsync(connection, $"drop schema if exists {Schema} cascade; create schema {Schema}", ct);
         await ExecuteAsync(connection, model.TablesSql(Schema), ct);
-        if (live)
-            await ExecuteAsync(connection, model.IndexesSql(Schema), ct);
         await using (
             var insert = new NpgsqlCommand(
                 $"""
@@ -111,6 +117,91 @@ internal sealed class Place(IReadModel model, bool live)
         await transaction.CommitAsync(ct);
         return await FindAsync(connection, ct) ?? throw new CheckpointMovedException(Schema);
     }
+
+    /// <summary>
+    /// Makes the indexes, unless they are there, and the statistics: once the tables are filled, for that is quicker than to keep
+    /// them meanwhile. "Concurrently" because a transaction that is open for as long would hold back everybody who follows the log.
+    /// </summary>
+    public async Task IndexAsync(NpgsqlConnection connection, CancellationToken ct)
+    {
+        var statements = model.IndexesSql(Schema).Split(';', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
+        if (await CountIndexesAsync(connection, ct) == statements.Length)
+            return;
+        await DropIndexesAsync(connection, ct);
+        if (await SizeAsync(connection, ct) < AtOnce)
+        {
+            await ExecuteAsync(connection, model.IndexesSql(Schema), ct);
+            return;
+        }
+        await ExecuteAsync(connection, $"set maintenance_work_mem = '{MemoryForIndexes}'", ct);
+        try
+        {
+            foreach (var statement in statements)
+                await ExecuteAsync(connection, CreateIndex().Replace(statement, "create index concurrently", 1), ct);
+            await EachAsync(
+                connection,
+                "select format('vacuum (analyze) %I.%I', schemaname, tablename) from pg_tables where schemaname = $1",
+                ct
+            );
+        }
+        finally
+        {
+            if (connection.State is System.Data.ConnectionState.Open)
+                await ExecuteAsync(connection, "reset maintenance_work_mem", CancellationToken.None);
+        }
+    }
+
+    /// <summary>Drops the indexes that only reading needs, those that were never finished among them.</summary>
+    public Task DropIndexesAsync(NpgsqlConnection connection, CancellationToken ct) =>
+        EachAsync(
+            connection,
+            """
+            select 'drop index ' || i.indexrelid::regclass from pg_index i join pg_class c on c.oid = i.indexrelid
+                where c.relnamespace = to_regnamespace($1) and not i.indisunique
+            """,
+            ct
+        );
+
+    private Task<long> CountIndexesAsync(NpgsqlConnection connection, CancellationToken ct) =>
+        NumberAsync(
+            connection,
+            """
+            select count(*) from pg_index i join pg_class c on c.oid = i.indexrelid
+                where c.relnamespace = to_regnamespace($1) and not i.indisunique and i.indisvalid
+            """,
+            ct
+        );
+
+    private Task<long> SizeAsync(NpgsqlConnection connection, CancellationToken ct) =>
+        NumberAsync(
+            connection,
+            "select coalesce(sum(pg_relation_size(oid)), 0)::bigint from pg_class where relnamespace = to_regnamespace($1) and relkind = 'r'",
+            ct
+        );
+
+    private async Task<long> NumberAsync(NpgsqlConnection connection, string select, CancellationToken ct)
+    {
+        await using var command = new NpgsqlCommand(select, connection);
+        command.Parameters.Add(new() { Value = Schema, NpgsqlDbType = NpgsqlDbType.Text });
+        return (long)(await command.ExecuteScalarAsync(ct))!;
+    }
+
+    private async Task EachAsync(NpgsqlConnection connection, string select, CancellationToken ct)
+    {
+        var statements = new List<string>();
+        await using (var command = new NpgsqlCommand(select, connection))
+        {
+            command.Parameters.Add(new() { Value = Schema, NpgsqlDbType = NpgsqlDbType.Text });
+            await using var reader = await command.ExecuteReaderAsync(ct);
+            while (await reader.ReadAsync(ct))
+                statements.Add(reader.GetString(0));
+        }
+        foreach (var statement in statements)
+            await ExecuteAsync(connection, statement, ct);
+    }
+
+    [GeneratedRegex(@"^create\s+index", RegexOptions.IgnoreCase | RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
+    private static partial Regex CreateIndex();
 
     /// <summary>Moves the checkpoint, within a transaction, where nobody else has.</summary>
     /// <exception cref="CheckpointMovedException">Somebody has.</exception>

@@ -28,6 +28,7 @@ public sealed class ProjectionLoop(
     private readonly Place _place = new(model, live: true);
     private readonly Wake _projected = new();
     private volatile string? _stopped;
+    private bool _indexed;
     private HashSet<int> _abandoned = [];
     private long? _lookedAt;
 
@@ -124,6 +125,11 @@ public sealed class ProjectionLoop(
 
     private async Task TellAsync(NpgsqlConnection connection, Filled filled, CancellationToken ct)
     {
+        if (filled.CaughtUp && !_indexed)
+        {
+            await _place.IndexAsync(connection, ct);
+            _indexed = true;
+        }
         if (filled.Events > 0 || filled.CaughtUp)
             _stopped = null;
         CaughtUp = filled.CaughtUp;

@@ -1,6 +1,4 @@
-using System.Text.RegularExpressions;
 using Npgsql;
-using NpgsqlTypes;
 using PresenceLedger.Ledger;
 
 namespace PresenceLedger.Projections;
@@ -100,7 +98,7 @@ public sealed partial class Rebuild(IReadModel model, ILog log, NpgsqlDataSource
         if (next is not null && next.Store == log.Store && next.Position <= live.Position)
         {
             progress.Report(new RebuildProgress(RebuildStage.Resumes, 0, PartOf(next, live)));
-            await DropIndexesAsync(connection, ct);
+            await _next.DropIndexesAsync(connection, ct);
         }
         else
         {
@@ -111,7 +109,7 @@ public sealed partial class Rebuild(IReadModel model, ILog log, NpgsqlDataSource
         var events = 0L;
         await FillAsync();
         progress.Report(new RebuildProgress(RebuildStage.Indexes, events, 1));
-        await IndexAsync(connection, ct);
+        await _next.IndexAsync(connection, ct);
         do
         {
             await FillAsync();
@@ -165,6 +163,8 @@ public sealed partial class Rebuild(IReadModel model, ILog log, NpgsqlDataSource
             {
                 // The end of the log was reached.
             }
+            progress.Report(new RebuildProgress(RebuildStage.Indexes, events, 1));
+            await _live.IndexAsync(connection, ct);
             progress.Report(new RebuildProgress(RebuildStage.Swapped, events, 1));
 
             async Task TellAsync(Filled filled)
@@ -222,49 +222,6 @@ public sealed partial class Rebuild(IReadModel model, ILog log, NpgsqlDataSource
         return true;
     }
 
-    /// <summary>
-    /// Makes the indexes, and the statistics. "Concurrently" not for the sake of those who write, for there are none: a transaction that
-    /// is open for as long would hold back everybody who follows the log.
-    /// </summary>
-    private async Task IndexAsync(NpgsqlConnection connection, CancellationToken ct)
-    {
-        foreach (
-            var statement in model
-                .IndexesSql(_next.Schema)
-                .Split(';', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)
-        )
-            await Place.ExecuteAsync(connection, CreateIndex().Replace(statement, "create index concurrently", 1), ct);
-        await EachAsync(connection, "select format('analyze %I.%I', schemaname, tablename) from pg_tables where schemaname = $1", ct);
-    }
-
-    /// <summary>Drops the indexes that an earlier run made, or was making: they are made once all is there.</summary>
-    private Task DropIndexesAsync(NpgsqlConnection connection, CancellationToken ct) =>
-        EachAsync(
-            connection,
-            """
-            select 'drop index ' || i.indexrelid::regclass from pg_index i join pg_class c on c.oid = i.indexrelid
-                where c.relnamespace = to_regnamespace($1) and not i.indisunique
-            """,
-            ct
-        );
-
-    private async Task EachAsync(NpgsqlConnection connection, string select, CancellationToken ct)
-    {
-        var statements = new List<string>();
-        await using (var command = new NpgsqlCommand(select, connection))
-        {
-            command.Parameters.Add(new() { Value = _next.Schema, NpgsqlDbType = NpgsqlDbType.Text });
-            await using var reader = await command.ExecuteReaderAsync(ct);
-            while (await reader.ReadAsync(ct))
-                statements.Add(reader.GetString(0));
-        }
-        foreach (var statement in statements)
-            await Place.ExecuteAsync(connection, statement, ct);
-    }
-
     private static double PartOf(Checkpoint next, Checkpoint live) =>
         live.Position.Sequence == 0 ? 1 : Math.Clamp((double)next.Position.Sequence / live.Position.Sequence, 0, 1);
-
-    [GeneratedRegex(@"^create\s+index", RegexOptions.IgnoreCase | RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
-    private static partial Regex CreateIndex();
 }

@@ -21,7 +21,7 @@ public sealed class KilledProjectionTests
         var simulated = await ServiceProcess.RunAsync([
             "simulate",
             "--agents",
-            "60",
+            "25",
             "--days",
             "30",
             "--seed",

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Runtime;
 using System.Runtime.InteropServices;
 using Npgsql;
 using PresenceLedger.Ledger;
@@ -18,6 +19,8 @@ public static class RebuildVerb
     /// <exception cref="MisconfiguredException">There is no such read model, or it cannot be as configured.</exception>
     public static async Task<int> RunAsync(DatabaseChoice choice, string[] arguments, bool restart, TextWriter output, CancellationToken ct)
     {
+        // Nobody waits for an answer of this process: what collects beside it would only take a core from it.
+        GCSettings.LatencyMode = GCLatencyMode.Batch;
         using var interrupted = CancellationTokenSource.CreateLinkedTokenSource(ct);
         using var byTerminal = PosixSignalRegistration.Create(PosixSignal.SIGINT, Interrupt);
         using var bySystem = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Interrupt);

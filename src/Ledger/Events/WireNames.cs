@@ -69,7 +69,15 @@ public static class WireNames
 
     /// <summary>The event of a record: its data, with when and by which rule from the envelope.</summary>
     /// <exception cref="InvalidDataException">The type is unknown, or the data is not of that type.</exception>
-    public static LedgerEvent Read(EventRecord record)
+    public static LedgerEvent Read(EventRecord record) =>
+        ReadData(record) with
+        {
+            Rule = LedgerJson.Read<EventMetadata>(record.Metadata).Rule,
+        };
+
+    /// <summary>The event of a record without its rule: most of what reading costs is the envelope.</summary>
+    /// <exception cref="InvalidDataException">The type is unknown, or the data is not of that type.</exception>
+    public static LedgerEvent ReadData(EventRecord record)
     {
         if (!TypeOf.TryGetValue(record.Type, out var type))
             throw new InvalidDataException($"{record.Stream}@{record.Version}: event type '{record.Type}' is unknown to this version.");
@@ -78,7 +86,7 @@ public static class WireNames
             var data =
                 (LedgerEvent?)JsonSerializer.Deserialize(record.Data, type, LedgerJson.Options)
                 ?? throw new JsonException("An event cannot be null.");
-            return data with { OccurredAt = record.OccurredAt, Rule = LedgerJson.Read<EventMetadata>(record.Metadata).Rule };
+            return data with { OccurredAt = record.OccurredAt };
         }
         catch (JsonException e)
         {

@@ -37,11 +37,13 @@ public sealed class FactsFold(Configuration configuration)
 
         var knownAt = record.RecordedAt > before.KnownAt ? record.RecordedAt : before.KnownAt;
         var at = new Mark(record.OccurredAt, knownAt, record.Version);
-        var facts = before with { Agent = before.Agent.Evolve(e), KnownAt = knownAt };
+        // Who and by which rule is asked for where a status changes alone.
+        var metadata = e is PresenceChanged or PresenceCorrected ? LedgerJson.Read<EventMetadata>(record.Metadata) : null;
+        var facts = before with { Agent = before.Agent.Evolve(e with { Rule = metadata?.Rule }), KnownAt = knownAt };
         var agentId = facts.Agent.AgentId;
         facts = e switch
         {
-            PresenceChanged x => Change(facts, x, record, at, closed),
+            PresenceChanged x => Change(facts, x, metadata!, at, closed),
             AgentSignedIn => facts with { Login = facts.Login ?? new LoginInterval(at, null, null) },
             AgentSignedOut => SignOff(facts, LoginEnd.SignOut, at, closed),
             ConnectionLost { Last: true } => SignOff(facts, LoginEnd.Loss, at, closed),
@@ -63,9 +65,8 @@ public sealed class FactsFold(Configuration configuration)
         };
         if (e is PresenceCorrected correction)
         {
-            var actor = LedgerJson.Read<EventMetadata>(record.Metadata).Actor;
             closed.Corrections.Add(
-                (agentId, new Correction(correction.From, correction.To, correction.StatusId, correction.Base, actor, at))
+                (agentId, new Correction(correction.From, correction.To, correction.StatusId, correction.Base, metadata!.Actor, at))
             );
         }
         return MovesCapacity(e) ? Recount(facts, at, closed) : facts;
@@ -87,9 +88,8 @@ public sealed class FactsFold(Configuration configuration)
         };
     }
 
-    private static OpenFacts Change(OpenFacts facts, PresenceChanged e, EventRecord record, Mark at, ClosedFacts closed)
+    private static OpenFacts Change(OpenFacts facts, PresenceChanged e, EventMetadata metadata, Mark at, ClosedFacts closed)
     {
-        var metadata = LedgerJson.Read<EventMetadata>(record.Metadata);
         facts = facts with { SetBy = new SetBy(metadata.Actor, metadata.Rule, metadata.Reason, at.At) };
         if (e.To.StatusId == facts.Status.StatusId)
             return facts;

@@ -33,7 +33,7 @@ public sealed class FactsProjector(string schema, Configuration configuration) :
     {
         try
         {
-            switch (WireNames.Read(record))
+            switch (WireNames.ReadData(record))
             {
                 case ConfigurationEvent e:
                     _fold.Apply(e);
