@@ -229,7 +229,7 @@ public abstract class RebuildTests : ReadSideTests
 
         var told = await RebuildAsync();
 
-        Assert.Equal([RebuildStage.BeginsLive, RebuildStage.Swapped], told.Stages);
+        Assert.Equal([RebuildStage.BeginsLive, RebuildStage.Indexes, RebuildStage.Swapped], told.Stages);
         Assert.Equal((await _node.Log.ReadAllAsync(LogPosition.Start, 100_000, default)).Count, told.Events);
         await AssertReadSideAsync(ids);
         var reading = await StartAsync(_node);

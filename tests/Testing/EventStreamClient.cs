@@ -40,10 +40,10 @@ public sealed class EventStreamClient : IDisposable
         string? lastEventId = null,
         bool narrow = false,
         params (string Name, string Value)[] headers
-    ) => await OpenAsync(new Uri(service, "/api/v1/stream?" + query), lastEventId, narrow, headers);
+    ) => await OpenAtAsync(new Uri(service, "/api/v1/stream?" + query), lastEventId, narrow, headers);
 
     /// <summary>Opens any stream of server-sent events, which has to be answered with 200.</summary>
-    public static async Task<EventStreamClient> OpenAsync(
+    public static async Task<EventStreamClient> OpenAtAsync(
         Uri address,
         string? lastEventId,
         bool narrow,

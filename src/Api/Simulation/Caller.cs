@@ -118,6 +118,17 @@ internal sealed class Caller(HttpClient service, CallCounts counts) : IWitness, 
                 }
             ),
             ForceReleaseConversation c => (HttpMethod.Post, Conversation(c.ConversationId) + "/force-release", new { reason }),
+            CorrectPresence c => (
+                HttpMethod.Post,
+                "/corrections",
+                new
+                {
+                    c.From,
+                    c.To,
+                    c.StatusId,
+                    reason,
+                }
+            ),
             JoinConsult c => (HttpMethod.Put, "/consults/" + c.ConversationId, new { c.Mode }),
             LeaveConsult c => (HttpMethod.Delete, "/consults/" + c.ConversationId, null),
             _ => null,

@@ -33,8 +33,9 @@ internal sealed partial class Team
     /// <summary>Everybody goes home at once.</summary>
     public void Close()
     {
+        // Also who has no network at the moment: nobody is left behind.
         foreach (var desk in Desks)
-            Do(desk, new SignOut());
+            Tell(desk, new SignOut(), new Actor(Persona.Agent, desk.AgentId), Correlation());
     }
 
     private IEnumerable<DateTimeOffset> Arrive(Desk desk, int hours)
@@ -51,6 +52,7 @@ internal sealed partial class Team
         Begin(Customers());
         Begin(Lead());
         Begin(WorkforceManagement());
+        Begin(Corrections());
     }
 
     private IEnumerable<DateTimeOffset> Register()
@@ -222,6 +224,25 @@ internal sealed partial class Team
             yield return InMinutes(5, 25);
             if (desk.Agent.Status.StatusId == word)
                 Tell(desk, new SetPresence(BuiltInStatuses.Available.Id), _lead, correlation, new Reason("coaching-over", null));
+        }
+    }
+
+    /// <summary>Every other day the lead hears of somebody who was in a training, away from the desk, and has the record say so.</summary>
+    private IEnumerable<DateTimeOffset> Corrections()
+    {
+        while (true)
+        {
+            yield return In(_chance.Once(48 * 3600));
+            var desk = _chance.OneOf(Desks);
+            var from = Now.AddMinutes(-Math.Round(_chance.Between(120, 480)));
+            if (from > desk.Agent.RegisteredAt && desk.Agent.IsRegistered)
+                Tell(
+                    desk,
+                    new CorrectPresence(from, from.AddMinutes(Math.Round(_chance.Between(15, 90))), "away-training"),
+                    _lead,
+                    Correlation(),
+                    new Reason("forgot-to-set", "Was in a training")
+                );
         }
     }
 

@@ -14,7 +14,7 @@ public sealed class RealTimeStreamTests(StreamNodes nodes)
     private readonly OpenService _service = nodes.First;
 
     private Task<EventStreamClient> FollowAsync(string query, string? last = null) =>
-        EventStreamClient.OpenAsync(
+        EventStreamClient.OpenAtAsync(
             new Uri(_service.Url, "/api/v1/reports/real-time/agents/stream?actor=supervisor:sue&" + query),
             last,
             narrow: false
@@ -109,7 +109,7 @@ public sealed class RealTimeStreamTests(StreamNodes nodes)
     public async Task Agents_may_not_follow_all()
     {
         var refused = await Assert.ThrowsAsync<InvalidOperationException>(() =>
-            EventStreamClient.OpenAsync(
+            EventStreamClient.OpenAtAsync(
                 new Uri(_service.Url, "/api/v1/reports/real-time/agents/stream"),
                 null,
                 false,

@@ -141,6 +141,16 @@ internal static class Histories
             )
         ),
         (1, ConversationId.Select(id => (AgentCommand)new ForceReleaseConversation(id))),
+        (
+            2,
+            Gen.Select(
+                StatusId,
+                Gen.Int[0, 600],
+                Gen.Int[0, 600],
+                (id, from, seconds) =>
+                    (AgentCommand)new CorrectPresence(Story.Start.AddSeconds(from), Story.Start.AddSeconds(from + seconds), id)
+            )
+        ),
         (1, Gen.Select(ConversationId, Gen.Enum<ConsultMode>(), (id, mode) => (AgentCommand)new JoinConsult(id, mode))),
         (1, ConversationId.Select(id => (AgentCommand)new LeaveConsult(id))),
         (2, Settings.Select(settings => (AgentCommand)new ConfigureAgent(_ => settings))),
