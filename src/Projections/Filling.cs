@@ -24,8 +24,10 @@ internal sealed class Filling(Place place, ILog log, NpgsqlDataSource database, 
     /// <summary>The most events of a page while it is behind: an agent that changed often in it is written once.</summary>
     public const int LargePage = 20_000;
 
-    /// <summary>The same where nothing but the filling goes on in this process: five of them are in memory at once.</summary>
-    private const int BesidePage = 100_000;
+    /// <summary>
+    /// The same where nothing but the filling goes on in this process. Not more, for what follows the log waits for the transaction.
+    /// </summary>
+    private const int BesidePage = 50_000;
 
     private static readonly TimeSpan Breath = TimeSpan.FromSeconds(1);
 
