@@ -240,6 +240,7 @@ internal sealed partial class ReportsBenchmark : IBenchmark
         {
             RedirectStandardOutput = true,
             UseShellExecute = false,
+            Environment = { ["DOTNET_gcServer"] = "1" }, // as ./run does
         };
         using var process = Process.Start(start)!;
         var last = "";

@@ -38,23 +38,36 @@ public static class Centre
 
         var (teams, scribes) = Teams(plan, configuration);
         var step = TimeSpan.FromSeconds(Math.Clamp(Math.Round(3600 * EventsOfPortion / (EventsOfAgentAndHour * plan.Agents)), 10, 86_400));
-        IEnumerable<EventRecord> rest = [];
-        for (var end = plan.Begin + step; ; end += step)
+        EventRecord[] rest = [];
+        var until = Until(plan.Begin);
+        var living = LiveAsync(until);
+        while (true)
         {
-            var until = end < plan.End ? end : plan.End;
-            Parallel.ForEach(teams, team => team.LiveUntil(until));
-            var portion = rest.Concat(scribes.SelectMany(s => s.Take())).OrderBy(e => e.RecordedAt).ToArray();
+            living.GetAwaiter().GetResult();
+            var (lived, last) = (until, until == plan.End);
+            var written = rest.Concat(scribes.SelectMany(s => s.Take())).ToArray();
+            if (!last)
+            {
+                // They live on while what they left is put in order.
+                until = Until(until);
+                living = LiveAsync(until);
+            }
+            var recorded = written.OrderBy(e => e.RecordedAt).ToArray();
             // What was recorded a moment after the end goes with what the others do then.
             var ended =
-                until == plan.End ? portion.Length
-                : Array.FindIndex(portion, e => e.RecordedAt >= until) is >= 0 and var n ? n
-                : portion.Length;
-            rest = portion[ended..];
+                last ? recorded.Length
+                : Array.FindIndex(recorded, e => e.RecordedAt >= lived) is >= 0 and var n ? n
+                : recorded.Length;
+            rest = recorded[ended..];
             if (ended > 0)
-                yield return portion[..ended];
-            if (until == plan.End)
+                yield return recorded[..ended];
+            if (last)
                 yield break;
         }
+
+        DateTimeOffset Until(DateTimeOffset begin) => begin + step < plan.End ? begin + step : plan.End;
+
+        Task LiveAsync(DateTimeOffset end) => Task.Run(() => Parallel.ForEach(teams, team => team.LiveUntil(end)));
     }
 
     private static (Configuration Configuration, IReadOnlyList<EventRecord> Records) SetUp(SimulationPlan plan)

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Runtime;
 using System.Threading.Channels;
 using PresenceLedger.Api.Hosting;
 using PresenceLedger.Ledger;
@@ -14,7 +15,7 @@ internal static class Simulate
     private const int MostDays = 3660;
 
     /// <summary>Simulated and not yet written at most, in portions: so that both go on beside each other, and memory stays small.</summary>
-    private const int Ahead = 2;
+    private const int Ahead = 4;
 
     /// <summary>Simulates; returns the exit code.</summary>
     /// <param name="plan">What.</param>
@@ -33,6 +34,8 @@ internal static class Simulate
         CancellationToken ct
     )
     {
+        // It allocates all the time, and nobody waits for an answer: collecting beside the work costs more than it spares.
+        GCSettings.LatencyMode = GCLatencyMode.Batch;
         await using var target = await OpenedLog.OpenAsync(connection, dataFolder, prefix, prepare: true, ct);
         var progress = new Progress(output, TimeProvider.System);
         var streams = new HashSet<string>(StringComparer.Ordinal);
