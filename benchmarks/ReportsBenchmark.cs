@@ -17,6 +17,7 @@ namespace PresenceLedger.Benchmarks;
 internal sealed partial class ReportsBenchmark : IBenchmark
 {
     private const int Rounds = 3;
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
     private static readonly int Agents = Setting("LEDGER_BENCH_AGENTS", 10_000);
     private static readonly int Days = Setting("LEDGER_BENCH_DAYS", 30);
     private static readonly string? Kept = Environment.GetEnvironmentVariable("LEDGER_BENCH_DATA");
@@ -112,7 +113,7 @@ internal sealed partial class ReportsBenchmark : IBenchmark
         {
             var pace = PaceAt(part, events);
             if (pace is { } rate)
-                Say($"After {part:P0} of the ledger the rebuild was at {rate:N0} events/s since its beginning.\n");
+                Say($"\nAfter {part:P0} of the ledger the rebuild was at {rate:N0} events/s since its beginning.\n");
         }
     }
 
@@ -181,12 +182,19 @@ internal sealed partial class ReportsBenchmark : IBenchmark
             await ScalarAsync<DateTime>(database, "select as_of from read.read_model where name = 'facts' and place = 'live'")
         );
 
-        Say("| report | rows | service: first byte, total | plain SQL: first byte, total | ratio of totals |\n|---|---|---|---|---|\n");
+        Say(
+            "| report | rows | service: first byte, total | plain SQL: first byte, total | ratio of totals | plain SQL of the time by status alone |\n"
+                + "|---|---|---|---|---|---|\n"
+        );
         await RowAsync("1,000 agents by hour", Bucket.Hour, string.Join(',', thousand), Only(thousand));
         await RowAsync($"{ids.Count:N0} agents by day", Bucket.Day, null, "select agent_id from facts_v1.agent");
         await RowAsync("one agent by 15 minutes", Bucket.Quarter, thousand[^1], Only(thousand[^1..]));
         await RealTimeAsync("real-time, the summary and the first 100 rows", "reports/real-time/agents?limit=100");
         await RealTimeAsync("real-time, the summary and 1,000 rows", "reports/real-time/agents?limit=1000");
+        Say(
+            "\nPlain SQL has 512 MB of working memory and no JIT; where it takes longer than 30 s it ran once. The last column is the least that "
+                + "can be asked of it: one table of the five, one metric.\n"
+        );
 
         async Task RowAsync(string what, Bucket bucket, string? agents, string sql)
         {
@@ -195,16 +203,21 @@ internal sealed partial class ReportsBenchmark : IBenchmark
                 + (agents is null ? "" : "&agents=" + agents);
             List<Fetched> ours = [];
             List<Fetched> theirs = [];
+            List<Fetched> least = [];
             for (var round = 0; round < Rounds; round++)
             {
                 ours.Add(await FetchAsync(url));
-                theirs.Add(await plain.RunAsync(sql, From, To, asOf, bucket));
-                await Console.Error.WriteLineAsync($"{what}: {ours[^1]} {theirs[^1]}");
+                // Once is enough of what takes minutes.
+                if (round == 0 || theirs[0].Total < Patience)
+                    theirs.Add(await plain.RunAsync(sql, From, To, asOf, bucket));
+                least.Add(await plain.RunStatusesAsync(sql, From, To, asOf, bucket));
+                await Console.Error.WriteLineAsync($"{what}: {ours[^1]} {theirs[^1]} {least[^1]}");
             }
             var (mine, other) = (Middle(ours), Middle(theirs));
             Say(
                 $"| {what}, {Days} days | {mine.Lines - 1:N0} | {mine.FirstByte.TotalSeconds:0.00} s, {mine.Total.TotalSeconds:0.00} s "
-                    + $"| {other.FirstByte.TotalSeconds:0.00} s, {other.Total.TotalSeconds:0.00} s | **{mine.Total / other.Total:0.00}** |\n"
+                    + $"| {other.FirstByte.TotalSeconds:0.00} s, {other.Total.TotalSeconds:0.00} s | **{mine.Total / other.Total:0.00}** "
+                    + $"| {Middle(least).Total.TotalSeconds:0.00} s |\n"
             );
         }
 
@@ -214,7 +227,7 @@ internal sealed partial class ReportsBenchmark : IBenchmark
             for (var round = 0; round < Rounds; round++)
                 ours.Add(await FetchAsync(url));
             var mine = Middle(ours);
-            Say($"| {what} | | {mine.FirstByte.TotalSeconds:0.00} s, {mine.Total.TotalSeconds:0.00} s | | |\n");
+            Say($"| {what} | | {mine.FirstByte.TotalSeconds:0.00} s, {mine.Total.TotalSeconds:0.00} s | | | |\n");
         }
 
         async Task<Fetched> FetchAsync(string url)
