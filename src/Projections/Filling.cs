@@ -16,18 +16,23 @@ internal sealed record Filled(Checkpoint At, int Events, bool CaughtUp);
 /// <param name="log">The log.</param>
 /// <param name="database">Where rows that are not in memory are read.</param>
 /// <param name="connection">Writes; it has the lock of the tables.</param>
-internal sealed class Filling(Place place, ILog log, NpgsqlDataSource database, NpgsqlConnection connection)
+/// <param name="largest">The most events of a write.</param>
+internal sealed class Filling(Place place, ILog log, NpgsqlDataSource database, NpgsqlConnection connection, int largest)
 {
     /// <summary>The most events of a page while it is live: each is seen soon, and the transaction is short.</summary>
     public const int SmallPage = 500;
 
-    /// <summary>The most events of a page while it is behind: an agent that changed often in it is written once.</summary>
-    public const int LargePage = 20_000;
+    /// <summary>The most events of a write while it is behind: an agent that changed often in it is written once.</summary>
+    public const int LargeWrite = 20_000;
 
     /// <summary>
     /// The same where nothing but the filling goes on in this process. Not more, for what follows the log waits for the transaction.
     /// </summary>
-    private const int BesidePage = 50_000;
+    public const int LargestWrite = 200_000;
+
+    /// <summary>The most events of a page while it is behind, where pages are put together; where they are not, of page and write.</summary>
+    private const int JoinedPage = 4_000;
+    private const int SeparatePage = 50_000;
 
     private static readonly TimeSpan Breath = TimeSpan.FromSeconds(1);
 
@@ -61,14 +66,20 @@ internal sealed class Filling(Place place, ILog log, NpgsqlDataSource database, 
         var reading = ReadAsync(pages.Writer, from.Position, until, stop.Token);
         var at = from;
         Task<Filled>? writing = null;
+        Folded? folded = null;
         try
         {
             var projector = place.Open(from);
             await foreach (var page in pages.Reader.ReadAllAsync(ct))
             {
                 var changes = page.Events.Count == 0 ? null : await projector.FoldAsync(database, page.Events, ct);
+                folded = folded is null ? Folded.Of(page, changes) : folded.With(page, changes);
+                // A page that is not full is the end of what there is for now.
+                if (place.ChangesJoin && page.Events.Count >= JoinedPage && page.Position != until && folded.Events < largest)
+                    continue;
                 await WrittenAsync();
-                writing = WriteAsync(at, page, changes, until, ct);
+                writing = WriteAsync(at, folded, until, ct);
+                folded = null;
                 if (page.CaughtUp)
                     await WrittenAsync();
             }
@@ -127,7 +138,7 @@ internal sealed class Filling(Place place, ILog log, NpgsqlDataSource database, 
                 position = page.Position;
                 var fitting =
                     page.CaughtUp ? SmallPage
-                    : page.Events.Count == size ? (place.Live ? LargePage : BesidePage)
+                    : page.Events.Count == size ? (place.ChangesJoin ? JoinedPage : Math.Min(SeparatePage, largest))
                     : size;
                 if (fitting == size)
                     continue;
@@ -142,22 +153,24 @@ internal sealed class Filling(Place place, ILog log, NpgsqlDataSource database, 
             ? new LogPage([.. page.Events.TakeWhile(e => e.Position <= end)], end, AsOf: null, CaughtUp: true)
             : page;
 
-    private async Task<Filled> WriteAsync(Checkpoint before, LogPage page, IPageChanges? changes, LogPosition? until, CancellationToken ct)
+    private async Task<Filled> WriteAsync(Checkpoint before, Folded folded, LogPosition? until, CancellationToken ct)
     {
-        // What was complete up to an instant stays so; and what a page has, even if it was recorded while the page was read, is in it.
-        var asOf = page.AsOf > before.AsOf ? page.AsOf.Value : before.AsOf;
-        foreach (var e in page.Events)
-            asOf = e.Record.RecordedAt > asOf ? e.Record.RecordedAt : asOf;
-        if (changes is null && asOf - before.AsOf <= Breath && page.Position != until)
-            return new Filled(before, 0, page.CaughtUp);
+        var asOf = folded.AsOf > before.AsOf ? folded.AsOf.Value : before.AsOf;
+        if (folded.Changes is null && asOf - before.AsOf <= Breath && folded.Position != until)
+            return new Filled(before, 0, folded.CaughtUp);
 
-        var after = before with { Position = page.Position, AsOf = asOf, State = changes is null ? before.State : changes.State };
+        var after = before with
+        {
+            Position = folded.Position,
+            AsOf = asOf,
+            State = folded.Changes is { } changes ? changes.State : before.State,
+        };
         await using var transaction = await connection.BeginTransactionAsync(ct);
         after = await place.MoveAsync(connection, before, after, ct);
-        if (changes is not null)
-            await changes.WriteAsync(connection, transaction, ct);
+        if (folded.Changes is not null)
+            await folded.Changes.WriteAsync(connection, transaction, ct);
         await transaction.CommitAsync(ct);
-        return new Filled(after, page.Events.Count, page.CaughtUp);
+        return new Filled(after, folded.Events, folded.CaughtUp);
     }
 
     /// <summary>Applies what comes before an event that cannot be applied, by halves, so that the checkpoint stands right before it.</summary>
@@ -176,8 +189,7 @@ internal sealed class Filling(Place place, ILog log, NpgsqlDataSource database, 
                     var changes = await projector.FoldAsync(database, part, ct);
                     var written = await WriteAsync(
                         at,
-                        new LogPage(part, part[^1].Position, AsOf: null, CaughtUp: false),
-                        changes,
+                        Folded.Of(new LogPage(part, part[^1].Position, AsOf: null, CaughtUp: false), changes),
                         until,
                         ct
                     );
@@ -201,6 +213,36 @@ internal sealed class Filling(Place place, ILog log, NpgsqlDataSource database, 
             }
             if (events.Length < read.Count)
                 return;
+        }
+    }
+
+    /// <summary>What was folded and is not written yet: one page, or several put together.</summary>
+    /// <param name="Changes">Null where there were no events.</param>
+    /// <param name="Position">The end of the last page.</param>
+    /// <param name="AsOf">
+    /// What was complete up to an instant stays so; and what a page has, even if it was recorded while the page was read, is in it.
+    /// </param>
+    /// <param name="Events">How many events.</param>
+    /// <param name="CaughtUp">Whether there were no others.</param>
+    private sealed record Folded(IPageChanges? Changes, LogPosition Position, DateTimeOffset? AsOf, int Events, bool CaughtUp)
+    {
+        public static Folded Of(LogPage page, IPageChanges? changes)
+        {
+            var asOf = page.AsOf;
+            foreach (var e in page.Events)
+                asOf = asOf > e.Record.RecordedAt ? asOf : e.Record.RecordedAt;
+            return new Folded(changes, page.Position, asOf, page.Events.Count, page.CaughtUp);
+        }
+
+        public Folded With(LogPage page, IPageChanges? changes)
+        {
+            var next = Of(page, changes);
+            return next with
+            {
+                Changes = Changes is null || changes is null ? changes ?? Changes : Changes.With(changes),
+                AsOf = AsOf > next.AsOf || next.AsOf is null ? AsOf : next.AsOf,
+                Events = Events + next.Events,
+            };
         }
     }
 }

@@ -29,6 +29,9 @@ internal sealed partial class Place(IReadModel model, bool live)
     /// <summary>Whether it is the one that is read.</summary>
     public bool Live => live;
 
+    /// <summary>See <see cref="IReadModel.ChangesJoin"/>.</summary>
+    public bool ChangesJoin => model.ChangesJoin;
+
     /// <summary>The schema of its tables; who fills them holds the lock of that name.</summary>
     public string Schema { get; } = live ? model.Schema : model.Schema + "_next";
 

@@ -130,7 +130,7 @@ public sealed partial class Rebuild(IReadModel model, ILog log, NpgsqlDataSource
             var to = await _live.FindAsync(connection, ct) ?? throw new CheckpointMovedException(_live.Schema);
             if (from.Position >= to.Position)
                 return;
-            await new Filling(_next, log, database, connection).RunAsync(
+            await new Filling(_next, log, database, connection, Filling.LargestWrite).RunAsync(
                 from,
                 to.Position,
                 filled =>
@@ -157,7 +157,7 @@ public sealed partial class Rebuild(IReadModel model, ILog log, NpgsqlDataSource
             using var done = CancellationTokenSource.CreateLinkedTokenSource(ct);
             try
             {
-                await new Filling(_live, log, database, connection).RunAsync(at, until: null, TellAsync, done.Token);
+                await new Filling(_live, log, database, connection, Filling.LargestWrite).RunAsync(at, until: null, TellAsync, done.Token);
             }
             catch (OperationCanceledException) when (!ct.IsCancellationRequested)
             {
@@ -192,8 +192,8 @@ public sealed partial class Rebuild(IReadModel model, ILog log, NpgsqlDataSource
         var state = next.State;
         if (next.Position < live.Position)
         {
-            var read = await log.ReadAllAsync(next.Position, Filling.LargePage, ct);
-            if (read.Count == Filling.LargePage && read[^1].Position < live.Position)
+            var read = await log.ReadAllAsync(next.Position, Filling.LargeWrite, ct);
+            if (read.Count == Filling.LargeWrite && read[^1].Position < live.Position)
                 return false;
             StoredEvent[] missing = [.. read.TakeWhile(e => e.Position <= live.Position)];
             if (missing.Length > 0)

@@ -24,6 +24,9 @@ public sealed class FactsModel : IReadModel
     public int Version => ModelVersion;
 
     /// <inheritdoc />
+    public bool ChangesJoin => true;
+
+    /// <inheritdoc />
     public string TablesSql(string schema) =>
         $"""
             create table {schema}.agent (

@@ -12,9 +12,13 @@ public sealed class FactsProjector(string schema, Configuration configuration) :
 {
     private const int MostRemembered = 200_000;
 
+    /// <summary>So many events, at least, have been folded since what is written by now: two writes, and then some.</summary>
+    private const int EventsUnwritten = 3 * Filling.LargestWrite;
+
     private readonly FactsFold _fold = new(configuration);
     private readonly Dictionary<string, OpenFacts> _open = new(StringComparer.Ordinal);
-    private HashSet<string> _pageBefore = [];
+    private readonly Queue<(HashSet<string> Touched, int Events)> _late = [];
+    private long _eventsLate;
     private string? _state;
 
     /// <inheritdoc />
@@ -25,8 +29,9 @@ public sealed class FactsProjector(string schema, Configuration configuration) :
         var touched = new HashSet<string>(StringComparer.Ordinal);
         foreach (var e in page)
             Apply(e.Record, closed, touched);
-        Forget(touched);
-        return new FactsChanges(schema, _state ??= LedgerJson.Write(_fold.Configuration), [.. touched.Select(id => _open[id])], closed);
+        Forget(touched, page.Count);
+        var open = touched.ToDictionary(id => id, id => _open[id], StringComparer.Ordinal);
+        return new FactsChanges(schema, _state ??= LedgerJson.Write(_fold.Configuration), open, closed);
     }
 
     private void Apply(EventRecord record, ClosedFacts closed, HashSet<string> touched)
@@ -76,31 +81,52 @@ public sealed class FactsProjector(string schema, Configuration configuration) :
             _open[reader.GetString(0)] = LedgerJson.Read<OpenFacts>(reader.GetString(1));
     }
 
-    /// <summary>Only what has been written may be forgotten: that of this page and the one before may not have been.</summary>
-    private void Forget(HashSet<string> touched)
+    /// <summary>Only what has been written may be forgotten: that of the last pages may not have been.</summary>
+    private void Forget(HashSet<string> touched, int events)
     {
-        if (_open.Count > MostRemembered)
-            foreach (var id in _open.Keys.Where(id => !touched.Contains(id) && !_pageBefore.Contains(id)).ToArray())
-                _open.Remove(id);
-        _pageBefore = touched;
+        _late.Enqueue((touched, events));
+        _eventsLate += events;
+        while (_eventsLate - _late.Peek().Events >= EventsUnwritten)
+            _eventsLate -= _late.Dequeue().Events;
+        if (_open.Count <= MostRemembered)
+            return;
+        var late = _late.SelectMany(page => page.Touched).ToHashSet(StringComparer.Ordinal);
+        foreach (var id in _open.Keys.Where(id => !late.Contains(id)).ToArray())
+            _open.Remove(id);
     }
 
-    private sealed record FactsChanges(string Schema, string State, OpenFacts[] Touched, ClosedFacts Closed) : IPageChanges
+    private sealed class FactsChanges(string schema, string state, Dictionary<string, OpenFacts> open, ClosedFacts closed) : IPageChanges
     {
-        string? IPageChanges.State => State;
+        public string? State { get; private set; } = state;
+
+        /// <summary>The later page goes into the earlier one, which nobody else has.</summary>
+        public IPageChanges With(IPageChanges later)
+        {
+            var next = (FactsChanges)later;
+            foreach (var (agentId, facts) in next.Open)
+                open[agentId] = facts;
+            closed.Add(next.Closed);
+            State = next.State;
+            return this;
+        }
+
+        private Dictionary<string, OpenFacts> Open => open;
+
+        private ClosedFacts Closed => closed;
 
         public async Task WriteAsync(NpgsqlConnection connection, NpgsqlTransaction transaction, CancellationToken ct)
         {
-            await ClosedFactsWriter.WriteAsync(connection, Schema, Closed, ct);
-            if (Touched.Length > 0)
+            await ClosedFactsWriter.WriteAsync(connection, schema, closed, ct);
+            if (open.Count > 0)
                 await WriteOpenAsync(connection, transaction, ct);
         }
 
         private async Task WriteOpenAsync(NpgsqlConnection connection, NpgsqlTransaction transaction, CancellationToken ct)
         {
+            OpenFacts[] touched = [.. open.Values];
             await using var command = new NpgsqlCommand(
                 $"""
-                insert into {Schema}.agent (agent_id, version, registered_at, base, status_id, signed_in, open_sessions, state)
+                insert into {schema}.agent (agent_id, version, registered_at, base, status_id, signed_in, open_sessions, state)
                     select * from unnest($1, $2, $3, $4, $5, $6, $7, $8)
                     on conflict (agent_id) do update set version = excluded.version, base = excluded.base,
                         status_id = excluded.status_id, signed_in = excluded.signed_in, open_sessions = excluded.open_sessions,
@@ -120,8 +146,8 @@ public sealed class FactsProjector(string schema, Configuration configuration) :
             states.NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Json;
             command.Parameters.Add(states);
             await command.ExecuteNonQueryAsync(ct);
-        }
 
-        private NpgsqlParameter<T[]> Column<T>(Func<OpenFacts, T> of) => new() { TypedValue = Array.ConvertAll(Touched, o => of(o)) };
+            NpgsqlParameter<T[]> Column<T>(Func<OpenFacts, T> of) => new() { TypedValue = Array.ConvertAll(touched, o => of(o)) };
+        }
     }
 }

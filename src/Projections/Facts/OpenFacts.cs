@@ -59,4 +59,16 @@ public sealed class ClosedFacts
     public List<(string AgentId, CapacityInterval Fact)> Capacity { get; } = [];
     public List<(string AgentId, QueueInterval Fact)> Queues { get; } = [];
     public List<(string AgentId, Correction Fact)> Corrections { get; } = [];
+
+    /// <summary>Adds what ended later.</summary>
+    public void Add(ClosedFacts later)
+    {
+        Statuses.AddRange(later.Statuses);
+        Logins.AddRange(later.Logins);
+        Sessions.AddRange(later.Sessions);
+        Participations.AddRange(later.Participations);
+        Capacity.AddRange(later.Capacity);
+        Queues.AddRange(later.Queues);
+        Corrections.AddRange(later.Corrections);
+    }
 }
