@@ -1,8 +1,10 @@
 using System.Globalization;
 using Npgsql;
+using PresenceLedger.Domain.Access;
 using PresenceLedger.Domain.Agents;
 using PresenceLedger.Domain.Policies;
 using PresenceLedger.Ledger;
+using PresenceLedger.Ledger.Access;
 using PresenceLedger.Ledger.Events;
 using PresenceLedger.Testing;
 
@@ -258,6 +260,22 @@ public abstract class ProjectionLoopTests : ReadSideTests
 
         await CaughtUpAsync(reading);
         Assert.Null(reading.Loop.Stopped);
+    }
+
+    [Fact]
+    public async Task Who_read_what_is_passed_over_and_the_checkpoint_goes_beyond_it()
+    {
+        var reading = await StartAsync(_node);
+        var ids = await LiveAsync(new Random(19), commands: 30);
+        using var access = new AccessLog(_node.Log, _clock);
+        foreach (var id in new[] { "ana", "nobody" })
+            await access.RecordAsync(id, new Actor(Persona.Auditor, "al"), new AuditRead("timeline", null, null, null), null, default);
+
+        await CaughtUpAsync(reading);
+
+        Assert.Null(reading.Loop.Stopped);
+        await AssertReadSideAsync(ids);
+        Assert.Equal(0L, await ScalarAsync("select count(*) from presence_v1.agent where agent_id = 'nobody'"));
     }
 
     /// <summary>Connections that wait to write documents.</summary>
