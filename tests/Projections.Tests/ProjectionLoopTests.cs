@@ -4,7 +4,6 @@ using PresenceLedger.Domain.Access;
 using PresenceLedger.Domain.Agents;
 using PresenceLedger.Domain.Policies;
 using PresenceLedger.Ledger;
-using PresenceLedger.Ledger.Access;
 using PresenceLedger.Ledger.Events;
 using PresenceLedger.Testing;
 
@@ -267,9 +266,14 @@ public abstract class ProjectionLoopTests : ReadSideTests
     {
         var reading = await StartAsync(_node);
         var ids = await LiveAsync(new Random(19), commands: 30);
-        using var access = new AccessLog(_node.Log, _clock);
         foreach (var id in new[] { "ana", "nobody" })
-            await access.RecordAsync(id, new Actor(Persona.Auditor, "al"), new AuditRead("timeline", null, null, null), null, default);
+            await _node.Access.RecordAsync(
+                id,
+                new Actor(Persona.Auditor, "al"),
+                new AuditRead("timeline", null, null, null),
+                null,
+                default
+            );
 
         await CaughtUpAsync(reading);
 

@@ -6,6 +6,7 @@ using PresenceLedger.Domain.Access;
 using PresenceLedger.Domain.Agents;
 using PresenceLedger.Domain.Configurations;
 using PresenceLedger.Ledger;
+using PresenceLedger.Ledger.Access;
 using PresenceLedger.Ledger.Agents;
 using PresenceLedger.Ledger.Configurations;
 using PresenceLedger.Ledger.Due;
@@ -33,6 +34,7 @@ public sealed class Node : IAsyncDisposable
             : new PostgresLog(Database, clock, NullLogger<PostgresLog>.Instance);
         Log = around is null ? _log : around(_log);
         Texts = new PostgresReasonTexts(Database, clock);
+        Access = new AccessLog(Log, clock);
         Configuration = new ConfigurationStream(Log, Texts, clock, NullLogger<ConfigurationStream>.Instance);
         Leases = new Leases(Database, clock, NullLogger<Leases>.Instance);
         Agents = new AgentStreams(
@@ -54,6 +56,8 @@ public sealed class Node : IAsyncDisposable
     public ILog Log { get; }
 
     public IReasonTexts Texts { get; }
+
+    public AccessLog Access { get; }
 
     public ConfigurationStream Configuration { get; }
 
@@ -147,6 +151,7 @@ public sealed class Node : IAsyncDisposable
         for (var n = _started.Count - 1; n >= 0; n--)
             await _started[n].StopAsync(CancellationToken.None);
         Due.Dispose();
+        Access.Dispose();
         Agents.Dispose();
         Leases.Dispose();
         Configuration.Dispose();

@@ -17,7 +17,6 @@ public abstract class AccessLogTests : IAsyncLifetime
     private readonly ShiftedClock _clock = new();
     private TestDatabase _database = null!;
     private Node _node = null!;
-    private AccessLog _access = null!;
 
     protected abstract Task<TestDatabase> OpenAsync();
 
@@ -25,12 +24,10 @@ public abstract class AccessLogTests : IAsyncLifetime
     {
         _database = await OpenAsync();
         _node = await Node.StartAsync(_database, _clock);
-        _access = new AccessLog(_node.Log, _clock);
     }
 
     public async Task DisposeAsync()
     {
-        _access.Dispose();
         await _node.DisposeAsync();
         await _database.DisposeAsync();
     }
@@ -38,7 +35,7 @@ public abstract class AccessLogTests : IAsyncLifetime
     [Fact]
     public async Task A_read_is_an_event_of_the_reader_in_a_stream_beside_the_agents()
     {
-        await _access.RecordAsync("ana", Sue, Timeline, "trace-1", default);
+        await _node.Access.RecordAsync("ana", Sue, Timeline, "trace-1", default);
 
         var e = Assert.Single(await _node.StreamAsync("access-ana"));
         Assert.Equal(("audit-read.v1", """{"what":"timeline","purpose":"complaint 4711"}"""), (e.Type, e.Data));
@@ -62,14 +59,14 @@ public abstract class AccessLogTests : IAsyncLifetime
         ];
         for (var round = 0; round < 3; round++)
             foreach (var (reader, read) in different)
-                await _access.RecordAsync("ana", reader, read, null, default);
+                await _node.Access.RecordAsync("ana", reader, read, null, default);
         Assert.Equal(different.Length, (await _node.StreamAsync("access-ana")).Count);
 
-        await _access.RecordAsync("ben", Sue, Timeline, null, default);
+        await _node.Access.RecordAsync("ben", Sue, Timeline, null, default);
         Assert.Single(await _node.StreamAsync("access-ben"));
 
         _clock.Advance(AccessLog.Together);
-        await _access.RecordAsync("ana", Sue, Timeline, null, default);
+        await _node.Access.RecordAsync("ana", Sue, Timeline, null, default);
         Assert.Equal(different.Length + 1, (await _node.StreamAsync("access-ana")).Count);
     }
 
@@ -77,14 +74,19 @@ public abstract class AccessLogTests : IAsyncLifetime
     public async Task Two_nodes_record_into_one_stream_and_lose_nothing()
     {
         await using var second = await Node.StartAsync(_database, _clock);
-        using var other = new AccessLog(second.Log, _clock);
 
         await Task.WhenAll(
             Enumerable
                 .Range(0, 40)
                 .Select(n =>
                     Task.Run(() =>
-                        (n % 2 == 0 ? _access : other).RecordAsync("ana", new Actor(Persona.Auditor, $"al-{n}"), Timeline, null, default)
+                        (n % 2 == 0 ? _node : second).Access.RecordAsync(
+                            "ana",
+                            new Actor(Persona.Auditor, $"al-{n}"),
+                            Timeline,
+                            null,
+                            default
+                        )
                     )
                 )
         );
@@ -103,7 +105,9 @@ public abstract class AccessLogTests : IAsyncLifetime
     [Fact]
     public async Task Many_at_once_who_read_the_same_as_the_same_reader_are_one_event()
     {
-        await Task.WhenAll(Enumerable.Range(0, 20).Select(_ => Task.Run(() => _access.RecordAsync("ana", Sue, Timeline, null, default))));
+        await Task.WhenAll(
+            Enumerable.Range(0, 20).Select(_ => Task.Run(() => _node.Access.RecordAsync("ana", Sue, Timeline, null, default)))
+        );
 
         Assert.Single(await _node.StreamAsync("access-ana"));
     }
@@ -112,23 +116,23 @@ public abstract class AccessLogTests : IAsyncLifetime
     public async Task Reads_are_listed_the_newest_first_and_in_pages()
     {
         for (var n = 0; n < 5; n++)
-            await _access.RecordAsync("ana", Sue, Timeline with { Purpose = $"p{n}" }, null, default);
+            await _node.Access.RecordAsync("ana", Sue, Timeline with { Purpose = $"p{n}" }, null, default);
 
-        var first = await _access.ReadAsync("ana", null, 3, default);
-        var rest = await _access.ReadAsync("ana", first[^1].Version, 3, default);
+        var first = await _node.Access.ReadAsync("ana", null, 3, default);
+        var rest = await _node.Access.ReadAsync("ana", first[^1].Version, 3, default);
 
         Assert.Equal([4L, 3, 2, 1, 0], first.Concat(rest).Select(e => e.Version));
-        Assert.Empty(await _access.ReadAsync("ana", 0, 3, default));
-        Assert.Empty(await _access.ReadAsync("ben", null, 3, default));
+        Assert.Empty(await _node.Access.ReadAsync("ana", 0, 3, default));
+        Assert.Empty(await _node.Access.ReadAsync("ben", null, 3, default));
     }
 
     [Fact]
     public async Task A_clock_that_goes_back_takes_no_read_back()
     {
-        await _access.RecordAsync("ana", Sue, Timeline, null, default);
+        await _node.Access.RecordAsync("ana", Sue, Timeline, null, default);
         _clock.Advance(TimeSpan.FromHours(-2));
 
-        await _access.RecordAsync("ana", Sue, Timeline, null, default);
+        await _node.Access.RecordAsync("ana", Sue, Timeline, null, default);
 
         var events = await _node.StreamAsync("access-ana");
         Assert.Equal(2, events.Count);
@@ -139,7 +143,7 @@ public abstract class AccessLogTests : IAsyncLifetime
     public async Task Reads_are_in_the_order_of_all_with_everything_else()
     {
         await _node.RegisterAsync("ana");
-        await _access.RecordAsync("ana", Sue, Timeline, null, default);
+        await _node.Access.RecordAsync("ana", Sue, Timeline, null, default);
         await _node.AcceptAsync("ana", new SignIn("main", null));
         await _node.Log.SettleAsync(default);
 

@@ -8,7 +8,6 @@ using PresenceLedger.Domain.Configurations;
 using PresenceLedger.Domain.Reporting;
 using PresenceLedger.Domain.Statuses;
 using PresenceLedger.Ledger;
-using PresenceLedger.Ledger.Access;
 using PresenceLedger.Projections.Facts;
 using PresenceLedger.Testing;
 
@@ -94,8 +93,7 @@ public sealed class FactsTests : IAsyncLifetime
     {
         await LiveAsync(new Random(21), 40);
         var before = await DumpAsync();
-        using var access = new AccessLog(_node.Log, _clock);
-        await access.RecordAsync("ana", new Actor(Persona.Auditor, "al"), new AuditRead("timeline", null, null, null), null, default);
+        await _node.Access.RecordAsync("ana", new Actor(Persona.Auditor, "al"), new AuditRead("timeline", null, null, null), null, default);
 
         Assert.Equal(before, await DumpAsync());
 
