@@ -46,6 +46,11 @@ public static class RefusalCodes
     public const string ConsultUnknown = "consult-unknown";
     public const string ProfileUnknown = "profile-unknown";
     public const string ConnectionUnknown = "connection-unknown";
+    public const string EntryUnknown = "entry-unknown";
+    public const string DisputeOpen = "dispute-open";
+    public const string DisputeUnknown = "dispute-unknown";
+    public const string TooManyDisputes = "too-many-disputes";
+    public const string AgentSignedIn = "agent-signed-in";
     public const string Forbidden = "forbidden";
     public const string Validation = "validation";
 }

@@ -1,23 +1,30 @@
 namespace PresenceLedger.Ledger;
 
-/// <summary>One stream per agent, and one for statuses, capacity profiles and policy.</summary>
+/// <summary>One stream per agent, one for who read the agent's audit, and one for statuses, capacity profiles and policy.</summary>
 public static class StreamNames
 {
     /// <summary>The stream of statuses, capacity profiles and policy.</summary>
     public const string Configuration = "configuration";
 
     private const string AgentPrefix = "agent-";
+    private const string AccessPrefix = "access-";
 
     /// <summary>What the names of all streams begin with.</summary>
-    internal static IReadOnlyList<string> Prefixes { get; } = [AgentPrefix, Configuration];
+    internal static IReadOnlyList<string> Prefixes { get; } = [AgentPrefix, AccessPrefix, Configuration];
 
     /// <summary>The stream of an agent.</summary>
     public static string Agent(string agentId) => AgentPrefix + agentId;
+
+    /// <summary>The stream of who read the audit of an agent.</summary>
+    public static string Access(string agentId) => AccessPrefix + agentId;
 
     /// <summary>The agent of a stream; null where it is not an agent's.</summary>
     public static string? AgentId(string stream) =>
         stream.StartsWith(AgentPrefix, StringComparison.Ordinal) ? stream[AgentPrefix.Length..] : null;
 
+    /// <summary>Whether presence comes from a stream; read models and whoever else follows the whole log pass over the others.</summary>
+    public static bool HasPresence(string stream) => stream == Configuration || stream.StartsWith(AgentPrefix, StringComparison.Ordinal);
+
     /// <summary>Whether a stream is one of the ledger's, where others may have streams beside it.</summary>
-    internal static bool IsOfLedger(string stream) => stream == Configuration || stream.StartsWith(AgentPrefix, StringComparison.Ordinal);
+    internal static bool IsOfLedger(string stream) => HasPresence(stream) || stream.StartsWith(AccessPrefix, StringComparison.Ordinal);
 }

@@ -37,6 +37,9 @@ public sealed class AccessTests(OpenService service)
             { "POST", "agents/{ana}/conversations/c1/force-release", """{"reason":{"code":"stuck"}}""", "supervisor" },
             { "PUT", "agents/{ana}/consults/c1", """{"mode":"consult"}""", "self supervisor service" },
             { "DELETE", "agents/{ana}/consults/c1", null, "self supervisor service" },
+            { "POST", "agents/{ana}/disputes", """{"version":0,"reason":{"text":"No"}}""", "self" },
+            { "POST", "agents/{ana}/disputes/0/answer", """{"accepted":true,"reason":{"code":"right"}}""", "supervisor" },
+            { "POST", "agents/{ana}/erasure", """{"reason":{"code":"asked"}}""", "" },
             { "PUT", "agents/{ana}", """{"units":7}""", "" },
             { "PUT", "statuses/away-access", """{"text":"Out","base":"away"}""", "" },
             { "POST", "statuses/away-access/retire", null, "" },
@@ -83,6 +86,9 @@ public sealed class AccessTests(OpenService service)
     [InlineData("agents/{ana}/diagnostics", "self supervisor auditor service")]
     [InlineData("agents/{ana}/timeline", "self supervisor auditor service")]
     [InlineData("agents/{ana}/state", "self supervisor auditor service")]
+    [InlineData("agents/{ana}/readers", "self auditor")]
+    [InlineData("agents/{ana}/disputes", "self supervisor auditor service")]
+    [InlineData("disputes", "supervisor auditor")]
     public async Task A_query_is_for_everybody_and_the_audit_of_an_agent_not_for_other_agents(string path, string allowed)
     {
         var may = allowed.Split(' ').Append("administrator").ToArray();

@@ -58,6 +58,12 @@ internal static class Commands
 
     public static ResetCapacity ResetCapacity(string profile) => new(profile);
 
+    public static DisputeEntry Dispute(long version) => new(version);
+
+    public static AnswerDispute Answer(long version, bool accepted = true) => new(version, accepted);
+
+    public static ErasePerson Erase() => new();
+
     public static SettleDue Settle() => new();
 
     public static ConfigureAgent Configure(Func<AgentSettings, AgentSettings> change) => new(change);

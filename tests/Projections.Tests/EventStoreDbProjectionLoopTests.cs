@@ -6,6 +6,7 @@ using PresenceLedger.Ledger;
 using PresenceLedger.Ledger.Copying;
 using PresenceLedger.Ledger.Due;
 using PresenceLedger.Ledger.Events;
+using PresenceLedger.Ledger.Reasons;
 using PresenceLedger.Testing;
 using PresenceLedger.Testing.EventStoreDb;
 
@@ -41,9 +42,15 @@ public sealed class EventStoreDbProjectionLoopTests : ProjectionLoopTests
         await UntilAsync(reading.Loop, async () => await HandoversAsync() == 0);
         var metadata = LedgerJson.Read<EventMetadata>(given.Metadata);
         Assert.Equal(
-            (command.Actor, command.CommandId, command.CorrelationId, command.Reason),
-            (metadata.Actor, metadata.CausationId, metadata.CorrelationId, metadata.Reason)
+            (command.Actor, command.CommandId, command.CorrelationId),
+            (metadata.Actor, metadata.CausationId, metadata.CorrelationId)
         );
+        Assert.Equal(command.Reason, await _node.Texts.AsGivenAsync(metadata.Reason, CancellationToken.None));
+        // A text of each stream's own, so that one agent's can be erased without the other's.
+        var got = LedgerJson.Read<EventMetadata>(
+            (await _node.EventsAsync("ben")).Single(e => e.Type == "conversation-assigned.v1").Metadata
+        );
+        Assert.NotEqual(metadata.Reason!.Digest, got.Reason!.Digest);
         Assert.Single(await _node.EventsAsync("ana"), e => e.Type == "conversation-transferred.v1");
         Assert.Single(await _node.EventsAsync("ben"), e => e.Type == "conversation-assigned.v1");
         await AssertReadSideAsync(["ana", "ben"]);

@@ -1,5 +1,6 @@
 using System.Globalization;
 using Npgsql;
+using PresenceLedger.Domain.Access;
 using PresenceLedger.Domain.Agents;
 using PresenceLedger.Domain.Policies;
 using PresenceLedger.Ledger;
@@ -258,6 +259,27 @@ public abstract class ProjectionLoopTests : ReadSideTests
 
         await CaughtUpAsync(reading);
         Assert.Null(reading.Loop.Stopped);
+    }
+
+    [Fact]
+    public async Task Who_read_what_is_passed_over_and_the_checkpoint_goes_beyond_it()
+    {
+        var reading = await StartAsync(_node);
+        var ids = await LiveAsync(new Random(19), commands: 30);
+        foreach (var id in new[] { "ana", "nobody" })
+            await _node.Access.RecordAsync(
+                id,
+                new Actor(Persona.Auditor, "al"),
+                new AuditRead("timeline", null, null, null),
+                null,
+                default
+            );
+
+        await CaughtUpAsync(reading);
+
+        Assert.Null(reading.Loop.Stopped);
+        await AssertReadSideAsync(ids);
+        Assert.Equal(0L, await ScalarAsync("select count(*) from presence_v1.agent where agent_id = 'nobody'"));
     }
 
     /// <summary>Connections that wait to write documents.</summary>

@@ -1,4 +1,6 @@
 using Npgsql;
+using PresenceLedger.Domain.Agents;
+using PresenceLedger.Ledger.Events;
 using PresenceLedger.Testing;
 using PresenceLedger.Testing.EventStoreDb;
 
@@ -24,7 +26,7 @@ public sealed class CopyLogTests
                 await DoneAsync(client, "POST", $"agents/{id}/sign-in", new { connectionId = "main" }, "agent:" + id);
             }
             await DoneAsync(client, "PUT", "policy", new { restoreWindow = 200 }, Administrator);
-            await DoneAsync(client, "PUT", "agents/ben/presence", new { statusId = "away" }, "agent:ben");
+            await DoneAsync(client, "PUT", "agents/ben/presence", new { statusId = "away", reason = new { text = "A walk" } }, "agent:ben");
             await DoneAsync(client, "PUT", "agents/cid/conversations/c1", new { units = 40, channel = "chat" }, "service:routing");
             presences = await PresencesAsync(client);
             Assert.Equal(0, await service.StopAsync("TERM"));
@@ -35,11 +37,14 @@ public sealed class CopyLogTests
 
         Assert.True(first.ExitCode == 0, first.ToString());
         Assert.Contains("every hash chain holds", first.Output, StringComparison.Ordinal);
+        Assert.Contains("The texts of reasons stay in the PostgreSQL of the source", first.Output, StringComparison.Ordinal);
         Assert.True(second.ExitCode == 0, second.ToString());
         Assert.Contains("0 events copied", second.Output, StringComparison.Ordinal);
         await using var moved = await ServiceProcess.StartAsync([.. database.Arguments, .. store.Arguments]);
         using var again = new ServiceClient(moved.Url);
         Assert.Equal(presences, await PresencesAsync(again));
+        // The service goes on with the PostgreSQL of before, where the texts are.
+        Assert.Contains("A walk", (await again.GetAsync("agents/ben/timeline")).Text, StringComparison.Ordinal);
         await DoneAsync(again, "PUT", "agents/ana/presence", new { statusId = "busy" }, "agent:ana");
         // The old one has not what the new one has: it is not copied over.
         var stale = await CopyAsync(database, store);
@@ -66,6 +71,26 @@ public sealed class CopyLogTests
 
         Assert.True(ended.ExitCode == 1, ended.ToString());
         Assert.Contains("The source is damaged: the hash chain of 'agent-ana' breaks at version 0", ended.Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task The_texts_of_reasons_go_along_between_two_PostgreSQL()
+    {
+        await using var database = await Node.CreateDatabaseAsync();
+        await using var target = await Node.CreateDatabaseAsync();
+        await using (var node = await Node.StartAsync(database))
+        {
+            await node.RegisterAsync("ana");
+            await node.AcceptAsync("ana", new SignIn("main", null), e => e with { Reason = new Reason(null, "First day") });
+        }
+
+        var copied = await CopyAsync(database, target.SuperuserConnectionString);
+
+        Assert.True(copied.ExitCode == 0, copied.ToString());
+        Assert.Contains("The target has the 1 texts of reasons", copied.Output, StringComparison.Ordinal);
+        await using var service = await ServiceProcess.StartAsync(target.Arguments);
+        using var client = new ServiceClient(service.Url);
+        Assert.Contains("First day", (await client.GetAsync("agents/ana/timeline")).Text, StringComparison.Ordinal);
     }
 
     [Theory]

@@ -6,6 +6,7 @@ using PresenceLedger.Domain.Access;
 using PresenceLedger.Domain.Agents;
 using PresenceLedger.Domain.Configurations;
 using PresenceLedger.Ledger;
+using PresenceLedger.Ledger.Access;
 using PresenceLedger.Ledger.Agents;
 using PresenceLedger.Ledger.Configurations;
 using PresenceLedger.Ledger.Due;
@@ -13,6 +14,7 @@ using PresenceLedger.Ledger.Events;
 using PresenceLedger.Ledger.EventStoreDb;
 using PresenceLedger.Ledger.Heartbeats;
 using PresenceLedger.Ledger.Postgres;
+using PresenceLedger.Ledger.Reasons;
 using PresenceLedger.Testing.EventStoreDb;
 
 namespace PresenceLedger.Testing;
@@ -31,10 +33,20 @@ public sealed class Node : IAsyncDisposable
             ? new EventStoreDbLog(store.Choice, new AnswerClaims(Database, clock), clock, NullLogger<EventStoreDbLog>.Instance)
             : new PostgresLog(Database, clock, NullLogger<PostgresLog>.Instance);
         Log = around is null ? _log : around(_log);
-        Configuration = new ConfigurationStream(Log, clock, NullLogger<ConfigurationStream>.Instance);
+        Texts = new PostgresReasonTexts(Database, clock);
+        Access = new AccessLog(Log, clock);
+        Configuration = new ConfigurationStream(Log, Texts, clock, NullLogger<ConfigurationStream>.Instance);
         Leases = new Leases(Database, clock, NullLogger<Leases>.Instance);
-        Agents = new AgentStreams(Log, new PostgresSnapshots(Database), Leases, Configuration, clock, NullLogger<AgentStreams>.Instance);
-        Due = new DueWorker(Database, Log, Agents, Leases, Configuration, clock, NullLogger<DueWorker>.Instance);
+        Agents = new AgentStreams(
+            Log,
+            new PostgresSnapshots(Database),
+            Leases,
+            Configuration,
+            Texts,
+            clock,
+            NullLogger<AgentStreams>.Instance
+        );
+        Due = new DueWorker(Database, Log, Agents, Leases, Configuration, Texts, clock, NullLogger<DueWorker>.Instance);
     }
 
     public TimeProvider Clock { get; }
@@ -42,6 +54,10 @@ public sealed class Node : IAsyncDisposable
     public NpgsqlDataSource Database { get; }
 
     public ILog Log { get; }
+
+    public IReasonTexts Texts { get; }
+
+    public AccessLog Access { get; }
 
     public ConfigurationStream Configuration { get; }
 
@@ -135,6 +151,7 @@ public sealed class Node : IAsyncDisposable
         for (var n = _started.Count - 1; n >= 0; n--)
             await _started[n].StopAsync(CancellationToken.None);
         Due.Dispose();
+        Access.Dispose();
         Agents.Dispose();
         Leases.Dispose();
         Configuration.Dispose();

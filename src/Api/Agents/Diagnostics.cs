@@ -1,5 +1,6 @@
 using PresenceLedger.Api.Access;
 using PresenceLedger.Api.Http;
+using PresenceLedger.Api.Privacy;
 using PresenceLedger.Domain;
 using PresenceLedger.Domain.Access;
 using PresenceLedger.Domain.Agents;
@@ -17,6 +18,7 @@ internal static class Diagnostics
         agent
             .MapGet("/diagnostics", GetAsync)
             .WithTags("Audit")
+            .WithMetadata(new RecordsNoReads())
             .WithSummary("The prerequisites of the agent's presence, each with pass or fail and what to do (DIA-2).")
             .Produces<DiagnosticsAnswer>();
 

@@ -4,6 +4,7 @@ using System.Text.Json;
 using System.Text.Json.Serialization;
 using Npgsql;
 using PresenceLedger.Api.Http;
+using PresenceLedger.Api.Privacy;
 using PresenceLedger.Domain;
 using PresenceLedger.Domain.Access;
 using PresenceLedger.Domain.Agents;
@@ -42,6 +43,7 @@ internal static class Eligible
         LatestRows<PresenceDocument> latest,
         ReadPosition position,
         ConfigurationStream configuration,
+        Reasons given,
         [Description("Base statuses, with commas between them (available,busy).")] string? allowed,
         [Description("Capacity units that the work takes (0).")] string? units,
         [Description("Capacity profiles that it takes an item of.")] string? profiles,
@@ -107,7 +109,9 @@ internal static class Eligible
             if (document is null)
                 return Problems.Of(Refusal.AgentUnknown(agentId));
             ReadPositionHeaders.Set(http, read.Position);
-            var reasons = Eligibility.Of(document.Agent, configuration.Current, need).Select(o => WhyNot.Of(o, document)).ToArray();
+            var obstacles = Eligibility.Of(document.Agent, configuration.Current, need);
+            var givenReasons = await given.ReadAsync([(agentId, document.LastChange?.Reason)], http.RequestAborted);
+            var reasons = obstacles.Select(o => WhyNot.Of(o, document, givenReasons)).ToArray();
             return Results.Json(new EligibilityAnswer(agentId, reasons.Length == 0, reasons, read.AsOf), WireJson.Options);
         }
     }
@@ -252,12 +256,12 @@ public sealed record WhyNot(string Code, string Detail)
     public string? Rule { get; init; }
 
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
-    public Reason? Reason { get; init; }
+    public ReasonAnswer? Reason { get; init; }
 
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public DateTimeOffset? At { get; init; }
 
-    internal static WhyNot Of(Obstacle obstacle, PresenceDocument document) =>
+    internal static WhyNot Of(Obstacle obstacle, PresenceDocument document, ReasonsRead reasons) =>
         obstacle.Code is Eligibility.BaseNotAllowed
             ? new WhyNot(obstacle.Code, obstacle.Detail)
             {
@@ -265,7 +269,7 @@ public sealed record WhyNot(string Code, string Detail)
                 Base = document.Agent.Status.Base,
                 Actor = document.LastChange?.Actor,
                 Rule = document.LastChange?.Rule,
-                Reason = document.LastChange?.Reason,
+                Reason = reasons.Of(document.Id, document.LastChange?.Reason),
                 At = document.LastChange?.OccurredAt,
             }
             : new WhyNot(obstacle.Code, obstacle.Detail);

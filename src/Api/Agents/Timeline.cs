@@ -3,6 +3,7 @@ using System.Text.Json;
 using System.Text.Json.Serialization;
 using PresenceLedger.Api.Access;
 using PresenceLedger.Api.Http;
+using PresenceLedger.Api.Privacy;
 using PresenceLedger.Domain;
 using PresenceLedger.Domain.Access;
 using PresenceLedger.Domain.Agents;
@@ -30,6 +31,7 @@ internal static class Timeline
         string agentId,
         ILog log,
         ConfigurationStream configuration,
+        ShownEntries shown,
         string? from,
         string? to,
         string? order
@@ -73,7 +75,7 @@ internal static class Timeline
         var page = descending
             ? await log.ReadStreamBackwardsAsync(stream, highest, count, ct)
             : await log.ReadStreamAsync(stream, lowest, count, ct);
-        var entries = await ExplainAsync(page, log, configuration.Current, ct);
+        var entries = await shown.OfAsync(agentId, await ExplainAsync(page, log, configuration.Current, ct), ct);
         var more = highest - lowest + 1 > count;
         var next = more ? Paging.Cursor(entries[^1].Version.ToString(CultureInfo.InvariantCulture)) : null;
         return Results.Json(new Page<TimelineEntry>(entries) { Next = next }, WireJson.Options);
@@ -114,7 +116,7 @@ public sealed record TimelineEntry(
     string? Client,
     string? ConnectionId,
     long PolicyVersion,
-    Reason? Reason,
+    ReasonAnswer? Reason,
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] StandingStatusAnswer? From,
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] StandingStatusAnswer? To,
     string? Rule,
@@ -123,6 +125,10 @@ public sealed record TimelineEntry(
     string Hash
 )
 {
+    /// <summary>Whether the agent disputes it; left out where not.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public DisputeMark? Dispute { get; init; }
+
     internal static TimelineEntry Of(StoredEvent stored, AgentEvent e, string explanation)
     {
         var record = stored.Record;
@@ -135,13 +141,13 @@ public sealed record TimelineEntry(
             WireNames.Short(record.Type),
             record.OccurredAt,
             record.RecordedAt,
-            new ActorAnswer(metadata.Actor.Kind, metadata.Actor.Id),
+            ActorAnswer.Of(metadata.Actor),
             metadata.CausationId,
             metadata.CorrelationId,
             metadata.Client,
             metadata.ConnectionId,
             metadata.PolicyVersion,
-            metadata.Reason,
+            ReasonAnswer.Of(metadata.Reason),
             StandingStatusAnswer.Of(changed?.From),
             StandingStatusAnswer.Of(changed?.To),
             metadata.Rule,
@@ -153,7 +159,10 @@ public sealed record TimelineEntry(
 }
 
 /// <summary>Who did it.</summary>
-public sealed record ActorAnswer(Persona Kind, string Id);
+public sealed record ActorAnswer(Persona Kind, string Id)
+{
+    internal static ActorAnswer Of(Actor actor) => new(actor.Kind, actor.Id);
+}
 
 /// <summary>A status as it stood.</summary>
 public sealed record StandingStatusAnswer(string StatusId, Domain.Statuses.BaseStatus Base, Origin Origin)

@@ -1,5 +1,6 @@
 using System.Globalization;
 using PresenceLedger.Ledger.Copying;
+using PresenceLedger.Ledger.Reasons;
 
 namespace PresenceLedger.Api.Hosting;
 
@@ -40,6 +41,7 @@ public static class CopyLog
                         + $"{result.Streams} streams, and every hash chain holds and ends as in the source."
                 )
             );
+            await output.WriteLineAsync(await ReasonsAsync(source, target, ct));
             return 0;
         }
         catch (CopyException e)
@@ -52,6 +54,17 @@ public static class CopyLog
             await output.WriteLineAsync("An event cannot be read: " + e.Message);
             return 1;
         }
+    }
+
+    /// <summary>Copies the texts of reasons, which are beside the logs; says what became of them.</summary>
+    private static async Task<string> ReasonsAsync(OpenedLog source, OpenedLog target, CancellationToken ct)
+    {
+        if (source.Database is null)
+            return "The texts of reasons stay in the PostgreSQL beside the EventStoreDB of the source.";
+        if (target.Database is null)
+            return "The texts of reasons stay in the PostgreSQL of the source: the service finds them where it goes on with that one.";
+        var count = await ReasonCopy.RunAsync(source.Database, target.Database, ct);
+        return string.Create(CultureInfo.InvariantCulture, $"The target has the {count} texts of reasons.");
     }
 
     private sealed class Progress(TextWriter output) : IProgress<CopyProgress>

@@ -7,6 +7,7 @@ using PresenceLedger.Api.Agents;
 using PresenceLedger.Api.Configurations;
 using PresenceLedger.Api.Http;
 using PresenceLedger.Api.Live;
+using PresenceLedger.Api.Privacy;
 using PresenceLedger.Api.Reports;
 using PresenceLedger.Api.Reports.RealTime;
 using PresenceLedger.Ledger;
@@ -85,6 +86,7 @@ public static class Serving
         Limits.Configure(builder);
         AddStores(services, connectionString, log);
 
+        PrivacyEndpoints.Add(builder);
         services.AddSingleton<ISnapshots, PostgresSnapshots>();
         services.AddSingleton<ConfigurationStream>();
         services.AddSingleton<Leases>();
@@ -132,8 +134,9 @@ public static class Serving
         app.UseRateLimiter();
         app.UseMiddleware<AccessMiddleware>();
 
-        var api = app.MapGroup("/api/v1").AddEndpointFilter<IdentifierFilter>();
+        var api = app.MapGroup("/api/v1").AddEndpointFilter<IdentifierFilter>().AddEndpointFilter<ReadRecordingFilter>();
         AgentEndpoints.Map(api);
+        PrivacyEndpoints.Map(api);
         ConfigurationEndpoints.Map(api);
         LiveStream.Map(api);
         Eligible.Map(api);

@@ -1,5 +1,6 @@
 using Microsoft.AspNetCore.OpenApi;
 using Microsoft.OpenApi;
+using PresenceLedger.Api.Privacy;
 
 namespace PresenceLedger.Api.Http;
 
@@ -44,6 +45,12 @@ internal static class ApiDescription
                     Header(operation, "If-Match", "The agent's version that the caller decided on.");
                     Header(operation, "X-Connection", "The connection the command is sent over: a sign of life of it.");
                 }
+                if (
+                    context.Description.HttpMethod is "GET"
+                    && context.Description.RelativePath?.Contains("{agentId}", StringComparison.Ordinal) == true
+                    && ReadRecording.IsOn([.. metadata])
+                )
+                    Header(operation, ReadRecording.PurposeHeader, "What somebody else than the agent reads it for; the agent sees it.");
                 if (metadata.OfType<ReadsYourWrites>().Any())
                     Header(operation, ReadPositionHeaders.Header, "From an earlier answer: waits up to 5 s until the query has it.");
                 if (metadata.OfType<Paged>().FirstOrDefault() is { } paged)

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text.Json.Serialization;
 using PresenceLedger.Api.Access;
 using PresenceLedger.Api.Http;
+using PresenceLedger.Api.Privacy;
 using PresenceLedger.Api.Reports.RealTime;
 using PresenceLedger.Domain.Access;
 using PresenceLedger.Domain.Reporting;
@@ -37,6 +38,7 @@ internal static class CoverageReport
         FactsReader facts,
         LatestRows<OpenFacts> latest,
         ILog log,
+        Reasons given,
         ConfigurationStream configuration,
         [FromKeyedServices(typeof(FactsModel))] ReadPosition position,
         string? queue,
@@ -99,7 +101,7 @@ internal static class CoverageReport
             .Take(paging.Limit + 1)
             .ToArray();
         var shown = page.Take(paging.Limit).Select(s => (Shortage: s, Causes: coverage.CausesOf(s))).ToArray();
-        var reasons = await ReasonsAsync(log, shown.SelectMany(s => s.Causes), ct);
+        var reasons = await ReasonsAsync(log, given, shown.SelectMany(s => s.Causes), ct);
         ReadPositionHeaders.Set(http, read.Position);
         return Results.Json(
             new CoverageAnswer
@@ -136,13 +138,14 @@ internal static class CoverageReport
     }
 
     /// <summary>What was said to what somebody did; facts do not keep it.</summary>
-    private static async Task<Dictionary<(string, long), Reason>> ReasonsAsync(
+    private static async Task<Dictionary<(string, long), ReasonAnswer>> ReasonsAsync(
         ILog log,
+        Reasons given,
         IEnumerable<AbsenceCause> causes,
         CancellationToken ct
     )
     {
-        var reasons = new Dictionary<(string, long), Reason>();
+        var recorded = new Dictionary<(string AgentId, long Version), RecordedReason>();
         var said = causes.Where(c => c is { Actor.Kind: not Persona.System, Version: >= 0 }).DistinctBy(c => (c.AgentId, c.Version));
         foreach (var cause in said.Take(MostReasons))
         {
@@ -153,9 +156,10 @@ internal static class CoverageReport
                 && LedgerJson.Read<EventMetadata>(events[0].Record.Metadata) is { Reason: { } reason } by
                 && by.Actor == cause.Actor
             )
-                reasons.Add((cause.AgentId, cause.Version.Value), reason);
+                recorded.Add((cause.AgentId, cause.Version.Value), reason);
         }
-        return reasons;
+        var read = await given.ReadAsync(recorded.Select(r => (r.Key.AgentId, (RecordedReason?)r.Value)), ct);
+        return recorded.ToDictionary(r => r.Key, r => read.Of(r.Key.AgentId, r.Value)!);
     }
 
     private static bool IsCursor(string? text) =>
@@ -201,5 +205,5 @@ public sealed record ShortageAnswer(
 public sealed record CauseAnswer(string AgentId, Absence Cause, string? StatusId, DateTimeOffset? Since, string? Rule, Actor? Actor)
 {
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
-    public Reason? Reason { get; init; }
+    public ReasonAnswer? Reason { get; init; }
 }

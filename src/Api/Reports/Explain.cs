@@ -5,6 +5,7 @@ using Microsoft.AspNetCore.Mvc;
 using PresenceLedger.Api.Access;
 using PresenceLedger.Api.Agents;
 using PresenceLedger.Api.Http;
+using PresenceLedger.Api.Privacy;
 using PresenceLedger.Domain;
 using PresenceLedger.Domain.Access;
 using PresenceLedger.Domain.Agents;
@@ -40,7 +41,7 @@ internal static class Explain
     public static void Map(RouteGroupBuilder api) =>
         api.MapGet("/reports/historical/agents/{agentId}/explain", GetAsync)
             .WithTags("Reports")
-            .WithMetadata(new Paged(MostItems), new ReadsYourWrites())
+            .WithMetadata(new Paged(MostItems), new ReadsYourWrites(), new RecordsReads())
             .WithSummary("What a number of the report is made of: the intervals and sessions that add up to it, and the events under them.")
             .Produces<ExplainAnswer>()
             .ProducesProblem(StatusCodes.Status400BadRequest)
@@ -52,6 +53,7 @@ internal static class Explain
         string agentId,
         [AsParameters] ExplainParameters asked,
         ILog log,
+        ReadRecording recording,
         TimeProvider clock
     )
     {
@@ -88,6 +90,8 @@ internal static class Explain
                 return Problems.Of(Refusal.AgentUnknown(agentId));
             agent = window.See(found, asOf);
         }
+        if (await recording.RecordAsync(http, agentId, "explain", from, to) is { } unrecorded)
+            return unrecorded;
 
         var explained = metric is null
             ? Explained.OfStatus(agent, from, to, asOf, asked.Status!)

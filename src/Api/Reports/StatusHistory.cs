@@ -3,6 +3,7 @@ using System.Text.Json;
 using PresenceLedger.Api.Access;
 using PresenceLedger.Api.Agents;
 using PresenceLedger.Api.Http;
+using PresenceLedger.Api.Privacy;
 using PresenceLedger.Domain;
 using PresenceLedger.Domain.Access;
 using PresenceLedger.Domain.Agents;
@@ -18,7 +19,7 @@ internal static class StatusHistory
     public static void Map(RouteGroupBuilder api) =>
         api.MapGet("/reports/historical/agents/{agentId}/statuses", GetAsync)
             .WithTags("Reports")
-            .WithMetadata(new Paged(), new ReadsYourWrites())
+            .WithMetadata(new Paged(), new ReadsYourWrites(), new RecordsReads())
             .WithSummary("Every status of the agent with its start and end; JSON in pages, CSV and NDJSON whole.")
             .Produces<StatusHistoryAnswer>(
                 contentType: "application/json",
@@ -28,7 +29,13 @@ internal static class StatusHistory
             .ProducesProblem(StatusCodes.Status404NotFound)
             .ProducesProblem(StatusCodes.Status503ServiceUnavailable);
 
-    private static async Task<IResult> GetAsync(HttpContext http, string agentId, [AsParameters] WindowParameters asked, TimeProvider clock)
+    private static async Task<IResult> GetAsync(
+        HttpContext http,
+        string agentId,
+        [AsParameters] WindowParameters asked,
+        ReadRecording recording,
+        TimeProvider clock
+    )
     {
         if (Permissions.CheckAudit(http.Actor(), agentId) is { } forbidden)
             return Problems.Of(forbidden);
@@ -56,6 +63,8 @@ internal static class StatusHistory
                 return Problems.Of(Refusal.AgentUnknown(agentId));
             agent = found;
         }
+        if (await recording.RecordAsync(http, agentId, "statuses", window.From, window.To) is { } unrecorded)
+            return unrecorded;
 
         var (from, to) = (window.From ?? agent.Registered?.At ?? asOf, window.To ?? asOf);
         var intervals = window

@@ -14,6 +14,7 @@ using PresenceLedger.Ledger.Agents;
 using PresenceLedger.Ledger.Configurations;
 using PresenceLedger.Ledger.Events;
 using PresenceLedger.Ledger.InMemory;
+using PresenceLedger.Ledger.Reasons;
 using YamlDotNet.RepresentationModel;
 
 namespace PresenceLedger.Api.Scenarios;
@@ -37,6 +38,7 @@ public sealed class ScenarioRun : IDisposable
     private readonly VirtualClock _clock;
     private readonly VirtualSigns _signs = new();
     private readonly InMemoryLog _log = new();
+    private readonly InMemoryReasonTexts _texts = new();
     private readonly ConfigurationStream _configuration;
     private readonly AgentStreams _agents;
     private readonly AgentRequestHandler _onAgents;
@@ -48,8 +50,8 @@ public sealed class ScenarioRun : IDisposable
     {
         _scenario = scenario;
         _clock = new VirtualClock(scenario.Start);
-        _configuration = new ConfigurationStream(_log, _clock, NullLogger<ConfigurationStream>.Instance);
-        _agents = new AgentStreams(_log, new NoSnapshots(), _signs, _configuration, _clock, NullLogger<AgentStreams>.Instance);
+        _configuration = new ConfigurationStream(_log, _texts, _clock, NullLogger<ConfigurationStream>.Instance);
+        _agents = new AgentStreams(_log, new NoSnapshots(), _signs, _configuration, _texts, _clock, NullLogger<AgentStreams>.Instance);
         _onAgents = new AgentRequestHandler(_agents);
         _onConfiguration = new Api.Configurations.ConfigurationRequestHandler(_configuration);
     }

@@ -44,6 +44,21 @@ public static class Permissions
             )
             : null;
 
+    /// <summary>Who read the audit of an agent is for the agent, auditors and administrators.</summary>
+    public static Refusal? CheckReaders(Actor actor, string agentId) =>
+        actor.Kind is Persona.Auditor or Persona.Administrator || (actor.Kind is Persona.Agent && actor.Id == agentId)
+            ? null
+            : new(
+                RefusalCodes.Forbidden,
+                $"{actor} may not see who read the audit of agent '{agentId}'; the agent, an auditor or an administrator may."
+            );
+
+    /// <summary>Disputes of all agents are for those who answer them, and for auditors.</summary>
+    public static Refusal? CheckDisputes(Actor actor) =>
+        actor.Kind is Persona.Supervisor or Persona.Auditor or Persona.Administrator
+            ? null
+            : new(RefusalCodes.Forbidden, $"{actor} may not see the disputes of all agents; supervisor, auditor or administrator may.");
+
     private static Persona[] Allowed(AgentCommand command) =>
         command switch
         {
@@ -53,7 +68,9 @@ public static class Permissions
             AssignConversation => [Persona.Service, Persona.Supervisor],
             MoveConversation => [Persona.Service, Persona.Agent],
             TransferConversation => [Persona.Service, Persona.Agent, Persona.Supervisor],
-            ForceReleaseConversation or CorrectPresence => [Persona.Supervisor],
+            ForceReleaseConversation or CorrectPresence or AnswerDispute => [Persona.Supervisor],
+            DisputeEntry => [Persona.Agent],
+            ErasePerson => [],
             JoinConsult or LeaveConsult => [Persona.Agent, Persona.Supervisor, Persona.Service],
             SettleDue or HandOver => [],
             _ => throw new InvalidOperationException($"Unknown agent command {command.GetType().Name}."),

@@ -238,6 +238,12 @@ public sealed record Agent
     /// <summary>Something was assigned since sign-in (CAP-8).</summary>
     public bool AssignedSinceSignIn { get; init; }
 
+    /// <summary>Entries of the stream that were disputed, by version; null where none ever was.</summary>
+    public ImmutableSortedDictionary<long, Dispute>? Disputes { get; init; }
+
+    /// <summary>When the person was erased last; null where never.</summary>
+    public DateTimeOffset? ErasedAt { get; init; }
+
     /// <summary>Registration was recorded.</summary>
     public bool IsRegistered => Version >= 0;
 
@@ -310,6 +316,12 @@ public sealed record Agent
             ConsultLeft e => this with { Consults = Consults.Remove(e.ConversationId) },
             ConsultEnded e => this with { Consults = Consults.Remove(e.ConversationId) },
             PresenceCorrected => this,
+            EntryDisputed e => this with
+            {
+                Disputes = (Disputes ?? Dispute.None).SetItem(e.Version, new Dispute(DisputeState.Open, e.OccurredAt, Version + 1)),
+            },
+            DisputeAnswered e => Answer(e),
+            PersonErased e => this with { ErasedAt = e.OccurredAt },
             CapacityReset e => (Settings.Profiles.ContainsKey(e.ProfileId) ? CapacityMoved() : this) with
             {
                 DayCounts = DayCounts.Remove(e.ProfileId),
@@ -365,6 +377,22 @@ public sealed record Agent
             ? this with
             {
                 Conversations = Conversations.SetItem(e.ConversationId, change(conversation) with { LastActivityAt = e.OccurredAt }),
+            }
+            : this;
+
+    private Agent Answer(DisputeAnswered e) =>
+        Disputes is not null && Disputes.TryGetValue(e.Version, out var dispute)
+            ? this with
+            {
+                Disputes = Disputes.SetItem(
+                    e.Version,
+                    dispute with
+                    {
+                        State = e.Accepted ? DisputeState.Accepted : DisputeState.Rejected,
+                        AnsweredAt = e.OccurredAt,
+                        AnsweredBy = Version + 1,
+                    }
+                ),
             }
             : this;
 

@@ -92,6 +92,9 @@ public static class AgentDecider
                     _ => End(new ConversationForceReleased(c.ConversationId) { Rule = Rules.Stk2 })
                 ),
                 CorrectPresence c => Correct(c),
+                DisputeEntry c => Raise(c),
+                AnswerDispute c => Answer(c),
+                ErasePerson => Erase(),
                 JoinConsult c => Join(c),
                 LeaveConsult c => Leave(c),
                 ResetCapacity c => ResetDay(c),
@@ -238,6 +241,44 @@ public static class AgentDecider
             if (from < _agent.RegisteredAt)
                 return new(RefusalCodes.Validation, "A correction begins at the agent's registration at the earliest.");
             Record(new PresenceCorrected(from, to, status.Id, status.Base));
+            return null;
+        }
+
+        private Refusal? Raise(DisputeEntry c)
+        {
+            if (c.Version < 0 || c.Version > _agent.Version)
+                return new(
+                    RefusalCodes.EntryUnknown,
+                    $"Agent '{_agent.AgentId}' has no entry of version {c.Version}; the last one is {_agent.Version}."
+                );
+            if (IsOpen(c.Version))
+                return new(RefusalCodes.DisputeOpen, $"Entry {c.Version} is disputed already; the dispute awaits its answer.");
+            if (_agent.Disputes?.Values.Count(d => d.State is DisputeState.Open) >= Dispute.MostOpen)
+                return new(
+                    RefusalCodes.TooManyDisputes,
+                    $"{Dispute.MostOpen} disputes of agent '{_agent.AgentId}' await their answers; no more can be open at a time."
+                );
+            Record(new EntryDisputed(c.Version));
+            return null;
+        }
+
+        private Refusal? Answer(AnswerDispute c)
+        {
+            if (!IsOpen(c.Version))
+                return new(RefusalCodes.DisputeUnknown, $"Entry {c.Version} has no dispute that awaits an answer.");
+            Record(new DisputeAnswered(c.Version, c.Accepted));
+            return null;
+        }
+
+        private bool IsOpen(long version) =>
+            _agent.Disputes is not null && _agent.Disputes.TryGetValue(version, out var dispute) && dispute.State is DisputeState.Open;
+
+        /// <summary>Recorded each time: what was said or named since goes with it.</summary>
+        private Refusal? Erase()
+        {
+            if (_agent.SignedIn)
+                return new(RefusalCodes.AgentSignedIn, $"Agent '{_agent.AgentId}' is signed in. Sign out first.");
+            Record(new PersonErased());
             return null;
         }
 

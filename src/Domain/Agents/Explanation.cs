@@ -90,6 +90,16 @@ public static class Explanation
             ),
             PresenceCorrected x =>
                 $"The record was corrected: from {Instant(x.From)} until {Instant(x.To)} the status should have been {configuration.StatusText(x.StatusId)}",
+            EntryDisputed x => string.Create(CultureInfo.InvariantCulture, $"The agent disputed entry {x.Version}"),
+            DisputeAnswered { Accepted: true } x => string.Create(
+                CultureInfo.InvariantCulture,
+                $"The dispute of entry {x.Version} was answered: the agent is right"
+            ),
+            DisputeAnswered x => string.Create(
+                CultureInfo.InvariantCulture,
+                $"The dispute of entry {x.Version} was answered: the entry stands"
+            ),
+            PersonErased => "The person was erased: the name and the texts of reasons are gone, what happened stays",
             PresenceChanged x => $"The status became {configuration.StatusText(x.To.StatusId)}",
             _ => e.GetType().Name,
         };

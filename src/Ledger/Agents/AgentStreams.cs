@@ -10,6 +10,7 @@ using PresenceLedger.Domain.Policies;
 using PresenceLedger.Ledger.Configurations;
 using PresenceLedger.Ledger.Events;
 using PresenceLedger.Ledger.Heartbeats;
+using PresenceLedger.Ledger.Reasons;
 
 namespace PresenceLedger.Ledger.Agents;
 
@@ -31,6 +32,7 @@ public sealed class AgentStreams(
     ISnapshots snapshots,
     ISignsOfLife signsOfLife,
     ConfigurationStream configuration,
+    IReasonTexts texts,
     TimeProvider clock,
     ILogger<AgentStreams> logger
 ) : IDisposable
@@ -61,6 +63,7 @@ public sealed class AgentStreams(
         string[] agentIds = toAgentId is null || toAgentId == agentId ? [agentId] : [agentId, toAgentId];
         if (!log.SpansStreams && agentIds.Length == 2 && envelope.IdempotencyKey is { } key)
             envelope = envelope with { CommandId = IdOf(key, envelope.Fingerprint) };
+        var reason = new CommandReason(texts);
         using var held = await _locks.EnterAsync(agentIds, ct);
         try
         {
@@ -69,7 +72,7 @@ public sealed class AgentStreams(
                 agents[n] = await LoadAsync(agentIds[n], ct);
             for (var attempt = 0; attempt < Attempts; attempt++)
             {
-                if (await TryAsync(agents, command, envelope, caughtUp: attempt > 0, answer, ct) is { } outcome)
+                if (await TryAsync(agents, command, envelope, reason, caughtUp: attempt > 0, answer, ct) is { } outcome)
                     return outcome;
 
                 // Another node was faster, or might have been: catch up, and decide again.
@@ -137,6 +140,7 @@ public sealed class AgentStreams(
         Loaded[] agents,
         AgentCommand command,
         CommandEnvelope envelope,
+        CommandReason reason,
         bool caughtUp,
         Func<CommandOutcome, string>? answer,
         CancellationToken ct
@@ -166,13 +170,17 @@ public sealed class AgentStreams(
         if (refused is null)
             for (var n = 0; n < agents.Length; n++)
                 if (!decisions[n].Events.IsEmpty)
-                    changes.Add(Seal(agents[n], decisions[n], envelope, settings.Version, now));
+                    changes.Add(Seal(agents[n], decisions[n], envelope, reason, settings.Version, now));
         if (changes.Count == 0 && !caughtUp)
             return null;
         // What is appended in steps has nothing that would refuse the first step for a stale state of the other agent: look first.
         if (changes.Count > 1 && !log.SpansStreams && !caughtUp)
             return null;
 
+        // Where the log does not span streams, the second agent may have its half of a transfer by now, which names its text.
+        var leavesNothing = log.SpansStreams || agents.Length == 1;
+        if (changes.Count == 0 && leavesNothing)
+            await reason.TakeBackAsync();
         var own = changes.Find(c => c.Before.Agent.AgentId == first.Agent.AgentId);
         var outcome =
             refused is null ? new AgentAccepted((own?.After ?? first).Agent, settings, own?.Append.Events ?? [])
@@ -188,12 +196,15 @@ public sealed class AgentStreams(
             return outcome;
 
         var note = configuration.NoteUse(settings, FirstUses(changes, settings), envelope);
+        await reason.KeepAsync();
         var result = await AppendAsync([.. changes.Select(c => c.Append)], note, toRemember);
         switch (result.Verdict)
         {
             case AppendVerdict.Conflict:
                 return null;
             case AppendVerdict.KeyTaken:
+                if (leavesNothing)
+                    await reason.TakeBackAsync();
                 return await log.RepeatedAsync(toRemember!, ct);
         }
 
@@ -327,12 +338,16 @@ public sealed class AgentStreams(
         Loaded before,
         Decision<AgentEvent> decision,
         CommandEnvelope envelope,
+        CommandReason reason,
         long policyVersion,
         DateTimeOffset now
     )
     {
         var stream = StreamNames.Agent(before.Agent.AgentId);
         var last = before.Agent.Version;
+        // What became due by itself has no reason of the command's.
+        if (decision.Events.Length > decision.Due)
+            envelope = reason.Of(stream, envelope, now);
         var records = Sealing.Seal(stream, last, before.Hash, decision.Events, decision.Due, envelope, policyVersion, now);
         return new Change(before, decision.Events, new StreamAppend(stream, last, records), before.After(decision.Events, records));
     }

@@ -3,6 +3,7 @@ using Microsoft.Extensions.Logging;
 using PresenceLedger.Domain;
 using PresenceLedger.Domain.Configurations;
 using PresenceLedger.Ledger.Events;
+using PresenceLedger.Ledger.Reasons;
 
 namespace PresenceLedger.Ledger.Configurations;
 
@@ -13,7 +14,8 @@ public sealed record ConfigurationAccepted(Configuration Configuration) : Comman
 /// Statuses, capacity profiles and policy, held in memory on every node and kept current by following the log. A decision names
 /// the version it was made with, so a node that is a moment behind records that honestly.
 /// </summary>
-public sealed class ConfigurationStream(ILog log, TimeProvider clock, ILogger<ConfigurationStream> logger) : BackgroundService
+public sealed class ConfigurationStream(ILog log, IReasonTexts texts, TimeProvider clock, ILogger<ConfigurationStream> logger)
+    : BackgroundService
 {
     private const int Attempts = 20;
     private static readonly TimeSpan Poll = TimeSpan.FromSeconds(1);
@@ -37,6 +39,7 @@ public sealed class ConfigurationStream(ILog log, TimeProvider clock, ILogger<Co
         CancellationToken ct
     )
     {
+        var reason = new CommandReason(texts);
         for (var attempt = 0; attempt < Attempts; attempt++)
         {
             // An administrator's change is rare: always decide on the newest.
@@ -49,16 +52,20 @@ public sealed class ConfigurationStream(ILog log, TimeProvider clock, ILogger<Co
             CommandOutcome outcome = decision.Refusal is { } refusal
                 ? new CommandOutcome.Refused(refusal)
                 : new ConfigurationAccepted(decision.Events.Aggregate(held.Configuration, (configuration, e) => configuration.Evolve(e)));
-            StreamAppend[] streams = decision.Events.IsEmpty ? [] : [Append(held, decision.Events, envelope)];
+            StreamAppend[] streams = decision.Events.IsEmpty
+                ? []
+                : [Append(held, decision.Events, reason.Of(StreamNames.Configuration, envelope, now))];
             var toRemember =
                 envelope.IdempotencyKey is { } key && answer is not null
                     ? new RecordedAnswer(key, envelope.Fingerprint, answer(outcome), now)
                     : null;
             if (streams.Length == 0 && toRemember is null)
                 return outcome;
+            await reason.KeepAsync();
             switch ((await log.AppendAsync(new Commit(streams, toRemember))).Verdict)
             {
                 case AppendVerdict.KeyTaken:
+                    await reason.TakeBackAsync();
                     return await log.RepeatedAsync(toRemember!, ct);
                 case AppendVerdict.Appended:
                     await RefreshAsync(ct);
@@ -78,6 +85,7 @@ public sealed class ConfigurationStream(ILog log, TimeProvider clock, ILogger<Co
             .ToArray();
         var held = _held;
         // Decided with an older one: the append is to fail, so that it is decided again.
+        // Of the reason only the code: its text is of the agent's stream, and is erased with that one's.
         return events.Length == 0 ? null : Append(held with { Configuration = decidedWith }, events, envelope);
     }
 

@@ -7,6 +7,7 @@ using PresenceLedger.Ledger.Agents;
 using PresenceLedger.Ledger.Configurations;
 using PresenceLedger.Ledger.Events;
 using PresenceLedger.Ledger.Heartbeats;
+using PresenceLedger.Ledger.Reasons;
 
 namespace PresenceLedger.Ledger.Due;
 
@@ -22,6 +23,7 @@ public sealed class DueWorker(
     AgentStreams agents,
     Leases leases,
     ConfigurationStream configuration,
+    IReasonTexts texts,
     TimeProvider clock,
     ILogger<DueWorker> logger
 ) : BackgroundService
@@ -101,7 +103,7 @@ public sealed class DueWorker(
                 var metadata = LedgerJson.Read<EventMetadata>(got.Record.Metadata);
                 var envelope = new CommandEnvelope(metadata.Actor, metadata.CausationId, metadata.CorrelationId)
                 {
-                    Reason = metadata.Reason,
+                    Reason = await texts.AsGivenAsync(metadata.Reason, ct),
                 };
                 var handOver = new HandOver(conversationId, to, got.Record.OccurredAt);
                 if (await agents.TransactAsync(from, handOver, envelope, answer: null, ct) is AgentAccepted { Events.Count: > 0 })

@@ -12,6 +12,9 @@ public sealed record CommandEnvelope(Actor Actor, Guid CommandId, string Correla
     /// <summary>The reason given, if any.</summary>
     public Reason? Reason { get; init; }
 
+    /// <summary>By what the text of the reason is found beside the ledger; without it the text is not recorded.</summary>
+    public string? ReasonDigest { get; init; }
+
     /// <summary>The connection it was sent over, if it names one; a sign of life of that connection (CON-1).</summary>
     public string? ConnectionId { get; init; }
 

@@ -2,10 +2,21 @@ using PresenceLedger.Domain.Access;
 
 namespace PresenceLedger.Ledger.Events;
 
-/// <summary>Why somebody did something; given, never required but for a forced release.</summary>
+/// <summary>Why somebody did something, as it is given; required for little: forced releases, corrections, disputes, erasures.</summary>
 /// <param name="Code">A code of the caller's own.</param>
 /// <param name="Text">Free text.</param>
 public sealed record Reason(string? Code, string? Text);
+
+/// <summary>A reason as an event has it: the text is kept beside the ledger (<see cref="Reasons.IReasonTexts"/>), where it can be erased.</summary>
+/// <param name="Code">A code of the caller's own.</param>
+/// <param name="Text">The text itself, in events from before it was kept beside.</param>
+/// <param name="Digest">The digest of the text.</param>
+public sealed record RecordedReason(string? Code, string? Text = null, string? Digest = null)
+{
+    /// <summary>A reason that is to be recorded; null where nothing of it is.</summary>
+    internal static RecordedReason? Of(Reason? given, string? digest) =>
+        given?.Code is null && digest is null ? null : new RecordedReason(given?.Code, Digest: digest);
+}
 
 /// <summary>Where an event came from (WHO-1): the envelope beside its data.</summary>
 /// <param name="Actor">Who did it.</param>
@@ -24,5 +35,5 @@ public sealed record EventMetadata(
     string? Rule = null,
     string? Client = null,
     string? ConnectionId = null,
-    Reason? Reason = null
+    RecordedReason? Reason = null
 );

@@ -4,6 +4,7 @@ using System.Text.Json;
 using System.Text.Json.Serialization;
 using System.Text.Json.Serialization.Metadata;
 using PresenceLedger.Domain;
+using PresenceLedger.Domain.Access;
 using PresenceLedger.Domain.Agents;
 using PresenceLedger.Domain.Configurations;
 using PresenceLedger.Domain.Policies;
@@ -38,6 +39,10 @@ namespace PresenceLedger.Ledger.Events;
 [JsonSerializable(typeof(ConsultEnded))]
 [JsonSerializable(typeof(CapacityReset))]
 [JsonSerializable(typeof(PresenceCorrected))]
+[JsonSerializable(typeof(EntryDisputed))]
+[JsonSerializable(typeof(DisputeAnswered))]
+[JsonSerializable(typeof(PersonErased))]
+[JsonSerializable(typeof(AuditRead))]
 [JsonSerializable(typeof(StatusDefined))]
 [JsonSerializable(typeof(StatusChanged))]
 [JsonSerializable(typeof(StatusRetired))]

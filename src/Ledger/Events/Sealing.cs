@@ -3,7 +3,10 @@ using PresenceLedger.Domain.Access;
 
 namespace PresenceLedger.Ledger.Events;
 
-/// <summary>Makes records of events: versions, ids, envelope, and the hash over all of it and the hash before.</summary>
+/// <summary>
+/// Makes records of events: versions, ids, envelope, and the hash over all of it and the hash before. Of a reason's text nothing but
+/// the digest goes in, where there is one.
+/// </summary>
 public static class Sealing
 {
     /// <summary>The records of a decision. The first <paramref name="due"/> events happened by themselves: the ledger's own.</summary>
@@ -48,7 +51,7 @@ public static class Sealing
                         e.Rule,
                         envelope.Client,
                         envelope.ConnectionId,
-                        envelope.Reason
+                        RecordedReason.Of(envelope.Reason, envelope.ReasonDigest)
                     )
             );
             var version = lastVersion + 1 + n;

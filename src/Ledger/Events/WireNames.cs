@@ -1,6 +1,7 @@
 using System.Collections.Frozen;
 using System.Text.Json;
 using PresenceLedger.Domain;
+using PresenceLedger.Domain.Access;
 using PresenceLedger.Domain.Agents;
 using PresenceLedger.Domain.Configurations;
 
@@ -41,6 +42,10 @@ public static class WireNames
         [typeof(ConsultEnded)] = "consult-ended.v1",
         [typeof(CapacityReset)] = "capacity-reset.v1",
         [typeof(PresenceCorrected)] = "presence-corrected.v1",
+        [typeof(EntryDisputed)] = "entry-disputed.v1",
+        [typeof(DisputeAnswered)] = "dispute-answered.v1",
+        [typeof(PersonErased)] = "person-erased.v1",
+        [typeof(AuditRead)] = "audit-read.v1",
         [typeof(StatusDefined)] = "status-defined.v1",
         [typeof(StatusChanged)] = "status-changed.v1",
         [typeof(StatusRetired)] = "status-retired.v1",

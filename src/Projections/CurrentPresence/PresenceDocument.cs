@@ -48,7 +48,7 @@ public sealed record PresenceDocument
 }
 
 /// <summary>The last change of presence: who, by which rule, for which reason.</summary>
-public sealed record LastChange(Actor Actor, string? Rule, Reason? Reason, DateTimeOffset OccurredAt);
+public sealed record LastChange(Actor Actor, string? Rule, RecordedReason? Reason, DateTimeOffset OccurredAt);
 
 /// <summary>
 /// What is known of an agent as a person. It is written by the administrator's command, not by the log, so that it can be erased

@@ -46,6 +46,8 @@ public sealed class PresenceFold(Configuration configuration, IReadOnlyDictionar
 
     private void Fold(EventRecord record)
     {
+        if (!StreamNames.HasPresence(record.Stream))
+            return;
         switch (WireNames.Read(record))
         {
             case ConfigurationEvent e:

@@ -16,6 +16,9 @@ public sealed class PresenceModel(ILog log, TimeProvider clock) : IReadModel
     /// <summary>The table that is read.</summary>
     public static string Agents { get; } = $"{OwnName}_v{OwnVersion}.agent";
 
+    /// <summary>What is true of the rows of agents who disputed something, in SQL.</summary>
+    public static string Disputing { get; } = "data -> 'agent' -> 'disputes' is not null";
+
     /// <summary>What is true of its checkpoint, in SQL.</summary>
     public static string Checkpoint { get; } = $"name = '{OwnName}' and version = {OwnVersion} and place = 'live'";
 
@@ -42,7 +45,8 @@ public sealed class PresenceModel(ILog log, TimeProvider clock) : IReadModel
     public string IndexesSql(string schema) =>
         $"""
             create index agent_queues on {schema}.agent using gin ((data -> 'queues') jsonb_path_ops);
-            create index agent_skills on {schema}.agent using gin ((data -> 'skills') jsonb_path_ops)
+            create index agent_skills on {schema}.agent using gin ((data -> 'skills') jsonb_path_ops);
+            create index agent_disputes on {schema}.agent (agent_id) where {Disputing}
             """;
 
     /// <inheritdoc />

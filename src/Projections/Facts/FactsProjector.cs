@@ -36,6 +36,8 @@ public sealed class FactsProjector(string schema, Configuration configuration) :
 
     private void Apply(EventRecord record, ClosedFacts closed, HashSet<string> touched)
     {
+        if (!StreamNames.HasPresence(record.Stream))
+            return;
         try
         {
             switch (WireNames.ReadData(record))

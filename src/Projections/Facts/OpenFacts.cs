@@ -11,7 +11,7 @@ namespace PresenceLedger.Projections.Facts;
 /// <param name="Rule">By which rule.</param>
 /// <param name="Reason">For which reason, where one was given.</param>
 /// <param name="At">When; a change of origin alone counts.</param>
-public sealed record SetBy(Actor Actor, string? Rule, Reason? Reason, DateTimeOffset At);
+public sealed record SetBy(Actor Actor, string? Rule, RecordedReason? Reason, DateTimeOffset At);
 
 /// <summary>What of an agent goes on: the state, and the facts that have not ended. What ended is in the tables.</summary>
 public sealed record OpenFacts

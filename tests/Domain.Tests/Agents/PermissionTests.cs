@@ -31,6 +31,9 @@ public class PermissionTests
             { Leave("c1"), "asr" },
             { Configure(s => s), "" },
             { ResetCapacity("calls"), "" },
+            { Dispute(0), "a" },
+            { Answer(0), "s" },
+            { Erase(), "" },
             { Settle(), "" },
         };
 
@@ -46,6 +49,24 @@ public class PermissionTests
         Assert.True(May(Persona.System));
 
         bool May(Persona persona) => Permissions.Check(new Actor(persona, "ana"), "ana", command) is null;
+    }
+
+    [Theory, Trait("Rule", Rules.Dia1)]
+    [InlineData(Persona.Agent, "ana", true, false)]
+    [InlineData(Persona.Agent, "ben", false, false)]
+    [InlineData(Persona.Supervisor, "sue", false, true)]
+    [InlineData(Persona.Service, "routing", false, false)]
+    [InlineData(Persona.Auditor, "al", true, true)]
+    [InlineData(Persona.Administrator, "root", true, true)]
+    public void DIA_1_Who_sees_who_read_the_audit_of_ana_and_who_the_disputes_of_all(
+        Persona persona,
+        string id,
+        bool readers,
+        bool disputes
+    )
+    {
+        Assert.Equal(readers, Permissions.CheckReaders(new Actor(persona, id), "ana") is null);
+        Assert.Equal(disputes, Permissions.CheckDisputes(new Actor(persona, id)) is null);
     }
 
     [Theory, Trait("Rule", Rules.Dia1), Trait("Rule", Rules.Man1)]

@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using PresenceLedger.Domain;
+using PresenceLedger.Domain.Access;
 using PresenceLedger.Domain.Agents;
 using PresenceLedger.Domain.Capacity;
 using PresenceLedger.Domain.Configurations;
@@ -70,6 +71,10 @@ internal static class Examples
         new ConsultEnded("c2", Time),
         new CapacityReset("voice", 7),
         new PresenceCorrected(Time.AddHours(-2), Time.AddHours(-1), "away-training", BaseStatus.Away),
+        new EntryDisputed(17),
+        new DisputeAnswered(17, Accepted: true),
+        new PersonErased(),
+        new AuditRead("timeline", Time.AddHours(-2), Time, "complaint 4711"),
         new StatusDefined("away-training", "Training", "In \"training\" <ä 😀>", BaseStatus.Away, "Courses"),
         new StatusChanged("away-training", "Training", "Learning", BaseStatus.DoNotDisturb, null),
         new StatusRetired("away-training"),

@@ -22,7 +22,7 @@ public sealed class WireFormatTests
         Rules.Man1,
         "web 1.2",
         "main",
-        new Reason("coaching", "Übung \"eins\"")
+        new RecordedReason("coaching", Digest: "5f70bf18a086007016e948b04aed3b82103a36bea41755b6cddfaf10ace3c6ef")
     );
 
     public static TheoryData<string> Names => [.. WireNames.All.Select(pair => pair.Value).Order(StringComparer.Ordinal)];
@@ -78,10 +78,22 @@ public sealed class WireFormatTests
     public void The_envelope_is_stored_as_it_always_was()
     {
         Assert.Equal(
-            """{"actor":{"kind":"supervisor","id":"sue"},"causationId":"0198f2a0-7c00-7000-8000-000000000001","correlationId":"4bf92f3577b34da6a3ce929d0e0e4736","policyVersion":17,"rule":"MAN-1","client":"web 1.2","connectionId":"main","reason":{"code":"coaching","text":"Übung \"eins\""}}""",
+            """{"actor":{"kind":"supervisor","id":"sue"},"causationId":"0198f2a0-7c00-7000-8000-000000000001","correlationId":"4bf92f3577b34da6a3ce929d0e0e4736","policyVersion":17,"rule":"MAN-1","client":"web 1.2","connectionId":"main","reason":{"code":"coaching","digest":"5f70bf18a086007016e948b04aed3b82103a36bea41755b6cddfaf10ace3c6ef"}}""",
             LedgerJson.Write(Metadata)
         );
         Assert.Equal(Metadata, LedgerJson.Read<EventMetadata>(LedgerJson.Write(Metadata)));
+    }
+
+    [Fact]
+    public void An_envelope_from_before_texts_of_reasons_were_kept_beside_is_read_and_is_the_same_to_the_letter()
+    {
+        const string before =
+            """{"actor":{"kind":"agent","id":"ana"},"causationId":"0198f2a0-7c00-7000-8000-000000000001","correlationId":"c","policyVersion":-1,"reason":{"code":"coaching","text":"Übung \"eins\""}}""";
+
+        var read = LedgerJson.Read<EventMetadata>(before);
+
+        Assert.Equal(new RecordedReason("coaching", "Übung \"eins\""), read.Reason);
+        Assert.Equal(before, LedgerJson.Write(read));
     }
 
     [Fact]

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text;
 using PresenceLedger.Domain;
+using PresenceLedger.Domain.Access;
 using PresenceLedger.Domain.Agents;
 using PresenceLedger.Domain.Capacity;
 using PresenceLedger.Domain.Configurations;
@@ -87,6 +88,22 @@ public sealed class FactsTests : IAsyncLifetime
         }
         // What never came up was not compared.
         Assert.True(met.Count >= Enum.GetValues<Measure>().Length - 5, string.Join(", ", Enum.GetValues<Measure>().Except(met)));
+    }
+
+    [Fact]
+    public async Task Who_read_what_is_no_fact()
+    {
+        await LiveAsync(new Random(21), 40);
+        var before = await DumpAsync();
+        await _node.Access.RecordAsync("ana", new Actor(Persona.Auditor, "al"), new AuditRead("timeline", null, null, null), null, default);
+
+        Assert.Equal(before, await DumpAsync());
+
+        async Task<string> DumpAsync()
+        {
+            await using var projected = await ProjectedFacts.OfAsync(_database, _node, pageSize: 100);
+            return await projected.DumpAsync();
+        }
     }
 
     [Theory]

@@ -1,5 +1,6 @@
 using Npgsql;
 using PresenceLedger.Api.Agents;
+using PresenceLedger.Api.Privacy;
 using PresenceLedger.Ledger.Configurations;
 using PresenceLedger.Ledger.Heartbeats;
 using PresenceLedger.Projections;
@@ -29,6 +30,7 @@ internal sealed class RealTimeAgents(
     FactsReader facts,
     LatestRows<OpenFacts> latest,
     Leases leases,
+    Reasons reasons,
     ConfigurationStream configuration
 )
 {
@@ -70,12 +72,13 @@ internal sealed class RealTimeAgents(
         if (chosen.Count > 0 && query.Text is null)
             names = await Names.ReadAsync(database, chosen, ct);
         var seen = chosen.Count > 0 ? await leases.LastSeenAsync(chosen, ct) : new Dictionary<string, DateTimeOffset>();
+        var given = await reasons.ReadAsync(records.Select(r => (r.Open.Agent.AgentId, r.Open.SetBy?.Reason)), ct);
         var conserved = true;
         var rows = new List<AgentRow>(records.Count);
         foreach (var record in records)
         {
             var agentId = record.Open.Agent.AgentId;
-            var (row, isConserved) = report.RowOf(record, names.GetValueOrDefault(agentId), LastSeen(seen, agentId));
+            var (row, isConserved) = report.RowOf(record, names.GetValueOrDefault(agentId), LastSeen(seen, agentId), given);
             rows.Add(row);
             conserved &= isConserved;
         }
@@ -101,7 +104,8 @@ internal sealed class RealTimeAgents(
             return (null, read);
         var names = await Names.ReadAsync(database, [agentId], ct);
         var seen = await leases.LastSeenAsync([agentId], ct);
-        return (report.DetailOf(record, names.GetValueOrDefault(agentId), LastSeen(seen, agentId)), read);
+        var given = await reasons.ReadAsync([(agentId, record.Open.SetBy?.Reason)], ct);
+        return (report.DetailOf(record, names.GetValueOrDefault(agentId), LastSeen(seen, agentId), given), read);
     }
 
     private static DateTimeOffset? LastSeen(IReadOnlyDictionary<string, DateTimeOffset> seen, string agentId) =>

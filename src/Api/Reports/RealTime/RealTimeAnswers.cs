@@ -1,10 +1,10 @@
 using System.Text.Json.Serialization;
 using PresenceLedger.Api.Agents;
+using PresenceLedger.Api.Privacy;
 using PresenceLedger.Domain.Access;
 using PresenceLedger.Domain.Agents;
 using PresenceLedger.Domain.Reporting;
 using PresenceLedger.Domain.Statuses;
-using PresenceLedger.Ledger.Events;
 
 namespace PresenceLedger.Api.Reports.RealTime;
 
@@ -73,7 +73,7 @@ public sealed record RealTimeSummary
 }
 
 /// <summary>Who made the status stand, and why.</summary>
-public sealed record SetByAnswer(Actor Actor, string? Rule, Reason? Reason, DateTimeOffset At);
+public sealed record SetByAnswer(Actor Actor, string? Rule, ReasonAnswer? Reason, DateTimeOffset At);
 
 /// <summary>A profile of an agent.</summary>
 public sealed record ProfileUseAnswer(string ProfileId, int Used, int Limit);

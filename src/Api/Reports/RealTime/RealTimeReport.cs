@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using System.Text.Json;
 using PresenceLedger.Api.Agents;
+using PresenceLedger.Api.Privacy;
 using PresenceLedger.Domain.Agents;
 using PresenceLedger.Domain.Capacity;
 using PresenceLedger.Domain.Configurations;
@@ -31,7 +32,7 @@ internal sealed class RealTimeReport(RealTimeQuery query, Configuration configur
     public Standing Stand(OpenFacts open) => new(open, [.. Prerequisites.Stuck(open.Agent, configuration, asOf)]);
 
     /// <summary>The row of an agent; and whether its statuses fill the range (REP-4).</summary>
-    public (AgentRow Row, bool Conserved) RowOf(AgentRecord record, string? displayName, DateTimeOffset? lastSeenAt)
+    public (AgentRow Row, bool Conserved) RowOf(AgentRecord record, string? displayName, DateTimeOffset? lastSeenAt, ReasonsRead reasons)
     {
         var (open, agent) = (record.Open, record.Open.Agent);
         var cell = Arithmetic.Of(record.Facts.Corrected(asOf), [From, Until], asOf, SessionFilter.All)[0];
@@ -44,7 +45,7 @@ internal sealed class RealTimeReport(RealTimeQuery query, Configuration configur
             StatusText = configuration.StatusText(agent.Status.StatusId),
             Base = agent.Status.Base,
             Origin = agent.Status.Origin,
-            SetBy = open.SetBy is { } by ? new SetByAnswer(by.Actor, by.Rule, by.Reason, by.At) : null,
+            SetBy = open.SetBy is { } by ? new SetByAnswer(by.Actor, by.Rule, reasons.Of(agent.AgentId, by.Reason), by.At) : null,
             Since = agent.Since,
             InStatusSeconds = Math.Max(0, (asOf - agent.Since).TotalSeconds),
             SignedIn = agent.SignedIn,
@@ -126,10 +127,10 @@ internal sealed class RealTimeReport(RealTimeQuery query, Configuration configur
     }
 
     /// <summary>All of an agent.</summary>
-    public RealTimeAgentAnswer DetailOf(AgentRecord record, string? displayName, DateTimeOffset? lastSeenAt)
+    public RealTimeAgentAnswer DetailOf(AgentRecord record, string? displayName, DateTimeOffset? lastSeenAt, ReasonsRead reasons)
     {
         var agent = record.Open.Agent;
-        var (row, conserved) = RowOf(record, displayName, lastSeenAt);
+        var (row, conserved) = RowOf(record, displayName, lastSeenAt, reasons);
         return new RealTimeAgentAnswer
         {
             AgentId = agent.AgentId,

@@ -1,0 +1,64 @@
+using Marten;
+using PresenceLedger.Api.Agents;
+using PresenceLedger.Api.Http;
+using PresenceLedger.Domain.Agents;
+using PresenceLedger.Ledger;
+using PresenceLedger.Ledger.Agents;
+using PresenceLedger.Ledger.Reasons;
+using PresenceLedger.Projections.CurrentPresence;
+
+namespace PresenceLedger.Api.Privacy;
+
+/// <summary>Why a person is erased. The code stays; a text goes with the others.</summary>
+public sealed record ErasureBody : BodyWithReason
+{
+    internal override IEnumerable<(string, string)> Errors()
+    {
+        if (string.IsNullOrWhiteSpace(Reason?.Code) && string.IsNullOrWhiteSpace(Reason?.Text))
+            yield return ("reason", "is needed: a code, a text, or both; a text is erased with the others");
+    }
+}
+
+/// <summary>
+/// Erases the person behind an agent: the name in the directory and the texts of reasons. The event comes first; what it says is done each
+/// time it is asked for, so that asking again makes up for what a service that died left undone.
+/// </summary>
+internal static class Erasure
+{
+    public static void Map(RouteGroupBuilder agent) =>
+        agent
+            .MapPost("/erasure", EraseAsync)
+            .WithTags("Privacy")
+            .WithSummary("Erase the person behind an agent who is signed out: the name, and the texts of reasons. The chain still holds.")
+            .Produces<PresenceAnswer>()
+            .ProducesProblem(StatusCodes.Status400BadRequest)
+            .ProducesProblem(StatusCodes.Status403Forbidden)
+            .ProducesProblem(StatusCodes.Status404NotFound)
+            .ProducesProblem(StatusCodes.Status409Conflict)
+            .ProducesProblem(StatusCodes.Status412PreconditionFailed)
+            .ProducesProblem(StatusCodes.Status422UnprocessableEntity)
+            .ProducesProblem(StatusCodes.Status503ServiceUnavailable);
+
+    private static async Task<IResult> EraseAsync(
+        HttpContext http,
+        string agentId,
+        Body<ErasureBody> body,
+        AgentStreams agents,
+        IReasonTexts texts,
+        IDocumentStore store
+    )
+    {
+        var answer = await CommandEndpoint.SendAsync(http, agentId, body, _ => new ErasePerson());
+        if (answer is not IStatusCodeHttpResult { StatusCode: StatusCodes.Status200OK })
+            return answer;
+        // Seen through, whoever waits for it.
+        var agent = await agents.CurrentAsync(agentId, CancellationToken.None);
+        if (agent.ErasedAt is { } erasedAt)
+            await texts.EraseAsync([StreamNames.Agent(agentId), StreamNames.Access(agentId)], erasedAt, CancellationToken.None);
+        await using var session = store.LightweightSession();
+        // The entry stays, without a name: so a registration that is sent again does not bring the name back.
+        session.Store(new DirectoryEntry { Id = agentId });
+        await session.SaveChangesAsync(CancellationToken.None);
+        return answer;
+    }
+}
