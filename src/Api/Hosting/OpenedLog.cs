@@ -30,6 +30,15 @@ internal sealed record OpenedLog(ILog Log, NpgsqlDataSource? Database, Backgroun
             return await StartAsync(log, null, null, ct);
         }
 
+        // Only what writes makes a ledger where there is none.
+        if (
+            connection is null
+            && !prepare
+            && new DirectoryInfo(Path.Combine(dataFolder, "postgres")) is { Exists: false, LinkTarget: null }
+        )
+            throw new MisconfiguredException(
+                $"There is no ledger in {dataFolder}. Name the folder with --data, or a server with --connection."
+            );
         var server = connection is null
             ? await EmbeddedPostgres.StartAsync(new EmbeddedPostgresOptions(dataFolder), NullLogger.Instance, ct)
             : null;
