@@ -84,15 +84,22 @@ public sealed class Replay(Records records, Entries entries, Wording wording)
 
     private async Task FollowAsync(Run run, long next, IReplayView view, TimeProvider clock, CancellationToken ct)
     {
-        while (!ct.IsCancellationRequested)
+        try
         {
-            var appended = _records.Log.NextAppend;
-            foreach (var row in await run.NextAsync(next, PageSize))
-                await view.ShowAsync(row);
-            var more = run.Version >= next;
-            next = Math.Max(next, run.Version + 1);
-            if (!more)
-                await Task.WhenAny(appended, Task.Delay(Poll, clock, ct));
+            while (!ct.IsCancellationRequested)
+            {
+                var appended = _records.Log.NextAppend;
+                foreach (var row in await run.NextAsync(next, PageSize))
+                    await view.ShowAsync(row);
+                var more = run.Version >= next;
+                next = Math.Max(next, run.Version + 1);
+                if (!more)
+                    await Task.WhenAny(appended, Task.Delay(Poll, clock, ct));
+            }
+        }
+        catch (OperationCanceledException) when (ct.IsCancellationRequested)
+        {
+            // That is how following ends.
         }
     }
 

@@ -100,11 +100,6 @@ internal static class ReplayVerb
         {
             return await replay.RunAsync(request, view, TimeProvider.System, stop.Token) ? 0 : AuditVerbs.Unknown(request.AgentId);
         }
-        catch (OperationCanceledException) when (request.Follow && stop.IsCancellationRequested)
-        {
-            // That is how following ends.
-            return 0;
-        }
         catch (InvalidDataException e)
         {
             return AuditVerbs.Unreadable(e);

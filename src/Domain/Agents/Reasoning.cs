@@ -101,8 +101,10 @@ public sealed record Reasoning(IReadOnlyList<Phrase> Sentences, IReadOnlyList<st
                 TellChange(standing);
             TellCommand(standing.Beginning);
             foreach (var lost in standing.Causes.Select(c => c.Event).OfType<ConnectionLost>())
+                if (lost.Cause is LossCause.Closed)
+                    Say(new Phrase("why.refresh", ("deadline", lost.Deadline)), Domain.Rules.Con6);
                 // Beyond its own timeout only a restart of the server lets a silent connection live.
-                if (lost.Cause is LossCause.Heartbeat && lost.Deadline > lost.LastSeenAt + evidence.Policy.HeartbeatTimeout)
+                else if (lost.Deadline > lost.LastSeenAt + evidence.Policy.HeartbeatTimeout)
                     Say(new Phrase("why.restart"), Domain.Rules.Con8);
             var late = standing.Change.RecordedAt - standing.Event.OccurredAt;
             if (late >= Late)
@@ -257,6 +259,8 @@ public sealed record Reasoning(IReadOnlyList<Phrase> Sentences, IReadOnlyList<st
             var rest = _agent.Conversations.Count - MostConversations;
             var values = _agent.Conversations.Values;
             var rules = new List<string>();
+            if (_agent.Status.Origin is Origin.Manual)
+                rules.Add(Domain.Rules.Man4);
             if (values.Any(c => c.State is ConversationState.Waiting))
                 rules.Add(Domain.Rules.Cap7);
             if (values.Any(c => c.State is ConversationState.WrapUp))
@@ -276,14 +280,16 @@ public sealed record Reasoning(IReadOnlyList<Phrase> Sentences, IReadOnlyList<st
                 );
         }
 
-        private static Phrase Conversation(string id, Conversation c)
+        private Phrase Conversation(string id, Conversation c)
         {
             var takes = new List<Phrase>();
             if (c.Work.Units == 1)
                 takes.Add(new Phrase("conversation.unit"));
             else if (c.Work.Units > 0)
                 takes.Add(new Phrase("conversation.units", ("units", c.Work.Units)));
-            takes.AddRange(c.Work.Profiles.Select(p => new Phrase("conversation.profile", ("profile", p))));
+            takes.AddRange(
+                c.Work.Profiles.Where(_agent.Settings.Profiles.ContainsKey).Select(p => new Phrase("conversation.profile", ("profile", p)))
+            );
             if (takes.Count == 0)
                 takes.Add(new Phrase("conversation.nothing"));
             var what = ("takes", (object)Phrase.List(takes));

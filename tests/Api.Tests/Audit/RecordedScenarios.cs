@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using PresenceLedger.Api.Audit;
 using PresenceLedger.Api.Scenarios;
 using PresenceLedger.Ledger;
@@ -15,6 +16,16 @@ public static class RecordedScenarios
     private static readonly string[] Given = ["capacity.yaml", "faq.yaml"];
     private static readonly Lazy<Task<IReadOnlyList<Asked>>> Asking = new(AskAllAsync);
 
+    /// <summary>The keys of all that was said so far.</summary>
+    public static ConcurrentDictionary<string, bool> Said { get; } = new(StringComparer.Ordinal);
+
+    /// <summary>English, and takes note of what is said.</summary>
+    private static readonly Wording Words = new(key =>
+    {
+        Said.TryAdd(key, true);
+        return Wording.All.GetValueOrDefault(key);
+    });
+
     /// <summary>Why each agent of each scenario was what it was, after each step.</summary>
     public static Task<IReadOnlyList<Asked>> AnswersAsync() => Asking.Value;
 
@@ -30,7 +41,7 @@ public static class RecordedScenarios
     {
         var records = new Records(ledger);
         var inquiry = new Inquiry(records, new Entries(records));
-        return await inquiry.WhyAsync(agentId, at, Wording.English, CancellationToken.None)
+        return await inquiry.WhyAsync(agentId, at, Words, CancellationToken.None)
             ?? throw new InvalidOperationException($"Nothing is recorded of {agentId}.");
     }
 

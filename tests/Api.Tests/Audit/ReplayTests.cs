@@ -166,7 +166,7 @@ public sealed class ReplayTests
         Assert.Equal("agent-signed-in", seen.Shown[^1].Entry.Type);
         Assert.Equal(TimeSpan.FromSeconds(1), seen.Shown[^1].Gap);
         await stop.CancelAsync();
-        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => following);
+        Assert.True(await following);
     }
 
     [Theory]

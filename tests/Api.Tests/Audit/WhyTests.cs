@@ -30,6 +30,8 @@ public sealed class WhyTests
         Rules.Dia2,
         Rules.Who1,
         Rules.Who3,
+        // Of what is noticed late; in a scenario nothing is. A test of the ledger's own past has it.
+        Rules.Tim1,
         Rules.Tim3,
         Rules.Tim4,
     ];
@@ -41,10 +43,12 @@ public sealed class WhyTests
     public async Task It_is_told_for(string rule)
     {
         var about = (await RecordedScenarios.AnswersAsync()).Where(a => a.Scenario.Rules.Contains(rule)).ToArray();
-        var asked =
-            about.FirstOrDefault(a => a.Answer.Causes.Any(c => c.Rule == rule))
-            ?? about.FirstOrDefault(a => a.Answer.Rules.Any(r => r.Id == rule))
-            ?? about[^1];
+        // Of those that it made something in, else that name it, the one that has the most to say.
+        var asked = about
+            .OrderByDescending(a => a.Answer.Causes.Any(c => c.Rule == rule))
+            .ThenByDescending(a => a.Answer.Rules.Any(r => r.Id == rule))
+            .ThenByDescending(a => a.Answer.Paragraph.Length)
+            .First();
         Assert.Equal(NeverNamed.Contains(rule), asked.Answer.Rules.All(r => r.Id != rule));
 
         var text = new StringBuilder()
@@ -64,6 +68,15 @@ public sealed class WhyTests
             Assert.All(said, text => Assert.DoesNotMatch(@"[{}]|\b[a-z]+\.[a-z]+[.-]", text));
             Assert.False(answer.Paragraph.Contains("..", StringComparison.Ordinal), scenario.Name);
         }
+    }
+
+    [Fact]
+    public async Task All_that_can_be_said_of_a_status_is_said_of_some()
+    {
+        string[] elsewhere = ["why.not-registered", "why.late", "why.corrected", "why.corrected.last", "why.open.more", "why.by-itself"];
+        await RecordedScenarios.AnswersAsync();
+        var unsaid = Wording.All.Keys.Where(k => k.StartsWith("why.", StringComparison.Ordinal)).Except(RecordedScenarios.Said.Keys);
+        Assert.Equal(elsewhere.Order(StringComparer.Ordinal), unsaid.Except(elsewhere).Concat(elsewhere).Order(StringComparer.Ordinal));
     }
 
     [Fact]
