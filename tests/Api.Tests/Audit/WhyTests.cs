@@ -76,7 +76,7 @@ public sealed class WhyTests
         string[] elsewhere = ["why.not-registered", "why.late", "why.corrected", "why.corrected.last", "why.open.more", "why.by-itself"];
         await RecordedScenarios.AnswersAsync();
         var unsaid = Wording.All.Keys.Where(k => k.StartsWith("why.", StringComparison.Ordinal)).Except(RecordedScenarios.Said.Keys);
-        Assert.Equal(elsewhere.Order(StringComparer.Ordinal), unsaid.Except(elsewhere).Concat(elsewhere).Order(StringComparer.Ordinal));
+        Assert.Empty(unsaid.Except(elsewhere));
     }
 
     [Fact]
