@@ -1,3 +1,4 @@
+using System.Globalization;
 using PresenceLedger.Domain.Agents;
 using PresenceLedger.Ledger;
 using PresenceLedger.Ledger.Events;
@@ -62,7 +63,8 @@ internal sealed class AgentHistory(ILog log, string agentId, CancellationToken c
         {
             if (!_read.TryGetValue(version, out var e))
             {
-                e = (await BackwardsAsync(version, count))[0];
+                var page = await BackwardsAsync(version, count);
+                e = page is [var newest, ..] && newest.Version == version ? newest : throw Missing(version);
                 count = Math.Min(2 * count, MostBefore);
             }
             if (holds(version, e.Event))
@@ -88,13 +90,18 @@ internal sealed class AgentHistory(ILog log, string agentId, CancellationToken c
     {
         while (agent.Version < version)
         {
-            if (_read.TryGetValue(agent.Version + 1, out var e))
-                agent = agent.Evolve(e.Event);
-            else if ((await ForwardsAsync(agent.Version + 1, (int)Math.Min(MostBefore, version - agent.Version))).Count == 0)
-                break;
+            if (!_read.TryGetValue(agent.Version + 1, out var e))
+            {
+                var page = await ForwardsAsync(agent.Version + 1, (int)Math.Min(MostBefore, version - agent.Version));
+                e = page is [var next, ..] && next.Version == agent.Version + 1 ? next : throw Missing(agent.Version + 1);
+            }
+            agent = agent.Evolve(e.Event);
         }
         return agent;
     }
+
+    private InvalidDataException Missing(long version) =>
+        new(string.Create(CultureInfo.InvariantCulture, $"{_stream}@{version} is missing."));
 
     private List<AuditedEvent> Keep(IReadOnlyList<StoredEvent> page)
     {

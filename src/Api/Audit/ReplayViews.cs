@@ -41,13 +41,13 @@ public sealed class TextView(TextWriter output, Wording wording, bool coloured) 
             var day = new Phrase("replay.day", ("day", at.ToString("yyyy-MM-dd", CultureInfo.InvariantCulture)));
             await output.WriteLineAsync(Coloured(wording.Say(day, id => id), Faint));
         }
-        var gap = row.Gap is { } g && g >= TimeSpan.Zero ? "+" + wording.Duration(g) : "";
+        var gap = row.Gap is { } g && g > TimeSpan.Zero ? "+" + wording.Duration(g) : "";
         var line = new StringBuilder()
             .Append(at.ToString("HH:mm:ss.fff", CultureInfo.InvariantCulture))
             .Append("  ")
             .Append(Coloured(gap.PadLeft(12), Faint))
             .Append("  ")
-            .Append(Coloured(Visible(row.Status ?? "").PadRight(16), ColourOf(entry.To?.Base)))
+            .Append((row.Status is null ? "".PadRight(16) : Coloured(Visible(row.Status).PadRight(16), ColourOf(entry.To?.Base))))
             .Append("  ")
             .Append(Coloured((entry.Rule ?? "").PadRight(6), Cyan))
             .Append("  ")

@@ -32,15 +32,15 @@ public sealed class ReplayTests
             2026-01-05, times in UTC
             23:58:00.000                                          administrator:scenario  The agent was registered.
             23:58:05.000          +5 s                            agent:ana               The agent signed in on connection desk.
-            23:58:05.000         +0 ms  Available         SGN-1   agent:ana               The agent signed in on connection desk; no conversation is open, so the default presence Available stands.  (Offline for 5 s)
+            23:58:05.000                Available         SGN-1   agent:ana               The agent signed in on connection desk; no conversation is open, so the default presence Available stands.  (Offline for 5 s)
             23:59:05.250    +1 min 0 s                    CAP-7   service:scenario        Conversation c1 was assigned.
             23:59:10.000        +4.7 s                            agent:ana               Conversation c1 was accepted.
-            23:59:10.000         +0 ms  Busy              CAP-2   agent:ana               Conversation c1 was accepted; 40 of 100 units are in use, so the status is Busy.  (Available for 1 min 5 s)
+            23:59:10.000                Busy              CAP-2   agent:ana               Conversation c1 was accepted; 40 of 100 units are in use, so the status is Busy.  (Available for 1 min 5 s)
             2026-01-06, times in UTC
             00:01:10.000    +2 min 0 s                    STK-2   supervisor:sue          Conversation c1 was released by force.  [=stuck, for long]
-            00:01:10.000         +0 ms  Available         CAP-1   supervisor:sue          Conversation c1 was released by force; no conversation takes capacity any more, so the status is Available.  (Busy for 2 min 0 s)  [=stuck, for long]
+            00:01:10.000                Available         CAP-1   supervisor:sue          Conversation c1 was released by force; no conversation takes capacity any more, so the status is Available.  (Busy for 2 min 0 s)  [=stuck, for long]
             01:08:00.000    +1 h 6 min                    SGN-4   agent:ana               The agent signed out.
-            01:08:00.000         +0 ms  Offline           SGN-4   agent:ana               The agent signed out; the status is Offline; Available is kept for a return in time.  (Available for 1 h 6 min)
+            01:08:00.000                Offline           SGN-4   agent:ana               The agent signed out; the status is Offline; Available is kept for a return in time.  (Available for 1 h 6 min)
 
             """.ReplaceLineEndings(),
             text
