@@ -42,6 +42,9 @@ public sealed class OpenService : IAsyncLifetime
     public static string[] ArgumentsFor(TestDatabase database) =>
         ["--connection", database.ServiceConnectionString, "--Ledger:OwnerConnectionString", database.SuperuserConnectionString];
 
+    /// <summary>The database, as the service uses it.</summary>
+    public string ConnectionString => _database.ServiceConnectionString;
+
     /// <summary>Another node on the same database.</summary>
     public Task<ServiceProcess> StartAnotherAsync(params string[] arguments) =>
         ServiceProcess.StartAsync([.. ArgumentsFor(_database), .. arguments]);

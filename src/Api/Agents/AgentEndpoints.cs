@@ -1,3 +1,4 @@
+using PresenceLedger.Api.Audit;
 using PresenceLedger.Api.Http;
 using PresenceLedger.Domain;
 using PresenceLedger.Domain.Agents;
@@ -22,6 +23,7 @@ internal static class AgentEndpoints
         GetPresence.Map(agent);
         ListAgents.Map(api);
         Timeline.Map(agent);
+        Why.Map(agent);
         StateAt.Map(agent);
         Diagnostics.Map(agent);
     }

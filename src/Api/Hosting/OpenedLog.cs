@@ -4,6 +4,7 @@ using PresenceLedger.Ledger;
 using PresenceLedger.Ledger.EventStoreDb;
 using PresenceLedger.Ledger.Postgres;
 using PresenceLedger.Ledger.Postgres.Embedded;
+using PresenceLedger.Ledger.Reasons;
 
 namespace PresenceLedger.Api.Hosting;
 
@@ -15,6 +16,9 @@ namespace PresenceLedger.Api.Hosting;
 internal sealed record OpenedLog(ILog Log, NpgsqlDataSource? Database, BackgroundService Running, EmbeddedPostgres? Server)
     : IAsyncDisposable
 {
+    /// <summary>The texts of reasons; null where the log is an EventStoreDB, for nobody said where the PostgreSQL beside it is.</summary>
+    public IReasonTexts? ReasonTexts => Database is null ? null : new PostgresReasonTexts(Database, TimeProvider.System);
+
     /// <summary>Opens the log of a connection string, or of the data folder.</summary>
     /// <param name="connection">An EventStoreDB's or a PostgreSQL's; null for the database in the data folder.</param>
     /// <param name="dataFolder">The data folder.</param>
@@ -30,6 +34,15 @@ internal sealed record OpenedLog(ILog Log, NpgsqlDataSource? Database, Backgroun
             return await StartAsync(log, null, null, ct);
         }
 
+        // Only what writes makes a ledger where there is none.
+        if (
+            connection is null
+            && !prepare
+            && new DirectoryInfo(Path.Combine(dataFolder, "postgres")) is { Exists: false, LinkTarget: null }
+        )
+            throw new MisconfiguredException(
+                $"There is no ledger in {dataFolder}. Name the folder with --data, or a server with --connection."
+            );
         var server = connection is null
             ? await EmbeddedPostgres.StartAsync(new EmbeddedPostgresOptions(dataFolder), NullLogger.Instance, ct)
             : null;

@@ -4,6 +4,7 @@ using Npgsql;
 using OpenTelemetry.Metrics;
 using PresenceLedger.Api.Access;
 using PresenceLedger.Api.Agents;
+using PresenceLedger.Api.Audit;
 using PresenceLedger.Api.Configurations;
 using PresenceLedger.Api.Http;
 using PresenceLedger.Api.Live;
@@ -93,6 +94,9 @@ public static class Serving
         services.AddSingleton<ISignsOfLife>(s => s.GetRequiredService<Leases>());
         services.AddSingleton<AgentStreams>();
         services.AddSingleton<DueWorker>();
+        services.AddSingleton<Records>();
+        services.AddSingleton<Entries>();
+        services.AddSingleton<Inquiry>();
         services.AddSingleton<IDocumentStore>(s =>
             DocumentStore.For(options => ReadSide.Configure(options, s.GetRequiredService<NpgsqlDataSource>()))
         );

@@ -4,6 +4,7 @@ using System.Text.Json.Serialization;
 using Npgsql;
 using PresenceLedger.Api.Access;
 using PresenceLedger.Api.Agents;
+using PresenceLedger.Api.Audit;
 using PresenceLedger.Api.Http;
 using PresenceLedger.Domain;
 using PresenceLedger.Domain.Access;

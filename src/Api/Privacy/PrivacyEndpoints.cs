@@ -1,3 +1,4 @@
+using PresenceLedger.Api.Audit;
 using PresenceLedger.Api.Hosting;
 using PresenceLedger.Ledger.Access;
 using PresenceLedger.Ledger.Reasons;
@@ -23,7 +24,7 @@ internal static class PrivacyEndpoints
         builder
             .Services.AddSingleton(options)
             .AddSingleton<IReasonTexts, PostgresReasonTexts>()
-            .AddSingleton<Reasons>()
+            .AddSingleton(services => services.GetRequiredService<Records>().Reasons)
             .AddSingleton<ShownEntries>()
             .AddSingleton<AccessLog>()
             .AddSingleton<ReadRecording>();

@@ -1,5 +1,4 @@
 using System.Text.Json.Serialization;
-using PresenceLedger.Ledger.Agents;
 using PresenceLedger.Ledger.Events;
 using PresenceLedger.Ledger.Reasons;
 
@@ -11,17 +10,12 @@ public sealed record ReasonAnswer(string? Code, string? Text)
     /// <summary>There was a text, and it is gone; left out where not.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
     public bool Erased { get; init; }
-
-    /// <summary>As the event has it.</summary>
-    internal RecordedReason? Recorded { get; private init; }
-
-    /// <summary>As far as the event alone tells; <see cref="Reasons"/> has the text.</summary>
-    internal static ReasonAnswer? Of(RecordedReason? reason) =>
-        reason is null ? null : new ReasonAnswer(reason.Code, reason.Text) { Recorded = reason };
 }
 
 /// <summary>Finds the texts of recorded reasons, all of an answer at once; where none has a text, nothing is asked.</summary>
-internal sealed class Reasons(IReasonTexts texts, AgentStreams agents)
+/// <param name="texts">Where they are kept; null where that is not known.</param>
+/// <param name="isErased">Whether an agent was erased.</param>
+internal sealed class Reasons(IReasonTexts? texts, Func<string, CancellationToken, Task<bool>> isErased)
 {
     private static readonly IReadOnlyDictionary<string, string> Nothing = new Dictionary<string, string>();
 
@@ -39,22 +33,25 @@ internal sealed class Reasons(IReasonTexts texts, AgentStreams agents)
         }
         var erased = new HashSet<string>(StringComparer.Ordinal);
         foreach (var agentId in withTextsInside)
-            if ((await agents.CurrentAsync(agentId, ct)).ErasedAt is not null)
+            if (await isErased(agentId, ct))
                 erased.Add(agentId);
+        if (texts is null)
+            return new ReasonsRead(null, erased);
         return new ReasonsRead(digests.Count == 0 ? Nothing : await texts.FindAsync(digests, ct), erased);
     }
 }
 
 /// <summary>Reasons with their texts.</summary>
-/// <param name="texts">By digest.</param>
+/// <param name="texts">By digest; null where nobody knows where they are.</param>
 /// <param name="erased">Agents who were erased, whose texts may be within the events, where they cannot be taken out: those are not shown.</param>
-internal sealed class ReasonsRead(IReadOnlyDictionary<string, string> texts, IReadOnlySet<string> erased)
+internal sealed class ReasonsRead(IReadOnlyDictionary<string, string>? texts, IReadOnlySet<string> erased)
 {
     /// <summary>A reason as it is shown.</summary>
     public ReasonAnswer? Of(string agentId, RecordedReason? reason) =>
         reason switch
         {
             null => null,
+            { Digest: not null } when texts is null => new ReasonAnswer(reason.Code, null),
             { Digest: { } digest } => new ReasonAnswer(reason.Code, texts.GetValueOrDefault(digest))
             {
                 Erased = !texts.ContainsKey(digest),

@@ -1,5 +1,5 @@
 using System.Text.Json.Serialization;
-using PresenceLedger.Api.Agents;
+using PresenceLedger.Api.Audit;
 using PresenceLedger.Domain.Agents;
 using PresenceLedger.Ledger;
 using PresenceLedger.Ledger.Agents;
@@ -22,22 +22,21 @@ public sealed record DisputeMark(DisputeState State, ActorAnswer By, DateTimeOff
     public DateTimeOffset? AnsweredAt { get; init; }
 }
 
-/// <summary>Entries of a timeline with what is not in their events: the texts of reasons, and whether they are disputed.</summary>
-internal sealed class ShownEntries(ILog log, AgentStreams agents, Reasons reasons)
+/// <summary>Entries of a timeline with what is not in their events: whether they are disputed.</summary>
+internal sealed class ShownEntries(ILog log, AgentStreams agents)
 {
     /// <summary>Fills it in.</summary>
     public async Task<IReadOnlyList<TimelineEntry>> OfAsync(string agentId, IReadOnlyList<TimelineEntry> entries, CancellationToken ct)
     {
-        var read = await reasons.ReadAsync(entries.Select(e => (agentId, e.Reason?.Recorded)), ct);
-        var disputes = (await agents.CurrentAsync(agentId, ct)).Disputes;
+        if ((await agents.CurrentAsync(agentId, ct)).Disputes is not { Count: > 0 } disputes)
+            return entries;
         var shown = new List<TimelineEntry>(entries.Count);
         foreach (var entry in entries)
             shown.Add(
                 entry with
                 {
-                    Reason = read.Of(agentId, entry.Reason?.Recorded),
                     Dispute =
-                        disputes is not null && disputes.TryGetValue(entry.Version, out var dispute)
+                        disputes.TryGetValue(entry.Version, out var dispute)
                             ? await MarkAsync(agentId, dispute, ct)
                             : null,
                 }

@@ -1,7 +1,7 @@
 using System.Globalization;
 using System.Text.Json;
 using PresenceLedger.Api.Access;
-using PresenceLedger.Api.Agents;
+using PresenceLedger.Api.Audit;
 using PresenceLedger.Api.Http;
 using PresenceLedger.Api.Privacy;
 using PresenceLedger.Domain;

@@ -64,7 +64,11 @@ public sealed class ScenarioRun : IDisposable
 
     /// <summary>Runs a scenario; the outcome of each step, and of its durations at the end.</summary>
     /// <exception cref="ScenarioException">It cannot be run as it is written.</exception>
-    public static async Task<IReadOnlyList<StepOutcome>> RunAsync(Scenario scenario)
+    public static async Task<IReadOnlyList<StepOutcome>> RunAsync(Scenario scenario) => (await RecordAsync(scenario)).Steps;
+
+    /// <summary>Runs a scenario; the outcome of each step, and the ledger that it leaves.</summary>
+    /// <exception cref="ScenarioException">It cannot be run as it is written.</exception>
+    public static async Task<(IReadOnlyList<StepOutcome> Steps, ILog Ledger)> RecordAsync(Scenario scenario)
     {
         using var run = new ScenarioRun(scenario);
         try
@@ -76,7 +80,7 @@ public sealed class ScenarioRun : IDisposable
                 outcomes.Add(await run.StepAsync(node as YamlMappingNode ?? throw node.Wrong("a step is a mapping")));
             if (await run.EndAsync() is { } end)
                 outcomes.Add(end);
-            return outcomes;
+            return (outcomes, run._log);
         }
         catch (ScenarioException e)
         {

@@ -1,129 +1,169 @@
-using System.Globalization;
-using PresenceLedger.Domain.Configurations;
+using PresenceLedger.Domain.Access;
 
 namespace PresenceLedger.Domain.Agents;
 
-/// <summary>A readable sentence for an event: what happened, and for a change of presence why. English.</summary>
+/// <summary>What is to be said of an event: what happened, and for a change of presence why. Without a full stop.</summary>
 public static class Explanation
 {
-    /// <summary>The sentence for an event.</summary>
+    /// <summary>What is to be said of an event.</summary>
     /// <param name="e">The event.</param>
     /// <param name="followed">The event it follows from, where it is a change of presence that follows from one.</param>
-    /// <param name="configuration">For the texts of statuses.</param>
-    public static string Of(AgentEvent e, AgentEvent? followed, Configuration configuration) =>
-        e is PresenceChanged changed ? Of(changed, followed, configuration) : Fact(e, configuration) + ".";
+    public static Phrase Of(AgentEvent e, AgentEvent? followed) => e is PresenceChanged changed ? Of(changed, followed) : Fact(e);
 
-    private static string Of(PresenceChanged e, AgentEvent? followed, Configuration configuration)
+    private static Phrase Of(PresenceChanged e, AgentEvent? followed)
     {
-        var to = configuration.StatusText(e.To.StatusId);
-        var because = followed is null ? "" : Fact(followed, configuration) + "; ";
+        var because = ("because", (object)(followed is null ? Phrase.Nothing : new Phrase("change.because", ("fact", Fact(followed)))));
+        var from = ("from", (object)new StatusName(e.From.StatusId));
+        var to = ("to", (object)new StatusName(e.To.StatusId));
+        var capacity = ("capacity", (object)(e.Capacity is { } inputs ? InUse(inputs) : Phrase.Nothing));
         return e.Rule switch
         {
-            Rules.Man1 when e.From.StatusId == e.To.StatusId =>
-                $"The status {to}, which stood by {e.From.Origin.ToString().ToLowerInvariant()}, was set by hand; it is the agent's own word now.",
-            Rules.Man1 => $"The status was set by hand from {configuration.StatusText(e.From.StatusId)} to {to}.",
-            Rules.Sgn1 => $"{because}no conversation is open, so the default presence {to} stands.",
-            Rules.Sgn2 when e.Capacity is null => $"{because}conversations are open, and the default presence {to} stands over capacity.",
-            Rules.Sgn2 => $"{because}conversations are open; {Capacity(e.Capacity!)}, so the status is {to}.",
-            Rules.Sgn4 => $"{because}the status is {to}; {configuration.StatusText(e.From.StatusId)} is kept for a return in time.",
-            Rules.Con3 =>
-                $"{because}it was the last one, so the status is {to}; {configuration.StatusText(e.From.StatusId)} is kept for a return in time.",
-            Rules.Con4 => $"{because}it was back within the restore window, so {to} is restored with the origin it had.",
-            Rules.Not1 => $"{because}the status is {to} until it is changed or reset.",
-            Rules.Not2 => $"{because}the status is {to} until it is changed or reset.",
-            Rules.Not4 => $"Presence was reset; {Capacity(e.Capacity!)}, so the status is {to}.",
-            Rules.Cap5 => $"{because}{Sessions(e.Capacity!)}, so the status is {to}.",
-            Rules.Cap6 => $"{because}{Capacity(e.Capacity!)}, which is more than there is, so the status is {to}.",
-            Rules.Cap3 => $"{because}{Capacity(e.Capacity!)}, so capacity is exhausted and the status is {to}.",
-            Rules.Cap8 => $"{because}the agent's total units are zero and work was assigned, so the status is {to}.",
-            Rules.Cap1 => $"{because}no conversation takes capacity any more, so the status is {to}.",
-            _ when e.Capacity is { } inputs => $"{because}{Capacity(inputs)}, so the status is {to}.",
-            _ => $"{because}the status is {to}.",
+            Rules.Man1 when e.From.StatusId == e.To.StatusId => new Phrase("change.man-1.same", to, ("origin", OriginOf(e.From))),
+            Rules.Man1 => new Phrase("change.man-1", from, to),
+            Rules.Sgn1 => new Phrase("change.sgn-1", because, to),
+            Rules.Sgn2 when e.Capacity is null => new Phrase("change.sgn-2.default", because, to),
+            Rules.Sgn2 => new Phrase("change.sgn-2", because, capacity, to),
+            Rules.Sgn4 => new Phrase("change.sgn-4", because, from, to),
+            Rules.Con3 => new Phrase("change.con-3", because, from, to),
+            Rules.Con4 => new Phrase("change.con-4", because, to),
+            Rules.Not1 => new Phrase("change.not-1", because, to),
+            Rules.Not2 => new Phrase("change.not-2", because, to),
+            Rules.Not4 => new Phrase("change.not-4", capacity, to),
+            Rules.Cap5 => new Phrase("change.cap-5", because, ("sessions", Sessions(e.Capacity!)), to),
+            Rules.Cap6 => new Phrase("change.cap-6", because, capacity, to),
+            Rules.Cap3 => new Phrase("change.cap-3", because, capacity, to),
+            Rules.Cap8 => new Phrase("change.cap-8", because, to),
+            Rules.Cap1 => new Phrase("change.cap-1", because, to),
+            _ when e.Capacity is not null => new Phrase("change.by-capacity", because, capacity, to),
+            _ => new Phrase("change.other", because, to),
         };
     }
 
-    /// <summary>What happened, without the full stop.</summary>
-    private static string Fact(AgentEvent e, Configuration configuration) =>
+    /// <summary>What happened.</summary>
+    public static Phrase Fact(AgentEvent e) =>
         e switch
         {
-            AgentRegistered => "The agent was registered",
-            AgentConfigured => "The agent's settings were changed",
-            AgentSignedIn { Returned: true } x => $"The agent came back on connection {x.ConnectionId}{Client(x.Client)}",
-            AgentSignedIn x => $"The agent signed in on connection {x.ConnectionId}{Client(x.Client)}",
-            AgentSignedOut => "The agent signed out",
-            ConnectionOpened { Rule: Rules.Con6 } x => $"Connection {x.ConnectionId} came back before its grace was over",
-            ConnectionOpened x => $"A further connection {x.ConnectionId} opened{Client(x.Client)}",
-            ConnectionClosing x => $"Connection {x.ConnectionId} said that it closes",
-            ConnectionLost { Cause: LossCause.Closed } x =>
-                $"Connection {x.ConnectionId} closed and did not come back by {Time(x.Deadline)}",
-            ConnectionLost x => $"Connection {x.ConnectionId} was last seen at {Time(x.LastSeenAt)} and was lost at {Time(x.Deadline)}",
-            ConversationAssigned { FromAgentId: { } from } x => $"Conversation {x.ConversationId} was transferred here by agent {from}",
-            ConversationAssigned x => $"Conversation {x.ConversationId} was assigned",
-            ConversationAccepted { Automatic: true } x => $"Conversation {x.ConversationId} was accepted by its channel",
-            ConversationAccepted x => $"Conversation {x.ConversationId} was accepted",
-            ConversationWaiting x => $"Conversation {x.ConversationId} was put to waiting",
-            ConversationResumed x => $"Conversation {x.ConversationId} was resumed",
-            WrapUpStarted { HoldsCapacity: false } x => $"Wrap-up of conversation {x.ConversationId} began and gave its capacity back",
-            WrapUpStarted { BlockEndsAt: { } ends } x =>
-                $"Wrap-up of conversation {x.ConversationId} began and takes capacity until {Time(ends)}",
-            WrapUpStarted x => $"Wrap-up of conversation {x.ConversationId} began and takes capacity until it is closed",
-            WrapUpBlockEnded x => $"The wrap-up block of conversation {x.ConversationId} ended",
-            ConversationActivity x => $"Conversation {x.ConversationId} showed activity",
-            ConversationClosed x => $"Conversation {x.ConversationId} was closed",
-            ConversationAbandoned x => $"Conversation {x.ConversationId} was abandoned by the customer before it was accepted",
-            ConversationMissed x => $"The notification of conversation {x.ConversationId} was missed",
-            ConversationRejected x => $"The notification of conversation {x.ConversationId} was rejected",
-            ConversationReleased x => $"Conversation {x.ConversationId} was released",
-            ConversationTransferred { ToAgentId: { } to } x => $"Conversation {x.ConversationId} was transferred to agent {to}",
-            ConversationTransferred { ToQueue: { } queue } x => $"Conversation {x.ConversationId} was transferred to queue {queue}",
-            ConversationTransferred x => $"Conversation {x.ConversationId} was transferred to an external number",
-            ConversationForceReleased x => $"Conversation {x.ConversationId} was released by force",
-            ConsultJoined { Mode: ConsultMode.Monitor } x =>
-                $"The agent began to monitor conversation {x.ConversationId}; presence and capacity stay as they are",
-            ConsultJoined x => $"The agent joined a consult on conversation {x.ConversationId}; presence and capacity stay as they are",
-            ConsultLeft x => $"The agent left conversation {x.ConversationId}; presence and capacity stay as they are",
-            ConsultEnded x =>
-                $"The agent did not come back, so taking part in conversation {x.ConversationId} ended as of {Time(x.EndedAt)}",
-            CapacityReset x => string.Create(
-                CultureInfo.InvariantCulture,
-                $"Capacity profile {x.ProfileId} was reset and gave back {x.GivenBack}"
+            AgentRegistered => new Phrase("fact.agent-registered"),
+            AgentConfigured => new Phrase("fact.agent-configured"),
+            AgentSignedIn { Returned: true } x => new Phrase(
+                "fact.agent-returned",
+                ("connection", x.ConnectionId),
+                ("client", Client(x.Client))
             ),
-            PresenceCorrected x =>
-                $"The record was corrected: from {Instant(x.From)} until {Instant(x.To)} the status should have been {configuration.StatusText(x.StatusId)}",
-            EntryDisputed x => string.Create(CultureInfo.InvariantCulture, $"The agent disputed entry {x.Version}"),
-            DisputeAnswered { Accepted: true } x => string.Create(
-                CultureInfo.InvariantCulture,
-                $"The dispute of entry {x.Version} was answered: the agent is right"
+            AgentSignedIn x => new Phrase("fact.agent-signed-in", ("connection", x.ConnectionId), ("client", Client(x.Client))),
+            AgentSignedOut => new Phrase("fact.agent-signed-out"),
+            ConnectionOpened { Rule: Rules.Con6 } x => new Phrase("fact.connection-back", ("connection", x.ConnectionId)),
+            ConnectionOpened x => new Phrase("fact.connection-opened", ("connection", x.ConnectionId), ("client", Client(x.Client))),
+            ConnectionClosing x => new Phrase("fact.connection-closing", ("connection", x.ConnectionId)),
+            ConnectionLost { Cause: LossCause.Closed } x => new Phrase(
+                "fact.connection-closed",
+                ("connection", x.ConnectionId),
+                ("deadline", x.Deadline)
             ),
-            DisputeAnswered x => string.Create(
-                CultureInfo.InvariantCulture,
-                $"The dispute of entry {x.Version} was answered: the entry stands"
+            ConnectionLost x => new Phrase(
+                "fact.connection-lost",
+                ("connection", x.ConnectionId),
+                ("seen", x.LastSeenAt),
+                ("deadline", x.Deadline)
             ),
-            PersonErased => "The person was erased: the name and the texts of reasons are gone, what happened stays",
-            PresenceChanged x => $"The status became {configuration.StatusText(x.To.StatusId)}",
-            _ => e.GetType().Name,
+            ConversationAssigned { FromAgentId: { } from } x => new Phrase(
+                "fact.conversation-transferred-here",
+                ("conversation", x.ConversationId),
+                ("agent", from)
+            ),
+            ConversationAssigned x => Conversation("fact.conversation-assigned", x),
+            ConversationAccepted { Automatic: true } x => Conversation("fact.conversation-accepted-by-channel", x),
+            ConversationAccepted x => Conversation("fact.conversation-accepted", x),
+            ConversationWaiting x => Conversation("fact.conversation-waiting", x),
+            ConversationResumed x => Conversation("fact.conversation-resumed", x),
+            WrapUpStarted { HoldsCapacity: false } x => Conversation("fact.wrap-up-started.free", x),
+            WrapUpStarted { BlockEndsAt: { } ends } x => new Phrase(
+                "fact.wrap-up-started.until",
+                ("conversation", x.ConversationId),
+                ("until", ends)
+            ),
+            WrapUpStarted x => Conversation("fact.wrap-up-started", x),
+            WrapUpBlockEnded x => new Phrase("fact.wrap-up-block-ended", ("conversation", x.ConversationId)),
+            ConversationActivity x => Conversation("fact.conversation-activity", x),
+            ConversationClosed x => Conversation("fact.conversation-closed", x),
+            ConversationAbandoned x => Conversation("fact.conversation-abandoned", x),
+            ConversationMissed x => Conversation("fact.conversation-missed", x),
+            ConversationRejected x => Conversation("fact.conversation-rejected", x),
+            ConversationReleased x => Conversation("fact.conversation-released", x),
+            ConversationTransferred { ToAgentId: { } to } x => new Phrase(
+                "fact.conversation-transferred.agent",
+                ("conversation", x.ConversationId),
+                ("agent", to)
+            ),
+            ConversationTransferred { ToQueue: { } queue } x => new Phrase(
+                "fact.conversation-transferred.queue",
+                ("conversation", x.ConversationId),
+                ("queue", queue)
+            ),
+            ConversationTransferred x => Conversation("fact.conversation-transferred.external", x),
+            ConversationForceReleased x => Conversation("fact.conversation-force-released", x),
+            ConsultJoined { Mode: ConsultMode.Monitor } x => new Phrase("fact.monitor-joined", ("conversation", x.ConversationId)),
+            ConsultJoined x => new Phrase("fact.consult-joined", ("conversation", x.ConversationId)),
+            ConsultLeft x => new Phrase("fact.consult-left", ("conversation", x.ConversationId)),
+            ConsultEnded x => new Phrase("fact.consult-ended", ("conversation", x.ConversationId), ("ended", x.EndedAt)),
+            CapacityReset x => new Phrase("fact.capacity-reset", ("profile", x.ProfileId), ("count", x.GivenBack)),
+            PresenceCorrected x => new Phrase(
+                "fact.presence-corrected",
+                ("from", x.From),
+                ("to", x.To),
+                ("status", new StatusName(x.StatusId))
+            ),
+            EntryDisputed x => new Phrase("fact.entry-disputed", ("version", x.Version)),
+            DisputeAnswered { Accepted: true } x => new Phrase("fact.dispute-accepted", ("version", x.Version)),
+            DisputeAnswered x => new Phrase("fact.dispute-refused", ("version", x.Version)),
+            PersonErased => new Phrase("fact.person-erased"),
+            PresenceChanged x => new Phrase("fact.presence-changed", ("status", new StatusName(x.To.StatusId))),
+            _ => new Phrase("fact.other", ("event", e.GetType().Name)),
         };
 
-    private static string Capacity(CapacityInputs inputs)
+    /// <summary>Somebody, as seen by an agent.</summary>
+    /// <param name="actor">Who.</param>
+    /// <param name="agentId">The agent whom it is about.</param>
+    public static Phrase Who(Actor actor, string agentId) =>
+        actor.Kind switch
+        {
+            Persona.Agent when actor.Id == agentId => new Phrase("actor.self"),
+            Persona.Agent => new Phrase("actor.agent", ("id", actor.Id)),
+            Persona.Supervisor => new Phrase("actor.supervisor", ("id", actor.Id)),
+            Persona.Administrator => new Phrase("actor.administrator", ("id", actor.Id)),
+            Persona.Auditor => new Phrase("actor.auditor", ("id", actor.Id)),
+            Persona.Service => new Phrase("actor.service", ("id", actor.Id)),
+            _ => new Phrase("actor.system"),
+        };
+
+    /// <summary>What is in use of units and profiles.</summary>
+    private static Phrase InUse(CapacityInputs inputs)
     {
-        var parts = new List<string>();
+        var parts = new List<Phrase>();
         if (inputs.UnitsTotal is { } total)
-            parts.Add(string.Create(CultureInfo.InvariantCulture, $"{inputs.UnitsUsed} of {total} units"));
+            parts.Add(new Phrase("capacity.units", ("used", inputs.UnitsUsed), ("total", total)));
         parts.AddRange(
-            inputs.Profiles.Select(p => string.Create(CultureInfo.InvariantCulture, $"{p.Used} of {p.Limit} of profile {p.ProfileId}"))
+            inputs.Profiles.Select(p => new Phrase("capacity.profile", ("used", p.Used), ("limit", p.Limit), ("profile", p.ProfileId)))
         );
-        return parts.Count == 0 ? Sessions(inputs) : string.Join(" and ", parts) + " are in use";
+        return parts.Count == 0 ? Sessions(inputs) : new Phrase("capacity.in-use", ("what", Phrase.List(parts)));
     }
 
-    private static string Sessions(CapacityInputs inputs) =>
-        string.Create(
-            CultureInfo.InvariantCulture,
-            $"{inputs.OpenSessions} conversations are open or awaiting acceptance (at most {inputs.MaxOpenSessions})"
-        );
+    private static Phrase Sessions(CapacityInputs inputs) =>
+        inputs.OpenSessions == 1
+            ? new Phrase("capacity.session", ("most", inputs.MaxOpenSessions))
+            : new Phrase("capacity.sessions", ("open", inputs.OpenSessions), ("most", inputs.MaxOpenSessions));
 
-    private static string Client(string? client) => client is null ? "" : $" ({client})";
+    private static Phrase OriginOf(StandingStatus status) =>
+        status.Origin switch
+        {
+            Origin.Manual => new Phrase("origin.manual"),
+            Origin.Default => new Phrase("origin.default"),
+            Origin.Capacity => new Phrase("origin.capacity"),
+            Origin.Notification => new Phrase("origin.notification"),
+            _ => new Phrase("origin.connection"),
+        };
 
-    private static string Instant(DateTimeOffset instant) => instant.ToString("yyyy-MM-dd HH:mm:ss'Z'", CultureInfo.InvariantCulture);
+    private static Phrase Conversation(string key, ConversationEvent e) => new(key, ("conversation", e.ConversationId));
 
-    private static string Time(DateTimeOffset instant) => instant.ToString("HH:mm:ss'Z'", CultureInfo.InvariantCulture);
+    private static Phrase Client(string? client) => client is null ? Phrase.Nothing : new Phrase("fact.client", ("client", client));
 }

@@ -1,0 +1,45 @@
+using System.CommandLine;
+using PresenceLedger.Api.Hosting;
+
+namespace PresenceLedger.Api.Audit;
+
+/// <summary>What the verbs of the audit, which read the log themselves, have in common.</summary>
+internal static class AuditVerbs
+{
+    private const int DoesNotHold = 1;
+
+    /// <summary>The option for the names of streams.</summary>
+    public static Option<string> Prefix() =>
+        new("--stream-prefix")
+        {
+            Description = "Before the names of the streams in an EventStoreDB (Ledger:StreamPrefix).",
+            DefaultValueFactory = _ => "",
+        };
+
+    /// <summary>Where the log is: as given, or of the environment; null for the database in the data folder.</summary>
+    public static string? ConnectionOf(string? given) => given ?? Environment.GetEnvironmentVariable("PRESENCE_LEDGER_CONNECTION");
+
+    /// <summary>The instant of an option.</summary>
+    /// <exception cref="MisconfiguredException">It is none.</exception>
+    public static DateTimeOffset? Instant(string option, string? text, DateTimeOffset now) =>
+        text is null
+            ? null
+            : Moment.Read(text, now)
+                ?? throw new MisconfiguredException(
+                    $"{option}: '{text}' is neither an instant such as 2026-01-05T08:00:00Z nor a time of today such as 08:00:00 (UTC)."
+                );
+
+    /// <summary>Says that nothing is recorded of an agent; gives the exit code.</summary>
+    public static int Unknown(string agentId)
+    {
+        Console.Error.WriteLine($"presence-ledger: Nothing is recorded of agent '{agentId}'.");
+        return DoesNotHold;
+    }
+
+    /// <summary>Says that an event cannot be read; gives the exit code.</summary>
+    public static int Unreadable(InvalidDataException e)
+    {
+        Console.Error.WriteLine("presence-ledger: An event cannot be read: " + e.Message);
+        return DoesNotHold;
+    }
+}

@@ -1,0 +1,47 @@
+using PresenceLedger.Domain.Configurations;
+using PresenceLedger.Ledger;
+using PresenceLedger.Ledger.Events;
+
+namespace PresenceLedger.Api.Audit;
+
+/// <summary>
+/// Every version of statuses, capacity profiles and policy, read from the log once and kept. They are few, and share what they have in
+/// common.
+/// </summary>
+public sealed class ConfigurationVersions(ILog log)
+{
+    private const int PageSize = 1000;
+
+    /// <summary>In order; the first is what everything begins with, before version 0.</summary>
+    private volatile Configuration[] _known = [Configuration.Initial];
+
+    /// <summary>The configuration that an event names as the one that decided it.</summary>
+    public async Task<Configuration> OfAsync(long version, CancellationToken ct)
+    {
+        var known = version > _known[^1].Version ? await ReadOnAsync(ct) : _known;
+        return known[Math.Clamp(version + 1, 0, known.Length - 1)];
+    }
+
+    /// <summary>The configuration that held at an instant, and the present one.</summary>
+    public async Task<(Configuration Then, Configuration Now)> AtAsync(DateTimeOffset instant, CancellationToken ct)
+    {
+        var known = await ReadOnAsync(ct);
+        return (known.Last(c => c.LastOccurredAt <= instant), known[^1]);
+    }
+
+    private async Task<Configuration[]> ReadOnAsync(CancellationToken ct)
+    {
+        var known = new List<Configuration>(_known);
+        var before = known.Count;
+        while (true)
+        {
+            var page = await log.ReadStreamAsync(StreamNames.Configuration, known[^1].Version + 1, PageSize, ct);
+            foreach (var e in page)
+                known.Add(known[^1].Evolve((ConfigurationEvent)WireNames.Read(e.Record)));
+            if (page.Count < PageSize)
+                break;
+        }
+        // Two who read on at once come to the same; who of them is kept does not matter.
+        return known.Count == before ? _known : _known = [.. known];
+    }
+}

@@ -1,0 +1,53 @@
+using PresenceLedger.Api.Privacy;
+using PresenceLedger.Domain.Agents;
+using PresenceLedger.Ledger;
+using PresenceLedger.Ledger.Events;
+using PresenceLedger.Ledger.Reasons;
+
+namespace PresenceLedger.Api.Audit;
+
+/// <summary>What the audit reads: the log, and what is worked out of it.</summary>
+public sealed class Records
+{
+    private const int PageSize = 1000;
+
+    /// <summary>What an audit reads.</summary>
+    /// <param name="log">The log.</param>
+    /// <param name="texts">The texts of reasons; null where nobody knows where they are kept.</param>
+    public Records(ILog log, IReasonTexts? texts)
+    {
+        Log = log;
+        Configurations = new(log);
+        Reasons = new Reasons(texts, async (agentId, ct) => (await StateAfterAsync(agentId, long.MaxValue, ct)).ErasedAt is not null);
+    }
+
+    /// <summary>The log.</summary>
+    public ILog Log { get; }
+
+    /// <summary>Statuses, capacity profiles and policy, in every version.</summary>
+    public ConfigurationVersions Configurations { get; }
+
+    /// <summary>The texts of reasons.</summary>
+    internal Reasons Reasons { get; }
+
+    /// <summary>The state of an agent after a version; before registration for -1.</summary>
+    public async Task<Agent> StateAfterAsync(string agentId, long version, CancellationToken ct)
+    {
+        var agent = Agent.Unknown(agentId);
+        while (agent.Version < version)
+        {
+            var count = (int)Math.Min(PageSize, version - agent.Version);
+            var page = await Log.ReadStreamAsync(StreamNames.Agent(agentId), agent.Version + 1, count, ct);
+            if (page.Count == 0)
+                break;
+            agent = page.Aggregate(agent, (state, e) => state.Evolve((AgentEvent)WireNames.Read(e.Record)));
+        }
+        return agent;
+    }
+
+    /// <summary>The stream of an agent, for one question about it.</summary>
+    internal AgentHistory HistoryOf(string agentId, CancellationToken ct) => new(Log, Reasons, agentId, ct);
+
+    /// <summary>Finds versions of an agent's stream.</summary>
+    internal Agents.StreamVersions VersionsOf(string agentId, CancellationToken ct) => new(Log, StreamNames.Agent(agentId), ct);
+}
