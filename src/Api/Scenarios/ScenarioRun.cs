@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using System.Globalization;
 using Microsoft.Extensions.Logging.Abstractions;
+using PresenceLedger.Api.Audit;
 using PresenceLedger.Api.Agents;
 using PresenceLedger.Domain;
 using PresenceLedger.Domain.Access;
@@ -66,9 +67,9 @@ public sealed class ScenarioRun : IDisposable
     /// <exception cref="ScenarioException">It cannot be run as it is written.</exception>
     public static async Task<IReadOnlyList<StepOutcome>> RunAsync(Scenario scenario) => (await RecordAsync(scenario)).Steps;
 
-    /// <summary>Runs a scenario; the outcome of each step, and the ledger that it leaves.</summary>
+    /// <summary>Runs a scenario; the outcome of each step, and the records that it leaves.</summary>
     /// <exception cref="ScenarioException">It cannot be run as it is written.</exception>
-    public static async Task<(IReadOnlyList<StepOutcome> Steps, ILog Ledger)> RecordAsync(Scenario scenario)
+    public static async Task<(IReadOnlyList<StepOutcome> Steps, Records Records)> RecordAsync(Scenario scenario)
     {
         using var run = new ScenarioRun(scenario);
         try
@@ -80,7 +81,7 @@ public sealed class ScenarioRun : IDisposable
                 outcomes.Add(await run.StepAsync(node as YamlMappingNode ?? throw node.Wrong("a step is a mapping")));
             if (await run.EndAsync() is { } end)
                 outcomes.Add(end);
-            return (outcomes, run._log);
+            return (outcomes, new Records(run._log, run._texts));
         }
         catch (ScenarioException e)
         {

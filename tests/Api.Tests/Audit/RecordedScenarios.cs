@@ -37,18 +37,17 @@ public static class RecordedScenarios
     }
 
     /// <summary>Why an agent was what it was.</summary>
-    public static async Task<WhyAnswer> WhyAsync(ILog ledger, string agentId, DateTimeOffset at)
+    public static async Task<WhyAnswer> WhyAsync(Records records, string agentId, DateTimeOffset at)
     {
-        var records = new Records(ledger);
         var inquiry = new Inquiry(records, new Entries(records));
         return await inquiry.WhyAsync(agentId, at, Words, CancellationToken.None)
             ?? throw new InvalidOperationException($"Nothing is recorded of {agentId}.");
     }
 
     /// <summary>The agents of whom something is recorded, in order.</summary>
-    public static async Task<string[]> AgentsAsync(ILog ledger) =>
+    public static async Task<string[]> AgentsAsync(Records records) =>
         [
-            .. (await ledger.ReadAllAsync(LogPosition.Start, int.MaxValue, CancellationToken.None))
+            .. (await records.Log.ReadAllAsync(LogPosition.Start, int.MaxValue, CancellationToken.None))
                 .Select(e => StreamNames.AgentId(e.Record.Stream))
                 .OfType<string>()
                 .Distinct()
@@ -61,10 +60,10 @@ public static class RecordedScenarios
         var files = Directory.GetFiles(Path.Combine(AppContext.BaseDirectory, "Scenarios"), "*.yaml").Order(StringComparer.Ordinal);
         foreach (var scenario in files.Where(f => !Given.Contains(Path.GetFileName(f))).SelectMany(Scenario.Load))
         {
-            var (steps, ledger) = await ScenarioRun.RecordAsync(scenario);
+            var (steps, records) = await ScenarioRun.RecordAsync(scenario);
             foreach (var at in steps.Select(s => scenario.Start + s.At).Distinct())
-            foreach (var agentId in await AgentsAsync(ledger))
-                answers.Add(new Asked(scenario, await WhyAsync(ledger, agentId, at)));
+            foreach (var agentId in await AgentsAsync(records))
+                answers.Add(new Asked(scenario, await WhyAsync(records, agentId, at)));
         }
         return answers;
     }

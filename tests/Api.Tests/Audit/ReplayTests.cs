@@ -142,15 +142,15 @@ public sealed class ReplayTests
     [Fact]
     public async Task Following_goes_on_with_what_is_recorded()
     {
-        var ledger = await LedgerAsync();
+        var records = await RecordsAsync();
         var seen = new Rows { Awaited = 11 };
         using var stop = new CancellationTokenSource();
-        var following = RunAsync(new ReplayRequest("ana", Any()) { Follow = true }, seen, ledger, stop.Token);
+        var following = RunAsync(new ReplayRequest("ana", Any()) { Follow = true }, seen, records, stop.Token);
         await seen.Ended.Task.WaitAsync(TimeSpan.FromSeconds(30));
 
-        var last = (await ledger.ReadStreamBackwardsAsync(StreamNames.Agent("ana"), long.MaxValue, 1, CancellationToken.None))[0].Record;
+        var last = (await records.Log.ReadStreamBackwardsAsync(StreamNames.Agent("ana"), long.MaxValue, 1, CancellationToken.None))[0].Record;
         var back = new AgentSignedIn("desk", null, Returned: true) { OccurredAt = last.OccurredAt.AddSeconds(1) };
-        var records = Sealing.Seal(
+        var sealedBack = Sealing.Seal(
             last.Stream,
             last.Version,
             last.Hash,
@@ -160,7 +160,7 @@ public sealed class ReplayTests
             policyVersion: -1,
             back.OccurredAt
         );
-        await ledger.AppendAsync(new Commit([new StreamAppend(last.Stream, last.Version, records)]));
+        await records.Log.AppendAsync(new Commit([new StreamAppend(last.Stream, last.Version, sealedBack)]));
 
         await seen.All.Task.WaitAsync(TimeSpan.FromSeconds(30));
         Assert.Equal("agent-signed-in", seen.Shown[^1].Entry.Type);
@@ -206,11 +206,11 @@ public sealed class ReplayTests
 
     private static (long, string?, string?, TimeSpan?) Line(ReplayRow row) => (row.Entry.Version, row.Status, row.Before, row.Stood);
 
-    private static async Task<ILog> LedgerAsync()
+    private static async Task<Records> RecordsAsync()
     {
-        var (steps, ledger) = await ScenarioRun.RecordAsync(RecordedScenarios.Read(Story));
+        var (steps, records) = await ScenarioRun.RecordAsync(RecordedScenarios.Read(Story));
         Assert.Empty(steps.SelectMany(s => s.Failures));
-        return ledger;
+        return records;
     }
 
     private static async Task<string> TextAsync(ReplayRequest request, bool coloured)
@@ -227,10 +227,9 @@ public sealed class ReplayTests
         return rows.Shown;
     }
 
-    private static async Task<bool> RunAsync(ReplayRequest request, IReplayView view, ILog? ledger = null, CancellationToken ct = default)
+    private static async Task<bool> RunAsync(ReplayRequest request, IReplayView view, Records? records = null, CancellationToken ct = default)
     {
-        ledger ??= await LedgerAsync();
-        var records = new Records(ledger);
+        records ??= await RecordsAsync();
         var replay = new Replay(records, new Entries(records), Wording.English);
         return await replay.RunAsync(request, view, TimeProvider.System, ct);
     }

@@ -135,7 +135,7 @@ public sealed class WhyTests
             end: "00:11:00"
             """
         );
-        var (steps, ledger) = await ScenarioRun.RecordAsync(scenario);
+        var (steps, records) = await ScenarioRun.RecordAsync(scenario);
         Assert.Empty(steps.SelectMany(s => s.Failures));
         var text = new StringBuilder();
         foreach (
@@ -145,7 +145,7 @@ public sealed class WhyTests
                 .Append(scenario.Start.AddMinutes(8))
                 .Order()
         )
-            text.Append(Shown(await RecordedScenarios.WhyAsync(ledger, "ana", at))).AppendLine();
+            text.Append(Shown(await RecordedScenarios.WhyAsync(records, "ana", at))).AppendLine();
         Snapshot.Match(text.ToString().ReplaceLineEndings("\n"));
     }
 
