@@ -1,3 +1,4 @@
+using PresenceLedger.Api.Audit;
 using PresenceLedger.Api.Http;
 using PresenceLedger.Domain;
 using PresenceLedger.Domain.Agents;
@@ -23,6 +24,7 @@ internal static class AgentEndpoints
         ListAgents.Map(api);
         Timeline.Map(agent);
         StateAt.Map(agent);
+        StateDiff.Map(agent);
         Diagnostics.Map(agent);
     }
 
