@@ -50,9 +50,10 @@ public sealed class ReplayCheck(
     {
         var rows = await RowsAsync(agentId, [presence, facts], ct);
         Kept[] kept = [.. rows.SelectMany(r => r.Kept), .. await BesideAsync(agentId, cached, ct)];
+        // From right before the oldest of them: by the events from there on it is seen how far a read model without a row should be.
         var from = kept is []
             ? PastState.Unknown(agentId)
-            : await _past.AsOfAsync(agentId, new Horizon(Version: kept.Min(k => k.Version)), ct);
+            : await _past.AsOfAsync(agentId, new Horizon(Version: kept.Min(k => k.Version) - 1), ct);
         return await RunAsync(from, rows, kept, ct);
     }
 
@@ -67,8 +68,7 @@ public sealed class ReplayCheck(
         LastChange? lastChange = null;
         var found = new List<Divergence>();
         var atVersion = kept.ToLookup(k => k.Version);
-        var reached = rows.ToDictionary(r => r.Model, _ => from.Agent.Version, StringComparer.Ordinal);
-        Look();
+        var reached = rows.ToDictionary(r => r.Model, _ => -1L, StringComparer.Ordinal);
         await foreach (var stored in EventsAsync(from, ct))
         {
             (state, var e) = After(state, stored.Record);
@@ -77,7 +77,8 @@ public sealed class ReplayCheck(
             foreach (var model in rows)
                 if (stored.Position <= model.UpTo)
                     reached[model.Model] = stored.Record.Version;
-            Look();
+            foreach (var one in atVersion[state.Agent.Version])
+                found.AddRange(Compare(one, state, lastChange, whole: !from.Agent.IsRegistered));
         }
         var agentId = from.Agent.AgentId;
         foreach (var model in rows)
@@ -86,12 +87,6 @@ public sealed class ReplayCheck(
         foreach (var ahead in kept.Where(k => k.Version > state.Agent.Version && k.Model != Divergence.Snapshot))
             found.Add(OfVersion(agentId, ahead.Model, ahead.Version, ahead.Version, state.Agent.Version));
         return new ReplayedAgent(agentId, events, found);
-
-        void Look()
-        {
-            foreach (var one in atVersion[state.Agent.Version])
-                found.AddRange(Compare(one, state, lastChange, whole: !from.Agent.IsRegistered));
-        }
     }
 
     private static IEnumerable<Divergence> Compare(Kept kept, PastState state, LastChange? lastChange, bool whole)

@@ -1,6 +1,5 @@
 using System.Text.Json;
 using PresenceLedger.Api.Tests.Reports;
-using PresenceLedger.Testing;
 
 namespace PresenceLedger.Api.Tests.Audit;
 

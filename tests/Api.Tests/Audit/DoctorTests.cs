@@ -1,9 +1,11 @@
+using System.Diagnostics.CodeAnalysis;
 using Npgsql;
 using PresenceLedger.Testing;
 
 namespace PresenceLedger.Api.Tests.Audit;
 
 /// <summary>A row that is not what the ledger gives: who tells of it.</summary>
+[SuppressMessage("Design", "CA1001", Justification = "DisposeAsync does.")]
 public sealed class DoctorTests : IAsyncLifetime
 {
     private TestDatabase _database = null!;

@@ -57,7 +57,7 @@ public abstract class ReplayCheckTests : ReadSideTests
     }
 
     [Fact]
-    public async Task While_events_come_and_tables_are_swapped_nothing_differs()
+    public async Task While_events_come_nothing_differs_though_read_models_are_behind()
     {
         var readings = await ReadAsync();
         using var done = new CancellationTokenSource();

@@ -23,13 +23,14 @@ public sealed class PostgresStatesTests : StatesTests
         var random = new Random(4);
         var counted = new CountedLog(_node.Log);
         var past = new PastStates(_node.Database, counted);
+        var (registered, differ) = (0, 0);
 
         // Before there is anything kept, all events are folded.
         for (var n = 0; n < 20; n++)
             await AskAsync();
         await CaughtUpAsync(await StartAsync(_node, new StatesModel(_node.Log)));
         counted.Read = 0;
-        var (registered, differ) = (0, 0);
+        (registered, differ) = (0, 0);
         for (var n = 0; n < 1000; n++)
             await AskAsync();
 
