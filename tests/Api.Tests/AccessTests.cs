@@ -89,6 +89,7 @@ public sealed class AccessTests(OpenService service)
     [InlineData("agents/{ana}/readers", "self auditor")]
     [InlineData("agents/{ana}/disputes", "self supervisor auditor service")]
     [InlineData("disputes", "supervisor auditor")]
+    [InlineData("agents/{ana}/diff?from=2026-01-05T08:00:00Z", "self supervisor auditor service")]
     public async Task A_query_is_for_everybody_and_the_audit_of_an_agent_not_for_other_agents(string path, string allowed)
     {
         var may = allowed.Split(' ').Append("administrator").ToArray();

@@ -288,6 +288,14 @@ public sealed class BadInputTests(OpenService service)
     [InlineData("agents/{ana}/state?version=17", "version")]
     [InlineData("agents/{ana}/state?version=99999999999999999999", "version")]
     [InlineData("agents/{ana}/state?version=0&at=2026-01-05T08:00:00Z", "version")]
+    [InlineData("agents/{ana}/state?version=0&knownAt=2026-01-05T08:00:00Z", "version")]
+    [InlineData("agents/{ana}/state?knownAt=then", "knownAt")]
+    [InlineData("agents/{ana}/state?knownAt=2999-01-01T00:00:00Z", "knownAt")]
+    [InlineData("agents/{ana}/diff", "from")]
+    [InlineData("agents/{ana}/diff?from=then", "from")]
+    [InlineData("agents/{ana}/diff?from=2026-01-05T08:00:00Z&to=now", "to")]
+    [InlineData("agents/{ana}/diff?from=2026-01-05T08:00:00Z&to=2026-01-05T07:59:59Z", "from")]
+    [InlineData("agents/{ana}/diff?from=2026-01-05T08:00:00Z&knownAt=2999-01-01T00:00:00Z", "knownAt")]
     public async Task A_bad_parameter_of_a_query_is_named(string path, string field)
     {
         var ana = await service.AgentAsync();

@@ -19,6 +19,7 @@ public sealed class DiagnosticsTests(OpenService service)
         "heartbeats-on-time",
         "no-stuck-conversation",
         "connection-stable",
+        "agrees-with-ledger",
     ];
 
     private readonly ServiceClient _client = service.Client;

@@ -25,6 +25,7 @@ internal static class AgentEndpoints
         Timeline.Map(agent);
         Why.Map(agent);
         StateAt.Map(agent);
+        StateDiff.Map(agent);
         Diagnostics.Map(agent);
     }
 

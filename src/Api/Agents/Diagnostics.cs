@@ -8,6 +8,7 @@ using PresenceLedger.Ledger;
 using PresenceLedger.Ledger.Agents;
 using PresenceLedger.Ledger.Configurations;
 using PresenceLedger.Ledger.Heartbeats;
+using PresenceLedger.Projections.Divergences;
 
 namespace PresenceLedger.Api.Agents;
 
@@ -29,6 +30,7 @@ internal static class Diagnostics
         Leases leases,
         ConfigurationStream configuration,
         AccessOptions access,
+        ReplayCheck replay,
         TimeProvider clock
     )
     {
@@ -63,6 +65,7 @@ internal static class Diagnostics
                     "An administrator maps a role of the token under Access:Roles."
                 )
         );
+        prerequisites.Add(await AgreesAsync(agentId, replay, agents, http.RequestAborted));
         return Results.Json(
             new DiagnosticsAnswer(
                 agentId,
@@ -71,6 +74,22 @@ internal static class Diagnostics
                 [.. prerequisites.Select(p => new CheckAnswer(p.Check, p.Passes ? "pass" : "fail", p.Finding, p.WhatToDo))]
             ),
             WireJson.Options
+        );
+    }
+
+    /// <summary>Whether what queries and decisions begin with is what the agent's events give.</summary>
+    private static async Task<Prerequisite> AgreesAsync(string agentId, ReplayCheck replay, AgentStreams agents, CancellationToken ct)
+    {
+        var divergences = (await replay.PresentAsync(agentId, agents.Cached(agentId), ct)).Divergences;
+        return new Prerequisite(
+            "agrees-with-ledger",
+            divergences is [],
+            divergences is []
+                ? "What is kept of the agent is what the events give."
+                : $"What is kept of the agent is not what the events give, in {divergences.Count} members. The first: {divergences[0]}.",
+            divergences is []
+                ? null
+                : "An administrator: " + string.Join(' ', divergences.Select(d => d.WhatToDo).Distinct(StringComparer.Ordinal))
         );
     }
 }

@@ -24,41 +24,21 @@ public static class RebuildVerb
         using var interrupted = CancellationTokenSource.CreateLinkedTokenSource(ct);
         using var byTerminal = PosixSignalRegistration.Create(PosixSignal.SIGINT, Interrupt);
         using var bySystem = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Interrupt);
-        var (names, settings) = Split(arguments);
-        var configuration = Host.CreateApplicationBuilder(
-            new HostApplicationBuilderSettings { Args = settings, ContentRootPath = AppContext.BaseDirectory }
-        ).Configuration;
-        using var startLogging = LoggerFactory.Create(l => l.AddSimpleConsole(o => o.SingleLine = true).SetMinimumLevel(LogLevel.Warning));
-        var store = Serving.LogOf(choice, configuration);
-        await using var database = await Serving.DatabaseAsync(
-            choice,
-            configuration,
-            startLogging.CreateLogger("PostgreSQL"),
-            interrupted.Token
-        );
-        var services = new ServiceCollection().AddLogging();
-        Serving.AddStores(services, database.ConnectionString, store);
-        Serving.AddReadModels(services);
-        await using var provider = services.BuildServiceProvider();
-        var models = provider.GetServices<IReadModel>().ToArray();
+        var (names, settings) = OpenedStores.Split(arguments);
+        await using var opened = await OpenedStores.OpenAsync(choice, settings, Serving.AddReadModels, interrupted.Token);
+        var models = opened.Services.GetServices<IReadModel>().ToArray();
         if (names.FirstOrDefault(name => models.All(m => m.Name != name)) is { } unknown)
             throw new MisconfiguredException(
                 $"There is no read model '{unknown}'; there {(models.Length == 1 ? "is" : "are")} {string.Join(", ", models.Select(m => m.Name))}."
             );
 
-        var log = provider.GetRequiredService<ILog>();
-        var running = (IHostedService)log;
-        await running.StartAsync(interrupted.Token);
+        var database = opened.Services.GetRequiredService<NpgsqlDataSource>();
         try
         {
             foreach (var model in models.Where(m => names.Length == 0 || names.Contains(m.Name, StringComparer.Ordinal)))
             {
                 var progress = new Progress(model, output, rewrites: output == Console.Out && !Console.IsOutputRedirected);
-                await new Rebuild(model, log, provider.GetRequiredService<NpgsqlDataSource>()).RunAsync(
-                    restart,
-                    progress,
-                    interrupted.Token
-                );
+                await new Rebuild(model, opened.Log, database).RunAsync(restart, progress, interrupted.Token);
             }
             return 0;
         }
@@ -72,30 +52,12 @@ public static class RebuildVerb
             await output.WriteLineAsync("\nInterrupted. Run again, it goes on where it was.");
             return 1;
         }
-        finally
-        {
-            await running.StopAsync(CancellationToken.None);
-        }
 
         void Interrupt(PosixSignalContext context)
         {
             context.Cancel = true;
             interrupted.Cancel();
         }
-    }
-
-    /// <summary>Names of read models, and what is meant for the configuration.</summary>
-    private static (string[] Names, string[] Settings) Split(string[] arguments)
-    {
-        var (names, settings) = (new List<string>(), new List<string>());
-        for (var n = 0; n < arguments.Length; n++)
-            if (!arguments[n].StartsWith("--", StringComparison.Ordinal))
-                names.Add(arguments[n]);
-            else if (arguments[n].Contains('=', StringComparison.Ordinal) || n + 1 == arguments.Length)
-                settings.Add(arguments[n]);
-            else
-                settings.AddRange([arguments[n], arguments[++n]]);
-        return ([.. names], [.. settings]);
     }
 
     private sealed class Progress(IReadModel model, TextWriter output, bool rewrites) : IProgress<RebuildProgress>

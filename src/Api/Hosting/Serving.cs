@@ -22,6 +22,7 @@ using PresenceLedger.Ledger.Postgres.Embedded;
 using PresenceLedger.Projections;
 using PresenceLedger.Projections.CurrentPresence;
 using PresenceLedger.Projections.Facts;
+using PresenceLedger.Projections.States;
 using Scalar.AspNetCore;
 
 namespace PresenceLedger.Api.Hosting;
@@ -101,6 +102,7 @@ public static class Serving
             DocumentStore.For(options => ReadSide.Configure(options, s.GetRequiredService<NpgsqlDataSource>()))
         );
         services.AddSingleton<FactsReader>();
+        StateAt.Add(services);
         services.AddSingleton<PresenceFeed>();
         services.AddSingleton<RealTimeAgents>();
         services.AddSingleton(new LatestRows<PresenceDocument>(PresenceModel.Agents, "data"));
@@ -114,6 +116,7 @@ public static class Serving
         services.AddSingleton(s => s.GetRequiredKeyedService<ReadPosition>(typeof(PresenceModel)));
         services.AddHostedService(s => s.GetRequiredService<DueWorker>());
         services.AddHostedService(s => s.GetRequiredService<PresenceFeed>());
+        DivergenceWatch.Add(services, builder.Configuration);
         services.Configure<HostOptions>(o => o.ShutdownTimeout = TimeSpan.FromSeconds(20));
 
         Mediation.Add(services);
@@ -124,7 +127,7 @@ public static class Serving
         services.AddOpenApi(o => ApiDescription.Configure(o));
         services.AddOpenTelemetry().WithMetrics(m => m.AddAspNetCoreInstrumentation().AddMeter(Telemetry.Name).AddPrometheusExporter());
         services.AddSingleton<ProjectionMetrics>();
-        services.AddHealthChecks().AddCheck<Readiness>("ledger", tags: ["ready"]);
+        services.AddHealthChecks().AddCheck<Readiness>("ledger", tags: ["ready"]).AddCheck<DivergenceWatch>("divergence", tags: ["ready"]);
     }
 
     /// <summary>The endpoints.</summary>
@@ -202,6 +205,7 @@ public static class Serving
     {
         AddReadModel<PresenceModel>(services);
         AddReadModel<FactsModel>(services);
+        AddReadModel<StatesModel>(services);
     }
 
     /// <summary>A read model, with its loop and its <see cref="ReadPosition"/>, whose key is the type of the model.</summary>

@@ -123,6 +123,7 @@ public static class Verbs
         root.Subcommands.Add(SimulateVerb.Create(data, connection, GuardAsync));
         root.Subcommands.Add(ReplayVerb.Create(data, connection, GuardAsync));
         root.Subcommands.Add(WhyVerb.Create(data, connection, GuardAsync));
+        root.Subcommands.Add(DoctorVerb.Create(data, connection, GuardAsync));
         root.Options.Add(data);
         root.Options.Add(connection);
         string[] verbed =

@@ -106,6 +106,10 @@ public sealed class AgentStreams(
         return await CurrentAsync(agentId, ct);
     }
 
+    /// <summary>What this node has in memory of an agent, with the hash of its last event; null where it has nothing.</summary>
+    public AgentSnapshot? Cached(string agentId) =>
+        _cache.TryGetValue(agentId, out Loaded? cached) ? new AgentSnapshot(cached!.Agent, cached.Hash) : null;
+
     /// <summary>The agent as of a version that the log has; -1 for before the first event.</summary>
     /// <exception cref="InvalidDataException">The log has no such version.</exception>
     public async Task<Agent> AtAsync(string agentId, long version, CancellationToken ct)

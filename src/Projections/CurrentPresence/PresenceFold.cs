@@ -75,7 +75,8 @@ public sealed class PresenceFold(Configuration configuration, IReadOnlyDictionar
     /// <summary>A conversation on its way from one agent to another.</summary>
     public sealed record Handover(string FromAgentId, string ConversationId, string ToAgentId);
 
-    private static LastChange ChangeOf(EventRecord record)
+    /// <summary>Who made a status stand, and why.</summary>
+    internal static LastChange ChangeOf(EventRecord record)
     {
         var metadata = LedgerJson.Read<EventMetadata>(record.Metadata);
         return new LastChange(metadata.Actor, metadata.Rule, metadata.Reason, record.OccurredAt);

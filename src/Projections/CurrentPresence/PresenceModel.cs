@@ -8,22 +8,23 @@ namespace PresenceLedger.Projections.CurrentPresence;
 /// </summary>
 public sealed class PresenceModel(ILog log, TimeProvider clock) : IReadModel
 {
-    private const string OwnName = "presence";
+    /// <summary>The name of this read model.</summary>
+    public const string ModelName = "presence";
 
     // Up with every change of the table, of PresenceDocument, or of what PresenceFold makes of the events.
     private const int OwnVersion = 1;
 
     /// <summary>The table that is read.</summary>
-    public static string Agents { get; } = $"{OwnName}_v{OwnVersion}.agent";
+    public static string Agents { get; } = $"{ModelName}_v{OwnVersion}.agent";
 
     /// <summary>What is true of the rows of agents who disputed something, in SQL.</summary>
     public static string Disputing { get; } = "data -> 'agent' -> 'disputes' is not null";
 
     /// <summary>What is true of its checkpoint, in SQL.</summary>
-    public static string Checkpoint { get; } = $"name = '{OwnName}' and version = {OwnVersion} and place = 'live'";
+    public static string Checkpoint { get; } = $"name = '{ModelName}' and version = {OwnVersion} and place = 'live'";
 
     /// <inheritdoc />
-    public string Name => OwnName;
+    public string Name => ModelName;
 
     /// <inheritdoc />
     public int Version => OwnVersion;

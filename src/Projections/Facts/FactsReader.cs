@@ -55,6 +55,30 @@ public sealed class FactsReader(NpgsqlDataSource database)
             throw;
         }
     }
+
+    /// <summary>The last correction of an agent's status at an instant, of those known at another; its version, null where there is none.</summary>
+    public async Task<long?> FindCorrectionAsync(string agentId, DateTimeOffset at, DateTimeOffset? knownAt, CancellationToken ct)
+    {
+        await using var command = database.CreateCommand(
+            $"""
+            select version from {FactsModel.Schema}.correction
+                where agent_id = $1 and from_at <= $2 and to_at > $2 and known_at <= coalesce($3, 'infinity')
+                order by version desc limit 1
+            """
+        );
+        command.Parameters.Add(new() { Value = agentId });
+        command.Parameters.Add(new() { Value = at });
+        command.Parameters.Add(new() { Value = (object?)knownAt ?? DBNull.Value, NpgsqlDbType = NpgsqlDbType.TimestampTz });
+        try
+        {
+            return (long?)await command.ExecuteScalarAsync(ct);
+        }
+        catch (PostgresException e) when (e.SqlState is PostgresErrorCodes.UndefinedTable or PostgresErrorCodes.InvalidSchemaName)
+        {
+            // Not begun yet.
+            return null;
+        }
+    }
 }
 
 /// <summary>The facts as of a place in the ledger.</summary>

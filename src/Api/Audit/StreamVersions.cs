@@ -1,6 +1,6 @@
 using PresenceLedger.Ledger;
 
-namespace PresenceLedger.Api.Agents;
+namespace PresenceLedger.Api.Audit;
 
 /// <summary>Finds versions of a stream by instants, by halving: instants never go back within a stream (TIM-1).</summary>
 internal sealed class StreamVersions(ILog log, string stream, CancellationToken ct)

@@ -1,0 +1,35 @@
+namespace PresenceLedger.Projections.Divergences;
+
+/// <summary>Something that is kept of an agent is not what the agent's events give.</summary>
+/// <param name="AgentId">The agent.</param>
+/// <param name="Model">Who keeps it: a read model, or one of <see cref="Memory"/> and <see cref="Snapshot"/>.</param>
+/// <param name="Version">The version that it is of.</param>
+/// <param name="Member">Which member of it, as <see cref="Difference.Path"/> has it.</param>
+/// <param name="Kept">What it is, as JSON; null where it is not there.</param>
+/// <param name="Replayed">What the events give.</param>
+public sealed record Divergence(string AgentId, string Model, long Version, string Member, string? Kept, string? Replayed)
+{
+    /// <summary>What a node has in memory.</summary>
+    public const string Memory = "memory";
+
+    /// <summary>The snapshot that a cold load begins with.</summary>
+    public const string Snapshot = "snapshot";
+
+    /// <summary>What to do about it.</summary>
+    public string WhatToDo =>
+        Model switch
+        {
+            Memory => "Restart the node.",
+            Snapshot => $"Delete the row of stream 'agent-{AgentId}' in ledger.snapshot and restart the nodes.",
+            _ => $"presence-ledger rebuild {Model}",
+        };
+
+    /// <inheritdoc />
+    public override string ToString() => $"{Model}@{Version}: {Member} is {Kept ?? "not there"}, by the ledger {Replayed ?? "not there"}";
+}
+
+/// <summary>What a comparison of an agent gave.</summary>
+/// <param name="AgentId">The agent.</param>
+/// <param name="Events">How many events were folded.</param>
+/// <param name="Divergences">What differs.</param>
+public sealed record ReplayedAgent(string AgentId, long Events, IReadOnlyList<Divergence> Divergences);

@@ -1,0 +1,242 @@
+using System.Globalization;
+using System.Runtime.CompilerServices;
+using System.Text.Json.Nodes;
+using Npgsql;
+using PresenceLedger.Domain.Agents;
+using PresenceLedger.Ledger;
+using PresenceLedger.Ledger.Agents;
+using PresenceLedger.Ledger.Events;
+using PresenceLedger.Projections.CurrentPresence;
+using PresenceLedger.Projections.Facts;
+using PresenceLedger.Projections.States;
+
+namespace PresenceLedger.Projections.Divergences;
+
+/// <summary>
+/// Compares what is kept of an agent beside the log (rows of the read models, the snapshot, what a node has in memory) with what the agent's
+/// events give, each at the version that it is of. It changes nothing.
+/// </summary>
+public sealed class ReplayCheck(
+    ILog log,
+    NpgsqlDataSource database,
+    ISnapshots snapshots,
+    PresenceModel presence,
+    FactsModel facts,
+    StatesModel states
+)
+{
+    private const int PageSize = 1000;
+    private readonly PastStates _past = new(database, log);
+
+    /// <summary>Compares everything with a fold of all events.</summary>
+    /// <param name="agentId">The agent.</param>
+    /// <param name="cached">What this node has in memory; null for nothing.</param>
+    /// <param name="ct">Cancellation.</param>
+    /// <exception cref="InvalidDataException">The events cannot be folded.</exception>
+    public async Task<ReplayedAgent> WholeAsync(string agentId, AgentSnapshot? cached, CancellationToken ct)
+    {
+        // What is kept first, then the log: that is never behind.
+        var rows = await RowsAsync(agentId, [presence, facts, states], ct);
+        var kept = rows.SelectMany(r => r.Kept).Concat(await BesideAsync(agentId, cached, ct));
+        return await RunAsync(PastState.Unknown(agentId), rows, [.. kept], ct);
+    }
+
+    /// <summary>Compares what is of the present, with a fold that begins at a kept state: for a caller who waits.</summary>
+    /// <param name="agentId">The agent.</param>
+    /// <param name="cached">What this node has in memory; null for nothing.</param>
+    /// <param name="ct">Cancellation.</param>
+    /// <exception cref="InvalidDataException">The events cannot be folded.</exception>
+    public async Task<ReplayedAgent> PresentAsync(string agentId, AgentSnapshot? cached, CancellationToken ct)
+    {
+        var rows = await RowsAsync(agentId, [presence, facts], ct);
+        Kept[] kept = [.. rows.SelectMany(r => r.Kept), .. await BesideAsync(agentId, cached, ct)];
+        // From right before the oldest of them: by the events from there on it is seen how far a read model without a row should be.
+        var from = kept is []
+            ? PastState.Unknown(agentId)
+            : await _past.AsOfAsync(agentId, new Horizon(Version: kept.Min(k => k.Version) - 1), ct);
+        return await RunAsync(from, rows, kept, ct);
+    }
+
+    private async Task<ReplayedAgent> RunAsync(
+        PastState from,
+        IReadOnlyList<ModelRows> rows,
+        IReadOnlyList<Kept> kept,
+        CancellationToken ct
+    )
+    {
+        var (state, events) = (from, 0L);
+        LastChange? lastChange = null;
+        var found = new List<Divergence>();
+        var atVersion = kept.ToLookup(k => k.Version);
+        var reached = rows.ToDictionary(r => r.Model, _ => -1L, StringComparer.Ordinal);
+        await foreach (var stored in EventsAsync(from, ct))
+        {
+            (state, var e) = After(state, stored.Record);
+            lastChange = e is PresenceChanged ? PresenceFold.ChangeOf(stored.Record) : lastChange;
+            events++;
+            foreach (var model in rows)
+                if (stored.Position <= model.UpTo)
+                    reached[model.Model] = stored.Record.Version;
+            foreach (var one in atVersion[state.Agent.Version])
+                found.AddRange(Compare(one, state, lastChange, whole: !from.Agent.IsRegistered));
+        }
+        var agentId = from.Agent.AgentId;
+        foreach (var model in rows)
+            found.AddRange(Missing(agentId, model, reached[model.Model]));
+        // A snapshot of a log that was restored since is passed over by who reads it.
+        foreach (var ahead in kept.Where(k => k.Version > state.Agent.Version && k.Model != Divergence.Snapshot))
+            found.Add(OfVersion(agentId, ahead.Model, ahead.Version, ahead.Version, state.Agent.Version));
+        return new ReplayedAgent(agentId, events, found);
+    }
+
+    private static IEnumerable<Divergence> Compare(Kept kept, PastState state, LastChange? lastChange, bool whole)
+    {
+        var expected = kept.Expected(state, lastChange);
+        if (!whole && lastChange is null)
+            foreach (var document in new[] { kept.Document, expected })
+                ((document as JsonObject)?[Kept.Data] as JsonObject)?.Remove(Kept.LastChangeOfData);
+        var differences = Difference.Between(kept.Document, expected);
+        if (kept.Model == Divergence.Snapshot && differences.Any(d => d.Path == "hash"))
+            yield break;
+        foreach (var difference in differences)
+            yield return new Divergence(
+                state.Agent.AgentId,
+                kept.Model,
+                kept.Version,
+                difference.Path,
+                difference.From?.ToJsonString(),
+                difference.To?.ToJsonString()
+            );
+    }
+
+    /// <summary>Rows that are to be there by where the read model is, and are not.</summary>
+    private static IEnumerable<Divergence> Missing(string agentId, ModelRows rows, long reached)
+    {
+        var there = rows.Kept.Select(k => k.Version).ToHashSet();
+        if (rows.Model == StatesModel.ModelName)
+        {
+            for (long version = StatesModel.Interval; version <= reached; version += StatesModel.Interval)
+                if (!there.Contains(version))
+                    yield return OfVersion(agentId, rows.Model, version, null, version);
+        }
+        else if (reached >= 0 && !there.Any(version => version >= reached))
+        {
+            yield return OfVersion(agentId, rows.Model, reached, there.Count == 0 ? null : there.Max(), reached);
+        }
+    }
+
+    private static Divergence OfVersion(string agentId, string model, long version, long? kept, long replayed) =>
+        new(
+            agentId,
+            model,
+            version,
+            "version",
+            kept?.ToString(CultureInfo.InvariantCulture),
+            replayed < 0 ? null : replayed.ToString(CultureInfo.InvariantCulture)
+        );
+
+    /// <summary>One more event, folded as plainly as can be.</summary>
+    private static (PastState State, AgentEvent Event) After(PastState before, EventRecord record)
+    {
+        if (record.Version != before.Agent.Version + 1)
+            throw new InvalidDataException($"{record.Stream}@{record.Version} came after version {before.Agent.Version}.");
+        try
+        {
+            var e = (AgentEvent)WireNames.Read(record);
+            return (new PastState(before.Agent.Evolve(e), record.Hash, before.KnownSince(record)), e);
+        }
+        catch (Exception e) when (e is not InvalidDataException)
+        {
+            throw new InvalidDataException($"{record.Stream}@{record.Version}: '{record.Type}' does not fit: {e.Message}", e);
+        }
+    }
+
+    private async IAsyncEnumerable<StoredEvent> EventsAsync(PastState after, [EnumeratorCancellation] CancellationToken ct)
+    {
+        var stream = StreamNames.Agent(after.Agent.AgentId);
+        for (var next = after.Agent.Version + 1; ; )
+        {
+            var page = await log.ReadStreamAsync(stream, next, PageSize, ct);
+            foreach (var e in page)
+                yield return e;
+            if (page.Count < PageSize)
+                yield break;
+            next = page[^1].Record.Version + 1;
+        }
+    }
+
+    private async Task<IEnumerable<Kept>> BesideAsync(string agentId, AgentSnapshot? cached, CancellationToken ct)
+    {
+        var beside = new List<Kept>();
+        if (cached is { Agent.IsRegistered: true })
+            beside.Add(Kept.Of(Divergence.Memory, cached));
+        if (await snapshots.LoadAsync(agentId, ct) is { } snapshot)
+            beside.Add(Kept.Of(Divergence.Snapshot, snapshot));
+        return beside;
+    }
+
+    private async Task<IReadOnlyList<ModelRows>> RowsAsync(string agentId, IReadModel[] models, CancellationToken ct)
+    {
+        var all = new List<ModelRows>();
+        foreach (var model in models)
+        {
+            // An agent's rows and how far the read model is, as of one moment.
+            await using var command = database.CreateCommand(
+                $"""
+                select c.epoch, c.transaction_id, c.position, a.version, {Columns(model)}
+                from (
+                    select epoch, transaction_id, position from {ReadSide.Schema}.read_model
+                    where name = $2 and version = $3 and place = 'live'
+                ) c left join {model.Schema}.{(model == states ? "state" : "agent")} a on a.agent_id = $1
+                """
+            );
+            command.Parameters.Add(new() { Value = agentId });
+            command.Parameters.Add(new() { Value = model.Name });
+            command.Parameters.Add(new() { Value = model.Version });
+            try
+            {
+                await using var reader = await command.ExecuteReaderAsync(ct);
+                ModelRows? rows = null;
+                while (await reader.ReadAsync(ct))
+                {
+                    var upTo = new LogPosition(reader.GetInt32(0), reader.GetFieldValue<ulong>(1), reader.GetInt64(2));
+                    rows ??= new ModelRows(model.Name, upTo, []);
+                    if (!await reader.IsDBNullAsync(3, ct))
+                        rows.Kept.Add(Row(model, reader));
+                }
+                if (rows is not null)
+                    all.Add(rows);
+            }
+            catch (PostgresException e) when (e.SqlState is PostgresErrorCodes.UndefinedTable or PostgresErrorCodes.InvalidSchemaName)
+            {
+                // Not begun yet.
+            }
+        }
+        return all;
+    }
+
+    private string Columns(IReadModel model) =>
+        model == presence ? "a.base, a.status_id, a.signed_in, a.data::text"
+        : model == facts ? "a.base, a.status_id, a.signed_in, a.state::text"
+        : "a.occurred_at, a.known_at, a.hash, a.state::text";
+
+    private Kept Row(IReadModel model, NpgsqlDataReader row)
+    {
+        var version = row.GetInt64(3);
+        if (model == states)
+            return Kept.State(
+                version,
+                row.GetFieldValue<DateTimeOffset>(4),
+                row.GetFieldValue<DateTimeOffset>(5),
+                row.GetFieldValue<byte[]>(6),
+                row.GetString(7)
+            );
+        var (@base, statusId, signedIn, state) = (row.GetString(4), row.GetString(5), row.GetBoolean(6), row.GetString(7));
+        return model == presence
+            ? Kept.Presence(version, @base, statusId, signedIn, state)
+            : Kept.Facts(version, @base, statusId, signedIn, state);
+    }
+
+    /// <summary>What a read model has of an agent, and how far it is.</summary>
+    private sealed record ModelRows(string Model, LogPosition UpTo, List<Kept> Kept);
+}
