@@ -72,14 +72,14 @@ public sealed record AgentReplay(int Begin, int End, ImmutableArray<ReplayedEven
             // Nothing of what would have been other takes effect before the window.
             _other = _asRecorded.IsRegistered ? _asRecorded with { LastOccurredAt = Later(_asRecorded.LastOccurredAt, _from) } : _asRecorded;
             _version = _alternative.Other.AsOf(_from).Version;
+            while (_next < _happenings.Count && _happenings[_next].End <= begin)
+                _next++;
             Configure(_from);
 
             var end = begin;
-            for (_next = 0; _next < _happenings.Count; _next++)
+            for (; _next < _happenings.Count; _next++)
             {
                 var happening = _happenings[_next];
-                if (happening.End <= begin)
-                    continue;
                 if (_recorded[end].Event.OccurredAt >= _to)
                     break;
                 MoveTo(happening.ConfigurationVersion, happening.At);
