@@ -70,7 +70,12 @@ public sealed record AgentReplay(int Begin, int End, ImmutableArray<ReplayedEven
             for (; begin < _recorded.Count && _recorded[begin].Event.OccurredAt < _from; begin++)
                 _asRecorded = _asRecorded.Evolve(_recorded[begin].Event);
             // Nothing of what would have been other takes effect before the window.
-            _other = _asRecorded.IsRegistered ? _asRecorded with { LastOccurredAt = Later(_asRecorded.LastOccurredAt, _from) } : _asRecorded;
+            _other = _asRecorded.IsRegistered
+                ? _asRecorded with
+                {
+                    LastOccurredAt = Later(_asRecorded.LastOccurredAt, _from),
+                }
+                : _asRecorded;
             _version = _alternative.Other.AsOf(_from).Version;
             while (_next < _happenings.Count && _happenings[_next].End <= begin)
                 _next++;
@@ -93,12 +98,7 @@ public sealed record AgentReplay(int Begin, int End, ImmutableArray<ReplayedEven
 
             while (end > begin && _recorded[end - 1].Event.OccurredAt >= _to)
                 end--;
-            return new AgentReplay(
-                begin,
-                end,
-                [.. _events.TakeWhile(e => e.Event.OccurredAt < _to)],
-                [.. _refused.Where(r => r.At < _to)]
-            );
+            return new AgentReplay(begin, end, [.. _events.TakeWhile(e => e.Event.OccurredAt < _to)], [.. _refused.Where(r => r.At < _to)]);
         }
 
         private void Happen(Happening happening)

@@ -35,6 +35,5 @@ public sealed class ConfigurationHistory
     }
 
     /// <summary>The same versions, each with something changed.</summary>
-    public ConfigurationHistory Select(Func<Configuration, Configuration> change) =>
-        new(change(_initial), [.. _versions.Select(change)]);
+    public ConfigurationHistory Select(Func<Configuration, Configuration> change) => new(change(_initial), [.. _versions.Select(change)]);
 }

@@ -110,7 +110,9 @@ internal sealed record Happening
 
     /// <summary>Whether an event is of the same decision: all that one look found due, or a change of presence that follows.</summary>
     private static bool IsOf(RecordedEvent first, RecordedEvent e) =>
-        first.ByItself ? e.ByItself && e.CausationId == first.CausationId : e is { ByItself: false, Event: PresenceChanged { Follows: not null } };
+        first.ByItself
+            ? e.ByItself && e.CausationId == first.CausationId
+            : e is { ByItself: false, Event: PresenceChanged { Follows: not null } };
 
     private static AgentSettings? SettingsOf(AgentEvent e) =>
         e switch

@@ -30,11 +30,7 @@ public sealed record OtherTransition(DateTimeOffset At, PresenceChanged? Recorde
             while (lastOfRecorded > n && lastOfOther > m && AreSame(recorded[lastOfRecorded - 1], other[lastOfOther - 1]))
                 (lastOfRecorded, lastOfOther) = (lastOfRecorded - 1, lastOfOther - 1);
             for (; n < lastOfRecorded || m < lastOfOther; n++, m++)
-                yield return new OtherTransition(
-                    at,
-                    n < lastOfRecorded ? recorded[n] : null,
-                    m < lastOfOther ? other[m] : null
-                );
+                yield return new OtherTransition(at, n < lastOfRecorded ? recorded[n] : null, m < lastOfOther ? other[m] : null);
             (n, m) = (endOfRecorded, endOfOther);
         }
     }

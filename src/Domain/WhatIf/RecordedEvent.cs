@@ -8,13 +8,7 @@ namespace PresenceLedger.Domain.WhatIf;
 /// <param name="ConfigurationVersion">Version of the configuration that decided it.</param>
 /// <param name="CausationId">What caused it.</param>
 /// <param name="ByItself">It became due by itself; nobody asked for it.</param>
-public sealed record RecordedEvent(
-    AgentEvent Event,
-    DateTimeOffset RecordedAt,
-    long ConfigurationVersion,
-    Guid CausationId,
-    bool ByItself
-);
+public sealed record RecordedEvent(AgentEvent Event, DateTimeOffset RecordedAt, long ConfigurationVersion, Guid CausationId, bool ByItself);
 
 /// <summary>An event that a replay led to.</summary>
 /// <param name="Event">The event.</param>

@@ -22,7 +22,11 @@ internal sealed class Silences
     private Silences() { }
 
     /// <summary>What the events tell of silences.</summary>
-    public static Silences In(IReadOnlyList<RecordedEvent> recorded, IReadOnlyList<Happening> happenings, ConfigurationHistory configurations)
+    public static Silences In(
+        IReadOnlyList<RecordedEvent> recorded,
+        IReadOnlyList<Happening> happenings,
+        ConfigurationHistory configurations
+    )
     {
         var silences = new Silences();
         for (var n = 0; n < happenings.Count; n++)

@@ -67,21 +67,42 @@ public sealed class WhatIfTests : IAsyncLifetime
         {
             // Times so short that connections are lost and come back all the time, and another policy in the middle.
             using var client = new ServiceClient(service.Url);
-            await SetPolicyAsync(client, new { heartbeatTimeout = 1.5, refreshGrace = 0.3, restoreWindow = 2 });
+            await SetPolicyAsync(
+                client,
+                new
+                {
+                    heartbeatTimeout = 1.5,
+                    refreshGrace = 0.3,
+                    restoreWindow = 2,
+                }
+            );
             var url = service.Url.GetLeftPart(UriPartial.Authority);
             var life = ServiceProcess.RunAsync(["simulate", "--live", "--agents", "40", "--speed", "250", "--for", "12", "--url", url]);
             await UntilThereIsMuchAsync();
-            await SetPolicyAsync(client, new { heartbeatTimeout = 1, refreshGrace = 0.6, restoreWindow = 3, maxOpenSessions = 2 });
+            await SetPolicyAsync(
+                client,
+                new
+                {
+                    heartbeatTimeout = 1,
+                    refreshGrace = 0.6,
+                    restoreWindow = 3,
+                    maxOpenSessions = 2,
+                }
+            );
             var ended = await life;
             Assert.True(ended.ExitCode == 0, ended.Errors + ended.Output);
         }
         await using (var node = await Node.StartAsync(_database))
         {
             var ledger = (await node.Log.ReadAllAsync(LogPosition.Start, 1_000_000, default)).Select(e => e.Record).ToArray();
-            foreach (var type in new[] { "connection-lost.v1", "connection-opened.v1", "wrap-up-started.v1", "conversation-transferred.v1" })
+            foreach (
+                var type in new[] { "connection-lost.v1", "connection-opened.v1", "wrap-up-started.v1", "conversation-transferred.v1" }
+            )
                 Assert.Contains(ledger, e => e.Type == type);
             var configurations = ConfigurationsOf(ledger);
-            foreach (var agent in ledger.Where(e => StreamNames.AgentId(e.Stream) is not null).GroupBy(e => e.Stream, StringComparer.Ordinal))
+            foreach (
+                var agent in ledger.Where(e => StreamNames.AgentId(e.Stream) is not null).GroupBy(e => e.Stream, StringComparer.Ordinal)
+            )
                 AssertSame(agent.Key, [.. agent], configurations);
         }
         var answer = await JsonAsync("policy: {}");
@@ -104,7 +125,11 @@ public sealed class WhatIfTests : IAsyncLifetime
         Assert.Empty(answer.GetProperty("settings").EnumerateArray());
         AssertNoDifference(answer);
         var window = (answer.GetProperty("to").GetDateTimeOffset() - answer.GetProperty("from").GetDateTimeOffset()).TotalSeconds;
-        var all = answer.GetProperty("total").GetProperty("statusSeconds").EnumerateObject().Sum(s => s.Value.GetProperty("recorded").GetDouble());
+        var all = answer
+            .GetProperty("total")
+            .GetProperty("statusSeconds")
+            .EnumerateObject()
+            .Sum(s => s.Value.GetProperty("recorded").GetDouble());
         // Agents are registered within seconds of the beginning.
         Assert.InRange(all, 12 * (window - 60), 12 * window);
 
@@ -137,13 +162,26 @@ public sealed class WhatIfTests : IAsyncLifetime
         Assert.Equal(2100, Amount(queue.GetProperty("nobodySeconds"), "difference"));
 
         var setting = Assert.Single(answer.GetProperty("settings").EnumerateArray());
-        Assert.Equal("policy.restoreWindow 150 300", $"{setting.GetProperty("what")} {setting.GetProperty("recorded")} {setting.GetProperty("whatIf")}");
+        Assert.Equal(
+            "policy.restoreWindow 150 300",
+            $"{setting.GetProperty("what")} {setting.GetProperty("recorded")} {setting.GetProperty("whatIf")}"
+        );
         var transitions = answer.GetProperty("transitions");
-        Assert.Equal((5, 5, 1), (transitions.GetProperty("recorded").GetInt32(), transitions.GetProperty("whatIf").GetInt32(), transitions.GetProperty("other").GetInt32()));
+        Assert.Equal(
+            (5, 5, 1),
+            (
+                transitions.GetProperty("recorded").GetInt32(),
+                transitions.GetProperty("whatIf").GetInt32(),
+                transitions.GetProperty("other").GetInt32()
+            )
+        );
         var transition = Assert.Single(transitions.GetProperty("first").EnumerateArray());
         Assert.Equal("2026-03-16T08:25:00.000Z", transition.GetProperty("at").GetString());
         Assert.Equal("SGN-1", transition.GetProperty("recorded").GetProperty("rule").GetString());
-        Assert.Equal("away manual CON-4", string.Join(' ', transition.GetProperty("whatIf").EnumerateObject().Select(p => p.Value.GetString())));
+        Assert.Equal(
+            "away manual CON-4",
+            string.Join(' ', transition.GetProperty("whatIf").EnumerateObject().Select(p => p.Value.GetString()))
+        );
     }
 
     [Fact]
@@ -302,7 +340,10 @@ public sealed class WhatIfTests : IAsyncLifetime
             .Select(s => s.Value)
             .Concat([total.GetProperty("signedInSeconds"), total.GetProperty("routableSeconds")])
             .Concat(
-                answer.GetProperty("queues").EnumerateArray().SelectMany(q => new[] { q.GetProperty("routableSeconds"), q.GetProperty("nobodySeconds") })
+                answer
+                    .GetProperty("queues")
+                    .EnumerateArray()
+                    .SelectMany(q => new[] { q.GetProperty("routableSeconds"), q.GetProperty("nobodySeconds") })
             );
         Assert.All(amounts, a => Assert.Equal(0, Amount(a, "difference")));
     }
@@ -336,7 +377,9 @@ public sealed class WhatIfTests : IAsyncLifetime
     }
 
     private static ConfigurationHistory ConfigurationsOf(IEnumerable<EventRecord> ledger) =>
-        ConfigurationHistory.Of(ledger.Where(e => e.Stream == StreamNames.Configuration).Select(e => (ConfigurationEvent)WireNames.Read(e)));
+        ConfigurationHistory.Of(
+            ledger.Where(e => e.Stream == StreamNames.Configuration).Select(e => (ConfigurationEvent)WireNames.Read(e))
+        );
 
     private static void AssertSame(
         string stream,

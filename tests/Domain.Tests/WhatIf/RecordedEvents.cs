@@ -14,9 +14,12 @@ internal static class RecordedEvents
     public static IEnumerable<RecordedEvent> Of(Decision<AgentEvent> decision, DateTimeOffset now, Configuration configuration)
     {
         var (due, command) = (Guid.NewGuid(), Guid.NewGuid());
-        return decision.Events.Select((e, n) => new RecordedEvent(e, now, configuration.Version, n < decision.Due ? due : command, n < decision.Due));
+        return decision.Events.Select(
+            (e, n) => new RecordedEvent(e, now, configuration.Version, n < decision.Due ? due : command, n < decision.Due)
+        );
     }
 
     /// <summary>All of an event.</summary>
-    public static string Line(AgentEvent e) => $"{e.OccurredAt:O} {e.GetType().Name} {e.Rule} {JsonSerializer.Serialize(e, e.GetType(), Canonical)}";
+    public static string Line(AgentEvent e) =>
+        $"{e.OccurredAt:O} {e.GetType().Name} {e.Rule} {JsonSerializer.Serialize(e, e.GetType(), Canonical)}";
 }

@@ -31,7 +31,13 @@ public class ReplayProperties
         With(p => p with { HeartbeatTimeout = p.HeartbeatTimeout / 2, RefreshGrace = TimeSpan.FromMilliseconds(2) }),
         With(p => p with { RefreshGrace = TimeSpan.FromMinutes(1) }),
         With(p => p with { MaxOpenSessions = 0 }),
-        With(p => p with { MissedNotificationSetsInactive = !p.MissedNotificationSetsInactive, RejectedNotificationSetsDoNotDisturb = false }),
+        With(p =>
+            p with
+            {
+                MissedNotificationSetsInactive = !p.MissedNotificationSetsInactive,
+                RejectedNotificationSetsDoNotDisturb = false,
+            }
+        ),
         With(p => p with { ZeroCapacityWorkSetsBusy = !p.ZeroCapacityWorkSetsBusy }),
         With(p => p with { EndOfDay = null }),
         With(p => p with { EndOfDay = new EndOfDay(new TimeOnly(8, 30), "Asia/Kathmandu") }),
@@ -55,7 +61,10 @@ public class ReplayProperties
                     {
                         var replay = AgentReplay.Of(id, recorded, Alternative.None(configurations), window.From, window.To);
                         Assert.Equal(
-                            recorded.Select(e => e.Event).Where(e => e.OccurredAt >= window.From && e.OccurredAt < window.To).Select(RecordedEvents.Line),
+                            recorded
+                                .Select(e => e.Event)
+                                .Where(e => e.OccurredAt >= window.From && e.OccurredAt < window.To)
+                                .Select(RecordedEvents.Line),
                             replay.Events.Select(e => RecordedEvents.Line(e.Event))
                         );
                         Assert.Equal(replay.End - replay.Begin, replay.Events.Length);

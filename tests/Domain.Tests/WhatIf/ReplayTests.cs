@@ -30,7 +30,8 @@ public class ReplayTests
             to is null ? Late : Instant(to)
         );
 
-    private static DateTimeOffset Instant(string time) => Story.Start + TimeSpan.Parse(time, System.Globalization.CultureInfo.InvariantCulture);
+    private static DateTimeOffset Instant(string time) =>
+        Story.Start + TimeSpan.Parse(time, System.Globalization.CultureInfo.InvariantCulture);
 
     /// <summary>The changes of presence that would have been other: as recorded => as they would have been.</summary>
     private static string[] Other(
@@ -137,10 +138,7 @@ public class ReplayTests
     {
         var story = new Story().Ana().Given(SignIn(), Set("busy")).At("00:10:00").Given(CloseConnection()).At("00:10:08").Given(SignIn());
         Assert.Equal(
-            [
-                "(none) => 00:10:05 busy -> offline, Connection, CON-3",
-                "(none) => 00:10:08 offline -> busy, Manual, CON-4",
-            ],
+            ["(none) => 00:10:05 busy -> offline, Connection, CON-3", "(none) => 00:10:08 offline -> busy, Manual, CON-4"],
             Other(story, p => p with { RefreshGrace = TimeSpan.FromSeconds(5) })
         );
         Assert.Empty(Other(story, p => p with { RefreshGrace = TimeSpan.FromSeconds(9) }));
@@ -225,10 +223,7 @@ public class ReplayTests
             .Given(Reset());
         Func<Policy, Policy> off = p => p with { MissedNotificationSetsInactive = false };
         Assert.Equal(
-            [
-                "00:01:00 available -> inactive, Notification, NOT-1 => (none)",
-                "00:02:00 inactive -> available, Capacity, NOT-4 => (none)",
-            ],
+            ["00:01:00 available -> inactive, Notification, NOT-1 => (none)", "00:02:00 inactive -> available, Capacity, NOT-4 => (none)"],
             Other(story, off)
         );
         var refused = Assert.Single(Replay(story, off).Refused);
@@ -247,10 +242,7 @@ public class ReplayTests
             .At("00:02:00")
             .Given(Close("c2"));
         Assert.Equal(
-            [
-                "00:01:00 busy -> do-not-disturb, Capacity, CAP-3 => (none)",
-                "00:02:00 do-not-disturb -> busy, Capacity, CAP-2 => (none)",
-            ],
+            ["00:01:00 busy -> do-not-disturb, Capacity, CAP-3 => (none)", "00:02:00 do-not-disturb -> busy, Capacity, CAP-2 => (none)"],
             Other(story, settings: s => s with { Units = 150 })
         );
     }
@@ -300,7 +292,10 @@ public class ReplayTests
             .At("12:00:01")
             .Given(Settle());
         Assert.Equal(
-            ["(none) => 01:00:00 do-not-disturb -> available, Capacity, CAP-1", "12:00:00 do-not-disturb -> available, Capacity, CAP-1 => (none)"],
+            [
+                "(none) => 01:00:00 do-not-disturb -> available, Capacity, CAP-1",
+                "12:00:00 do-not-disturb -> available, Capacity, CAP-1 => (none)",
+            ],
             Other(story, p => p with { EndOfDay = new EndOfDay(new TimeOnly(9, 0), "Etc/UTC") })
         );
     }
@@ -363,7 +358,11 @@ public class ReplayTests
     {
         Assert.Equal(
             ["00:14:00 offline -> available, Default, SGN-1 => 00:14:00 offline -> away, Manual, CON-4"],
-            Other(LongGone(), p => p with { RestoreWindow = TimeSpan.FromSeconds(165), HeartbeatTimeout = TimeSpan.FromSeconds(1) }, from: "00:13:00")
+            Other(
+                LongGone(),
+                p => p with { RestoreWindow = TimeSpan.FromSeconds(165), HeartbeatTimeout = TimeSpan.FromSeconds(1) },
+                from: "00:13:00"
+            )
         );
         Assert.Empty(Other(LongGone(), p => p with { RestoreWindow = TimeSpan.FromSeconds(165) }, from: "00:14:00.001"));
         Assert.Empty(Other(LongGone(), p => p with { RestoreWindow = TimeSpan.FromSeconds(165) }, to: "00:14:00"));
@@ -411,7 +410,11 @@ public class ReplayTests
     [Fact]
     public void A_correction_is_told_as_it_is()
     {
-        var story = new Story().Ana().Given(SignIn()).At("00:10:00").Given(new CorrectPresence(Story.Start, Story.Start.AddMinutes(5), "away"));
+        var story = new Story()
+            .Ana()
+            .Given(SignIn())
+            .At("00:10:00")
+            .Given(new CorrectPresence(Story.Start, Story.Start.AddMinutes(5), "away"));
         var replay = Replay(story, p => p with { RestoreWindow = TimeSpan.Zero });
         Assert.Equal(RecordedEvents.Line(story.Recorded[^1]), RecordedEvents.Line(replay.Events[^1].Event));
     }

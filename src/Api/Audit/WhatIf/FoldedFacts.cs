@@ -50,7 +50,11 @@ internal sealed class FoldedFacts(string agentId)
                 Logins = open.Login is { } login ? [.. _closed.Logins.Select(f => f.Fact), login] : [.. _closed.Logins.Select(f => f.Fact)],
                 Sessions =
                 [
-                    .. _closed.Sessions.Select(f => f.Fact).Concat(open.Sessions.Values).OrderBy(s => s.Assigned.At).ThenBy(s => s.Assigned.Version),
+                    .. _closed
+                        .Sessions.Select(f => f.Fact)
+                        .Concat(open.Sessions.Values)
+                        .OrderBy(s => s.Assigned.At)
+                        .ThenBy(s => s.Assigned.Version),
                 ],
                 Participations = [.. _closed.Participations.Select(f => f.Fact), .. open.Participations.Values],
                 Capacity = [.. _closed.Capacity.Select(f => f.Fact), open.Capacity],

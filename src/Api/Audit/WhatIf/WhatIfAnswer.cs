@@ -111,14 +111,14 @@ internal sealed record WhatIfAnswer
         foreach (var difference in Differences("policy", PolicyAnswer.Of(recorded), PolicyAnswer.Of(other)))
             yield return difference;
         foreach (var (id, profile) in other.Profiles)
-            foreach (
-                var difference in Differences(
-                    $"profiles.{id}",
-                    recorded.Profiles.GetValueOrDefault(id) is { } was ? new CapacityProfileAnswer(was) : null,
-                    new CapacityProfileAnswer(profile)
-                )
+        foreach (
+            var difference in Differences(
+                $"profiles.{id}",
+                recorded.Profiles.GetValueOrDefault(id) is { } was ? new CapacityProfileAnswer(was) : null,
+                new CapacityProfileAnswer(profile)
             )
-                yield return difference;
+        )
+            yield return difference;
     }
 
     private static IEnumerable<SettingAnswer> Differences<T>(string what, T? recorded, T other)

@@ -103,11 +103,7 @@ internal sealed class WhatIfRun : IDisposable
                     .Queues.Concat(otherFacts.Queues)
                     .SelectMany(q => q.Queues)
                     .Distinct(StringComparer.Ordinal)
-                    .Select(queue => new RoutableIn(
-                        queue,
-                        Routable(queue, facts, blocking),
-                        Routable(queue, otherFacts, otherBlocking)
-                    )),
+                    .Select(queue => new RoutableIn(queue, Routable(queue, facts, blocking), Routable(queue, otherFacts, otherBlocking))),
             ],
             Transitions = new Compared(changes.Length, otherChanges.Length),
             Other = [.. OtherTransition.Between(changes, otherChanges)],
@@ -150,7 +146,10 @@ internal sealed class WhatIfRun : IDisposable
         var metadata = LedgerJson.Read<EventMetadata>(record.Metadata);
         var e = (AgentEvent)WireNames.ReadData(record);
         return new RecordedEvent(
-            e with { Rule = metadata.Rule },
+            e with
+            {
+                Rule = metadata.Rule,
+            },
             record.RecordedAt,
             metadata.PolicyVersion,
             metadata.CausationId,
@@ -170,7 +169,9 @@ internal sealed class WhatIfRun : IDisposable
                 Volatile.Write(ref _alternative, _alternativeOf(await ConfigurationAsync(_log, ct)));
             return Alternative.Recorded.Last >= version
                 ? Alternative
-                : throw new InvalidDataException($"An event was decided with version {version} of the configuration, which the ledger has not.");
+                : throw new InvalidDataException(
+                    $"An event was decided with version {version} of the configuration, which the ledger has not."
+                );
         }
         finally
         {

@@ -11,12 +11,7 @@ internal static class WhatIfVerb
     private const DateTimeStyles Universal = DateTimeStyles.AssumeUniversal | DateTimeStyles.AdjustToUniversal;
     private static readonly TimeSpan Between = TimeSpan.FromSeconds(2);
 
-    private static readonly string[] Formats =
-    [
-        "yyyy-MM-dd",
-        "yyyy-MM-ddTHH:mm:ss.FFFFFFFZ",
-        "yyyy-MM-ddTHH:mm:ss.FFFFFFFzzz",
-    ];
+    private static readonly string[] Formats = ["yyyy-MM-dd", "yyyy-MM-ddTHH:mm:ss.FFFFFFFZ", "yyyy-MM-ddTHH:mm:ss.FFFFFFFzzz"];
 
     /// <summary>The command with its options.</summary>
     /// <param name="data">The option for the data folder.</param>
@@ -35,11 +30,7 @@ internal static class WhatIfVerb
         };
         var to = new Option<string?>("--to") { Description = "Until when; without it, until the end of the ledger." };
         var agents = new Option<string?>("--agents") { Description = "Only these, with commas between; without it, all." };
-        var format = new Option<string>("--format")
-        {
-            Description = "text, json or csv.",
-            DefaultValueFactory = _ => "text",
-        };
+        var format = new Option<string>("--format") { Description = "text, json or csv.", DefaultValueFactory = _ => "text" };
         var first = new Option<int>("--first")
         {
             Description = "How many transitions, refusals and agents are listed.",
@@ -50,7 +41,10 @@ internal static class WhatIfVerb
             Description = "Before the names of the streams in an EventStoreDB (Ledger:StreamPrefix).",
             DefaultValueFactory = _ => "",
         };
-        var whatIf = new Command("what-if", "Shows what presence would have been under another policy or with other capacity; writes nothing.")
+        var whatIf = new Command(
+            "what-if",
+            "Shows what presence would have been under another policy or with other capacity; writes nothing."
+        )
         {
             policy,
             from,
@@ -123,7 +117,8 @@ internal static class WhatIfVerb
 
     private static DateTimeOffset? ReadInstant(string option, string? text) =>
         text is null ? null
-        : DateTimeOffset.TryParseExact(text, Formats, CultureInfo.InvariantCulture, Universal, out var instant) && instant.Year is >= 1000 and < 9999
+        : DateTimeOffset.TryParseExact(text, Formats, CultureInfo.InvariantCulture, Universal, out var instant)
+        && instant.Year is >= 1000 and < 9999
             ? instant.ToMillisecond()
         : throw new MisconfiguredException($"{option} {text} is no instant; it is given as 2026-03-15T08:00:00Z or 2026-03-15.");
 

@@ -65,7 +65,10 @@ internal static class WhatIfWriter
     private static string Text(WhatIfAnswer answer, int first)
     {
         var text = new StringBuilder();
-        Say(text, $"From {Instant.Format(answer.From)} to {Instant.Format(answer.To)}, {answer.AgentsCompared} agents. What would have been other:");
+        Say(
+            text,
+            $"From {Instant.Format(answer.From)} to {Instant.Format(answer.To)}, {answer.AgentsCompared} agents. What would have been other:"
+        );
         foreach (var setting in answer.Settings)
             Say(text, $"  {setting.What}: {(setting.Recorded is { } was ? was + " → " : "")}{setting.WhatIf}");
         if (answer.Settings.Count == 0)
@@ -84,7 +87,10 @@ internal static class WhatIfWriter
         }
 
         text.AppendLine();
-        Say(text, $"Agents with a difference: {answer.AgentsOther} of {answer.AgentsCompared}{Listed(Math.Min(first, answer.AgentsOther), answer.AgentsOther)}");
+        Say(
+            text,
+            $"Agents with a difference: {answer.AgentsOther} of {answer.AgentsCompared}{Listed(Math.Min(first, answer.AgentsOther), answer.AgentsOther)}"
+        );
         Table(
             text,
             ["agent", "of the time", "routable", "transitions", "refused"],
