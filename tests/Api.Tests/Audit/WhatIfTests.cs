@@ -8,6 +8,7 @@ using PresenceLedger.Domain.WhatIf;
 using PresenceLedger.Ledger;
 using PresenceLedger.Ledger.Events;
 using PresenceLedger.Testing;
+using PresenceLedger.Testing.EventStoreDb;
 
 namespace PresenceLedger.Api.Tests.Audit;
 
@@ -219,6 +220,16 @@ public sealed class WhatIfTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Of_a_ledger_in_an_EventStoreDB_it_is_the_same()
+    {
+        _database.EventStore = await TestEventStore.StartAsync();
+        await WriteAnasMorningAsync();
+        var answer = await JsonAsync("policy: { restoreWindow: 300 }");
+        AssertAmount(answer, "away", 610, 610 + 2100);
+        Assert.Equal(1, answer.GetProperty("transitions").GetProperty("other").GetInt32());
+    }
+
+    [Fact]
     public async Task A_window_and_single_agents_are_taken_and_settings_hold_for_whom_they_name()
     {
         await WriteAnasMorningAsync();
@@ -318,7 +329,10 @@ public sealed class WhatIfTests : IAsyncLifetime
     {
         var path = Path.Combine(_folder, "what-if.yaml");
         await File.WriteAllTextAsync(path, file);
-        return await ServiceProcess.RunAsync(["what-if", "--policy", path, "--connection", _database.ServiceConnectionString, .. options]);
+        string[] ledger = _database.EventStore is { } store
+            ? ["--connection", store.ConnectionString, "--stream-prefix", store.Prefix]
+            : ["--connection", _database.ServiceConnectionString];
+        return await ServiceProcess.RunAsync(["what-if", "--policy", path, .. ledger, .. options]);
     }
 
     private async Task<JsonElement> JsonAsync(string file, params string[] options)
