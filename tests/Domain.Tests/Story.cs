@@ -5,6 +5,8 @@ using PresenceLedger.Domain.Capacity;
 using PresenceLedger.Domain.Configurations;
 using PresenceLedger.Domain.Policies;
 using PresenceLedger.Domain.Statuses;
+using PresenceLedger.Domain.Tests.WhatIf;
+using PresenceLedger.Domain.WhatIf;
 
 namespace PresenceLedger.Domain.Tests;
 
@@ -29,6 +31,12 @@ internal sealed class Story
 
     public List<AgentEvent> Recorded { get; } = [];
 
+    /// <summary>The same as a ledger would have it.</summary>
+    public List<RecordedEvent> Ledger { get; } = [];
+
+    /// <summary>What was configured, in order.</summary>
+    public List<ConfigurationEvent> ConfigurationLedger { get; } = [];
+
     public IReadOnlyDictionary<string, SignOfLife> Signs => _signs;
 
     public Story Policy(Func<Policy, Policy> change) => Configured(new ChangePolicy(change(Configuration.Policy)));
@@ -44,6 +52,7 @@ internal sealed class Story
     {
         var decision = ConfigurationDecider.Decide(Configuration, command, Now);
         Assert.Null(decision.Refusal);
+        ConfigurationLedger.AddRange(decision.Events);
         Configuration = decision.Events.Aggregate(Configuration, (c, e) => c.Evolve(e));
         return this;
     }
@@ -118,6 +127,7 @@ internal sealed class Story
         _decision = AgentDecider.Decide(Agent, command, new AgentContext(Now, Configuration, _signs));
         Agent = _decision.Events.Aggregate(Agent, (a, e) => a.Evolve(e));
         Recorded.AddRange(_decision.Events);
+        Ledger.AddRange(RecordedEvents.Of(_decision, Now, Configuration));
         return this;
     }
 

@@ -49,5 +49,5 @@ public sealed class Records
     internal AgentHistory HistoryOf(string agentId, CancellationToken ct) => new(Log, Reasons, agentId, ct);
 
     /// <summary>Finds versions of an agent's stream.</summary>
-    internal Agents.StreamVersions VersionsOf(string agentId, CancellationToken ct) => new(Log, StreamNames.Agent(agentId), ct);
+    internal StreamVersions VersionsOf(string agentId, CancellationToken ct) => new(Log, StreamNames.Agent(agentId), ct);
 }

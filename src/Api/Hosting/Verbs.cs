@@ -1,5 +1,6 @@
 using System.CommandLine;
 using PresenceLedger.Api.Audit;
+using PresenceLedger.Api.Audit.WhatIf;
 using PresenceLedger.Api.Scenarios;
 using PresenceLedger.Api.Simulation;
 using PresenceLedger.Ledger;
@@ -124,6 +125,7 @@ public static class Verbs
         root.Subcommands.Add(ReplayVerb.Create(data, connection, GuardAsync));
         root.Subcommands.Add(WhyVerb.Create(data, connection, GuardAsync));
         root.Subcommands.Add(DoctorVerb.Create(data, connection, GuardAsync));
+        root.Subcommands.Add(WhatIfVerb.Create(data, connection, GuardAsync));
         root.Options.Add(data);
         root.Options.Add(connection);
         string[] verbed =

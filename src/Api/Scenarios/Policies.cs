@@ -31,6 +31,9 @@ internal static class Policies
     // A policy step is a step too.
     private static readonly string[] OfAnyStep = ["at", "do", "expect", "error", "by"];
 
+    /// <summary>What a policy may have.</summary>
+    public static IReadOnlySet<string> PolicyMembers { get; } = Members.Keys.ToHashSet(StringComparer.Ordinal);
+
     /// <summary>What a policy step may have.</summary>
     public static HashSet<string> StepMembers { get; } = new([.. Members.Keys, .. OfAnyStep], StringComparer.Ordinal);
 

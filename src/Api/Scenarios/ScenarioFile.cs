@@ -95,6 +95,44 @@ public sealed record Scenario(string File, YamlMappingNode Root)
     /// <exception cref="ScenarioException">It cannot be read.</exception>
     public static IReadOnlyList<Scenario> Read(string file, TextReader text)
     {
+        return
+        [
+            .. Nodes
+                .Documents(file, text)
+                .Select(node =>
+                    node is YamlMappingNode root
+                        ? new Scenario(file, root)
+                        : throw new ScenarioException($"{file}:{node.Start.Line}: a scenario is a mapping with name, agents and steps.")
+                ),
+        ];
+    }
+
+    /// <summary>That it has what a scenario needs, and nothing that is not known: what is misspelt would test nothing.</summary>
+    /// <exception cref="ScenarioException">It has not.</exception>
+    public void Check()
+    {
+        Root.RequireKnown(Members, "a scenario");
+        if (!Root.Sequence("steps").Any())
+            throw Root.Wrong("a scenario needs 'steps'");
+        foreach (var step in Root.Sequence("steps").OfType<YamlMappingNode>())
+            step.RequireKnown(step.Text("do") == "policy" ? Policies.StepMembers : StepMembers, "a step");
+    }
+}
+
+/// <summary>A scenario that cannot be read or run as it is written.</summary>
+public sealed class ScenarioException(string message) : Exception(message);
+
+/// <summary>Reading of YAML nodes.</summary>
+internal static class Nodes
+{
+    // Seconds, units or whatever: beyond these nothing is meant, and arithmetic would overflow.
+    private const double LargestNumber = 1e10;
+    private const int LongestClock = 1_000_000;
+
+    /// <summary>The documents of a text.</summary>
+    /// <exception cref="ScenarioException">It is no YAML.</exception>
+    public static IEnumerable<YamlNode> Documents(string file, TextReader text)
+    {
         var yaml = new YamlStream();
         try
         {
@@ -109,44 +147,15 @@ public sealed record Scenario(string File, YamlMappingNode Root)
             // The parser's own way of giving up on some texts.
             throw new ScenarioException($"{file}: it is no YAML: {e.Message}");
         }
-        return
-        [
-            .. yaml.Documents.Select(d =>
-                d.RootNode is YamlMappingNode root
-                    ? new Scenario(file, root)
-                    : throw new ScenarioException($"{file}:{d.RootNode.Start.Line}: a scenario is a mapping with name, agents and steps.")
-            ),
-        ];
+        return yaml.Documents.Select(d => d.RootNode);
     }
 
-    /// <summary>That it has what a scenario needs, and nothing that is not known: what is misspelt would test nothing.</summary>
-    /// <exception cref="ScenarioException">It has not.</exception>
-    public void Check()
-    {
-        RequireKnown(Root, Members, "a scenario");
-        if (!Root.Sequence("steps").Any())
-            throw Root.Wrong("a scenario needs 'steps'");
-        foreach (var step in Root.Sequence("steps").OfType<YamlMappingNode>())
-            RequireKnown(step, step.Text("do") == "policy" ? Policies.StepMembers : StepMembers, "a step");
-    }
-
-    private static void RequireKnown(YamlMappingNode map, HashSet<string> known, string what)
+    public static void RequireKnown(this YamlMappingNode map, IReadOnlySet<string> known, string what)
     {
         foreach (var key in map.Children.Keys)
             if (!known.Contains(key.Scalar()))
                 throw key.Wrong($"'{key}' is not known; {what} has {string.Join(", ", known)}");
     }
-}
-
-/// <summary>A scenario that cannot be read or run as it is written.</summary>
-public sealed class ScenarioException(string message) : Exception(message);
-
-/// <summary>Reading of YAML nodes.</summary>
-internal static class Nodes
-{
-    // Seconds, units or whatever: beyond these nothing is meant, and arithmetic would overflow.
-    private const double LargestNumber = 1e10;
-    private const int LongestClock = 1_000_000;
 
     public static YamlNode? Node(this YamlMappingNode map, string key) =>
         map.Children.TryGetValue(new YamlScalarNode(key), out var node) && !node.IsNull() ? node : null;

@@ -1,4 +1,3 @@
-using System.Collections.Immutable;
 using System.Globalization;
 using Microsoft.Extensions.Logging.Abstractions;
 using PresenceLedger.Api.Audit;
@@ -6,7 +5,6 @@ using PresenceLedger.Api.Agents;
 using PresenceLedger.Domain;
 using PresenceLedger.Domain.Access;
 using PresenceLedger.Domain.Agents;
-using PresenceLedger.Domain.Capacity;
 using PresenceLedger.Domain.Configurations;
 using PresenceLedger.Domain.Policies;
 using PresenceLedger.Domain.Statuses;
@@ -98,9 +96,9 @@ public sealed class ScenarioRun : IDisposable
         foreach (var (id, node) in Entries("statuses"))
             await ConfigureAsync(ReadStatus(id, node));
         foreach (var (id, node) in Entries("profiles"))
-            await ConfigureAsync(new SetCapacityProfile(ReadProfile(id, node)));
+            await ConfigureAsync(new SetCapacityProfile(Capacities.ReadProfile(id, node)));
         foreach (var (id, node) in Entries("agents"))
-            if (await OnAgentAsync(id, new ConfigureAgent(s => Settings(node, s)), AdministratorOf(null)) is { } refused)
+            if (await OnAgentAsync(id, new ConfigureAgent(s => Capacities.Read(node, s)), AdministratorOf(null)) is { } refused)
                 throw new ScenarioException($"agent '{id}' cannot be registered: {refused.Detail}");
 
         async Task ConfigureAsync(ConfigurationCommand command)
@@ -194,7 +192,7 @@ public sealed class ScenarioRun : IDisposable
                 return await OnConfigurationAsync(ReadStatus(Needed(step, "status"), step), AdministratorOf(step));
             case "define-profile":
                 return await OnConfigurationAsync(
-                    new SetCapacityProfile(ReadProfile(Needed(step, "profile"), step)),
+                    new SetCapacityProfile(Capacities.ReadProfile(Needed(step, "profile"), step)),
                     AdministratorOf(step)
                 );
             case "reset-capacity":
@@ -259,7 +257,7 @@ public sealed class ScenarioRun : IDisposable
                 Persona.Agent
             ),
             "leave-consult" => (new LeaveConsult(Conversation()), Persona.Agent),
-            "configure" => (new ConfigureAgent(s => Settings(step, s)), Persona.Administrator),
+            "configure" => (new ConfigureAgent(s => Capacities.Read(step, s)), Persona.Administrator),
             _ => throw step.Wrong($"'{verb}' is not a verb of scenarios"),
         };
     }
@@ -476,27 +474,6 @@ public sealed class ScenarioRun : IDisposable
         }
     }
 
-    private static AgentSettings Settings(YamlMappingNode node, AgentSettings present) =>
-        present with
-        {
-            DefaultStatusId = node.Has("default") ? node.Text("default") : present.DefaultStatusId,
-            Units = node.Has("units") ? node.Node("units")?.Whole() : present.Units,
-            Profiles = node.Has("profiles") ? ReadProfiles(node) : present.Profiles,
-        };
-
-    private static ImmutableSortedDictionary<string, int?> ReadProfiles(YamlMappingNode node) =>
-        node.Node("profiles") switch
-        {
-            null => AgentSettings.None.Profiles,
-            YamlSequenceNode list => list.ToImmutableSortedDictionary(p => p.Scalar(), _ => (int?)null, StringComparer.Ordinal),
-            YamlMappingNode map => map.Children.Keys.ToImmutableSortedDictionary(
-                k => k.Scalar(),
-                k => map.Node(k.Scalar())?.Whole(),
-                StringComparer.Ordinal
-            ),
-            var other => throw other.Wrong("'profiles' maps a profile to a custom limit, or to nothing"),
-        };
-
     private static Work ReadWork(YamlMappingNode step)
     {
         var wrapUp = WrapUp.Default;
@@ -525,15 +502,6 @@ public sealed class ScenarioRun : IDisposable
             node.Text("text") ?? id,
             (node.Node("base") ?? throw node.Wrong("a status needs 'base'")).Enumeration<BaseStatus>(),
             node.Text("description")
-        );
-
-    private static CapacityProfile ReadProfile(string id, YamlMappingNode node) =>
-        new(
-            id,
-            node.Text("name") ?? id,
-            (node.Node("limit") ?? throw node.Wrong("a profile needs 'limit'")).Whole(),
-            node.Node("blocking")?.Flag() ?? false,
-            node.Node("reset")?.Enumeration<ProfileReset>() ?? ProfileReset.Immediate
         );
 
     private static string Needed(YamlMappingNode step, string key) => step.Text(key) ?? throw step.Wrong($"this step needs '{key}'");

@@ -48,21 +48,25 @@ public sealed class Coverage
 {
     private readonly DateTimeOffset _from;
     private readonly DateTimeOffset _to;
-    private readonly string _queue;
+    private readonly string? _queue;
     private readonly IReadOnlySet<string> _blocking;
     private readonly List<Stretch[]> _agents;
 
     /// <summary>Of the agents who were in the queue at some time within the window.</summary>
-    /// <param name="queue">The queue.</param>
+    /// <param name="queue">The queue; null for all agents from their registration on, whatever they work in.</param>
     /// <param name="agents">Facts of the window, with queues and in detail.</param>
     /// <param name="from">Where the window begins.</param>
     /// <param name="to">Where it ends; not part of it.</param>
     /// <param name="blocking">The profiles that are blocking (CAP-4).</param>
-    public Coverage(string queue, IEnumerable<AgentFacts> agents, DateTimeOffset from, DateTimeOffset to, IReadOnlySet<string> blocking)
+    public Coverage(string? queue, IEnumerable<AgentFacts> agents, DateTimeOffset from, DateTimeOffset to, IReadOnlySet<string> blocking)
     {
         (_queue, _from, _to, _blocking) = (queue, from, to, blocking);
         _agents = [.. agents.Where(WasInQueue).Select(facts => StretchesOf(facts).ToArray())];
     }
+
+    /// <summary>The stretches in which an agent was routable, agent after agent.</summary>
+    public IEnumerable<(DateTimeOffset Start, DateTimeOffset End)> Routable =>
+        _agents.SelectMany(stretches => stretches).Where(s => s.IsRoutable).Select(s => (s.Start, s.End));
 
     /// <summary>The stretches, as long as they are, in which fewer than so many were routable.</summary>
     public IReadOnlyList<Shortage> Below(int below)
@@ -109,8 +113,9 @@ public sealed class Coverage
         ];
 
     private bool WasInQueue(AgentFacts facts) =>
-        facts.Queues.Any(q =>
-            q.Queues.Contains(_queue, StringComparer.Ordinal) && q.Start.At < _to && (q.End is not { } end || end.At > _from)
+        _queue is not { } queue
+        || facts.Queues.Any(q =>
+            q.Queues.Contains(queue, StringComparer.Ordinal) && q.Start.At < _to && (q.End is not { } end || end.At > _from)
         );
 
     /// <summary>What an agent was, stretch by stretch over the whole window.</summary>
@@ -131,7 +136,7 @@ public sealed class Coverage
         {
             var (at, end) = (starts[n], n + 1 < starts.Length ? starts[n + 1] : _to);
             var (status, queue, full) = (statuses(at), queues(at), capacity(at));
-            var inQueue = queue?.Queues.Contains(_queue, StringComparer.Ordinal) == true;
+            var inQueue = _queue is null || queue?.Queues.Contains(_queue, StringComparer.Ordinal) == true;
             joined |= inQueue;
             left = inQueue ? null : left ?? queue;
             fullSince = full is not null && IsExhausted(full) ? fullSince ?? full.Start : null;

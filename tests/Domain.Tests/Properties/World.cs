@@ -21,6 +21,9 @@ internal sealed class World
 
     public Configuration Configuration { get; private set; } = Configuration.Initial;
 
+    /// <summary>What was configured, in order.</summary>
+    public List<ConfigurationEvent> ConfigurationEvents { get; } = [];
+
     public DateTimeOffset Now { get; private set; } = Story.Start;
 
     public Dictionary<string, Agent> Agents { get; } = Histories.AgentIds.ToDictionary(id => id, Agent.Unknown, StringComparer.Ordinal);
@@ -101,6 +104,7 @@ internal sealed class World
     private void Configure(ConfigurationCommand command)
     {
         var decision = ConfigurationDecider.Decide(Configuration, command, Now);
+        ConfigurationEvents.AddRange(decision.Events);
         Configuration = decision.Events.Aggregate(Configuration, (c, e) => c.Evolve(e));
     }
 }

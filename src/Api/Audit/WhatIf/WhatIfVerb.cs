@@ -1,0 +1,148 @@
+using System.CommandLine;
+using System.Globalization;
+using PresenceLedger.Api.Hosting;
+using PresenceLedger.Domain;
+
+namespace PresenceLedger.Api.Audit.WhatIf;
+
+/// <summary>The verb <c>what-if</c>: what presence would have been under another policy. It reads the ledger and writes nothing.</summary>
+internal static class WhatIfVerb
+{
+    private const DateTimeStyles Universal = DateTimeStyles.AssumeUniversal | DateTimeStyles.AdjustToUniversal;
+    private static readonly TimeSpan Between = TimeSpan.FromSeconds(2);
+
+    private static readonly string[] Formats = ["yyyy-MM-dd", "yyyy-MM-ddTHH:mm:ss.FFFFFFFZ", "yyyy-MM-ddTHH:mm:ss.FFFFFFFzzz"];
+
+    /// <summary>The command with its options.</summary>
+    /// <param name="data">The option for the data folder.</param>
+    /// <param name="connection">The option for the connection string.</param>
+    /// <param name="guard">Runs it, and makes exit codes of what goes wrong.</param>
+    public static Command Create(Option<string> data, Option<string?> connection, Func<Func<Task<int>>, Task<int>> guard)
+    {
+        var policy = new Option<string>("--policy")
+        {
+            Description = "A YAML file with what would have been other: policy, profiles, agents (docs/what-if.md).",
+            Required = true,
+        };
+        var from = new Option<string?>("--from")
+        {
+            Description = "From when on: an RFC 3339 instant or a date (UTC); without it, from the beginning of the ledger.",
+        };
+        var to = new Option<string?>("--to") { Description = "Until when; without it, until the end of the ledger." };
+        var agents = new Option<string?>("--agents") { Description = "Only these, with commas between; without it, all." };
+        var format = new Option<string>("--format") { Description = "text, json or csv.", DefaultValueFactory = _ => "text" };
+        var first = new Option<int>("--first")
+        {
+            Description = "How many transitions, refusals and agents are listed.",
+            DefaultValueFactory = _ => 20,
+        };
+        var prefix = new Option<string>("--stream-prefix")
+        {
+            Description = "Before the names of the streams in an EventStoreDB (Ledger:StreamPrefix).",
+            DefaultValueFactory = _ => "",
+        };
+        var whatIf = new Command(
+            "what-if",
+            "Shows what presence would have been under another policy or with other capacity; writes nothing."
+        )
+        {
+            policy,
+            from,
+            to,
+            agents,
+            format,
+            first,
+            prefix,
+        };
+        whatIf.SetAction(
+            (parsed, ct) =>
+                guard(() =>
+                    RunAsync(
+                        WhatIfFile.Load(parsed.GetRequiredValue(policy)),
+                        ReadInstant("--from", parsed.GetValue(from)),
+                        ReadInstant("--to", parsed.GetValue(to)),
+                        parsed.GetValue(agents)?.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries),
+                        ReadFormat(parsed.GetRequiredValue(format)),
+                        parsed.GetValue(first),
+                        parsed.GetValue(connection) ?? Environment.GetEnvironmentVariable("PRESENCE_LEDGER_CONNECTION"),
+                        parsed.GetRequiredValue(data),
+                        parsed.GetRequiredValue(prefix),
+                        Console.Out,
+                        ct
+                    )
+                )
+        );
+        return whatIf;
+    }
+
+    private static async Task<int> RunAsync(
+        WhatIfFile file,
+        DateTimeOffset? from,
+        DateTimeOffset? to,
+        string[]? agents,
+        WhatIfFormat format,
+        int first,
+        string? connection,
+        string dataFolder,
+        string prefix,
+        TextWriter output,
+        CancellationToken ct
+    )
+    {
+        if (connection is null && !Directory.Exists(dataFolder))
+            throw new MisconfiguredException($"There is no ledger in {dataFolder}; --data or --connection names one.");
+        await using var opened = await OpenedLog.OpenAsync(connection, dataFolder, prefix, prepare: false, ct);
+        var outline =
+            await LedgerOutline.OfAsync(opened.Log, opened.Database, ct) ?? throw new MisconfiguredException("The ledger has no events.");
+        if (file.AgentIds.Concat(agents ?? []).Except(outline.AgentIds, StringComparer.Ordinal).FirstOrDefault() is { } unknown)
+            throw new MisconfiguredException($"There is no agent '{unknown}' in the ledger.");
+        var (start, end) = (from ?? outline.First, to ?? outline.Last.AddMilliseconds(1));
+        if (start >= end)
+            throw new MisconfiguredException("--from must be earlier than --to and the end of the ledger.");
+        try
+        {
+            using var run = await WhatIfRun.OpenAsync(opened.Log, file.AlternativeTo, ct);
+            var ids = agents is null ? outline.AgentIds : [.. agents.Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal)];
+            var compared = await run.CompareAsync(ids, start, end, new Progress(ids.Count), ct);
+            var answer = WhatIfAnswer.Of(compared, run.Alternative, file, start, end, first);
+            await output.WriteAsync(WhatIfWriter.Write(answer, format, first));
+            return 0;
+        }
+        catch (InvalidDataException e)
+        {
+            await Console.Error.WriteLineAsync("An event cannot be read: " + e.Message);
+            return 1;
+        }
+    }
+
+    private static DateTimeOffset? ReadInstant(string option, string? text) =>
+        text is null ? null
+        : DateTimeOffset.TryParseExact(text, Formats, CultureInfo.InvariantCulture, Universal, out var instant)
+        && instant.Year is >= 1000 and < 9999
+            ? instant.ToMillisecond()
+        : throw new MisconfiguredException($"{option} {text} is no instant; it is given as 2026-03-15T08:00:00Z or 2026-03-15.");
+
+    private static WhatIfFormat ReadFormat(string text) =>
+        text switch
+        {
+            "text" => WhatIfFormat.Text,
+            "json" => WhatIfFormat.Json,
+            "csv" => WhatIfFormat.Csv,
+            _ => throw new MisconfiguredException($"--format {text} is not known; it is text, json or csv."),
+        };
+
+    /// <summary>Says on a terminal how far it is.</summary>
+    private sealed class Progress(int agents) : IProgress<int>
+    {
+        private long _said = TimeProvider.System.GetTimestamp();
+
+        public void Report(int value)
+        {
+            var said = Interlocked.Read(ref _said);
+            if (Console.IsErrorRedirected || TimeProvider.System.GetElapsedTime(said) < Between)
+                return;
+            if (Interlocked.CompareExchange(ref _said, TimeProvider.System.GetTimestamp(), said) == said)
+                Console.Error.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{value} of {agents} agents …"));
+        }
+    }
+}
