@@ -1,15 +1,18 @@
 namespace PresenceLedger.Ledger;
 
-/// <summary>One stream per agent, and one for statuses, capacity profiles and policy.</summary>
+/// <summary>One stream per agent, one for statuses, capacity profiles and policy, and one for the seals over all of them.</summary>
 public static class StreamNames
 {
     /// <summary>The stream of statuses, capacity profiles and policy.</summary>
     public const string Configuration = "configuration";
 
+    /// <summary>The stream of seals and of the keys that they are signed with.</summary>
+    public const string Seals = "seals";
+
     private const string AgentPrefix = "agent-";
 
     /// <summary>What the names of all streams begin with.</summary>
-    internal static IReadOnlyList<string> Prefixes { get; } = [AgentPrefix, Configuration];
+    internal static IReadOnlyList<string> Prefixes { get; } = [AgentPrefix, Configuration, Seals];
 
     /// <summary>The stream of an agent.</summary>
     public static string Agent(string agentId) => AgentPrefix + agentId;
@@ -18,6 +21,9 @@ public static class StreamNames
     public static string? AgentId(string stream) =>
         stream.StartsWith(AgentPrefix, StringComparison.Ordinal) ? stream[AgentPrefix.Length..] : null;
 
+    /// <summary>Whether presence follows from a stream: what is folded out of the log passes over all others.</summary>
+    public static bool IsOfPresence(string stream) => stream == Configuration || stream.StartsWith(AgentPrefix, StringComparison.Ordinal);
+
     /// <summary>Whether a stream is one of the ledger's, where others may have streams beside it.</summary>
-    internal static bool IsOfLedger(string stream) => stream == Configuration || stream.StartsWith(AgentPrefix, StringComparison.Ordinal);
+    internal static bool IsOfLedger(string stream) => stream == Seals || IsOfPresence(stream);
 }

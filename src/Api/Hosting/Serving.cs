@@ -4,6 +4,7 @@ using Npgsql;
 using OpenTelemetry.Metrics;
 using PresenceLedger.Api.Access;
 using PresenceLedger.Api.Agents;
+using PresenceLedger.Api.Audit;
 using PresenceLedger.Api.Configurations;
 using PresenceLedger.Api.Http;
 using PresenceLedger.Api.Live;
@@ -17,6 +18,7 @@ using PresenceLedger.Ledger.EventStoreDb;
 using PresenceLedger.Ledger.Heartbeats;
 using PresenceLedger.Ledger.Postgres;
 using PresenceLedger.Ledger.Postgres.Embedded;
+using PresenceLedger.Ledger.Seals;
 using PresenceLedger.Projections;
 using PresenceLedger.Projections.CurrentPresence;
 using PresenceLedger.Projections.Facts;
@@ -55,6 +57,7 @@ public static class Serving
         AccessSetup.Configure(builder, listen);
         var log = LogOf(choice, builder.Configuration);
         await using var database = await DatabaseAsync(choice, builder.Configuration, startLogging.CreateLogger("PostgreSQL"), ct);
+        builder.Services.AddSingleton(SealSettings.Of(builder.Configuration, choice.DataFolder));
         Compose(builder, database.ConnectionString, log);
 
         var app = builder.Build();
@@ -94,6 +97,10 @@ public static class Serving
         services.AddSingleton<IDocumentStore>(s =>
             DocumentStore.For(options => ReadSide.Configure(options, s.GetRequiredService<NpgsqlDataSource>()))
         );
+        services.AddSingleton<SealBook>();
+        services.AddSingleton(s => s.GetRequiredService<SealSettings>().Keys);
+        services.AddSingleton<Sealer>();
+        services.AddSingleton<SealWorker>();
         services.AddSingleton<FactsReader>();
         services.AddSingleton<PresenceFeed>();
         services.AddSingleton<RealTimeAgents>();
@@ -108,6 +115,7 @@ public static class Serving
         services.AddSingleton(s => s.GetRequiredKeyedService<ReadPosition>(typeof(PresenceModel)));
         services.AddHostedService(s => s.GetRequiredService<DueWorker>());
         services.AddHostedService(s => s.GetRequiredService<PresenceFeed>());
+        services.AddHostedService(s => s.GetRequiredService<SealWorker>());
         services.Configure<HostOptions>(o => o.ShutdownTimeout = TimeSpan.FromSeconds(20));
 
         Mediation.Add(services);
@@ -134,6 +142,9 @@ public static class Serving
 
         var api = app.MapGroup("/api/v1").AddEndpointFilter<IdentifierFilter>();
         AgentEndpoints.Map(api);
+        SealEndpoints.Map(api);
+        VerifyEndpoints.Map(api);
+        Evidence.Map(api);
         ConfigurationEndpoints.Map(api);
         LiveStream.Map(api);
         Eligible.Map(api);

@@ -34,6 +34,8 @@ public sealed class PresenceFold(Configuration configuration, IReadOnlyDictionar
     /// <exception cref="InvalidDataException">It cannot be read, or does not fit what came before.</exception>
     public void Apply(EventRecord record)
     {
+        if (!StreamNames.IsOfPresence(record.Stream))
+            return;
         try
         {
             Fold(record);

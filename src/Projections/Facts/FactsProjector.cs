@@ -24,7 +24,8 @@ public sealed class FactsProjector(string schema, Configuration configuration) :
         var closed = new ClosedFacts();
         var touched = new HashSet<string>(StringComparer.Ordinal);
         foreach (var e in page)
-            Apply(e.Record, closed, touched);
+            if (StreamNames.IsOfPresence(e.Record.Stream))
+                Apply(e.Record, closed, touched);
         Forget(touched);
         return new FactsChanges(schema, _state ??= LedgerJson.Write(_fold.Configuration), [.. touched.Select(id => _open[id])], closed);
     }
