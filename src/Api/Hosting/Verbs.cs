@@ -1,4 +1,5 @@
 using System.CommandLine;
+using PresenceLedger.Api.Audit;
 using PresenceLedger.Api.Scenarios;
 using PresenceLedger.Api.Simulation;
 using PresenceLedger.Ledger;
@@ -120,6 +121,10 @@ public static class Verbs
 
         var root = new RootCommand("PresenceLedger: an event-sourced ledger of agent presence.") { serve, scenario, sql, copy, rebuild };
         root.Subcommands.Add(SimulateVerb.Create(data, connection, GuardAsync));
+        root.Subcommands.Add(VerifyVerb.Create(data, connection, GuardAsync));
+        root.Subcommands.Add(SealVerb.Create(data, connection, GuardAsync));
+        root.Subcommands.Add(KeysVerb.Create(data, connection, GuardAsync));
+        root.Subcommands.Add(ExportVerb.Create(data, connection, GuardAsync));
         root.Options.Add(data);
         root.Options.Add(connection);
         string[] verbed =

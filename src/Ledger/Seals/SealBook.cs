@@ -21,7 +21,7 @@ public sealed class SealBook(ILog log) : IDisposable
     private const int PageSize = 50;
 
     private readonly SemaphoreSlim _reading = new(1, 1);
-    private volatile Content _content = new([], null, [], -1, HashChain.Genesis);
+    private volatile Content _content = new([], null, [], [], -1, HashChain.Genesis);
 
     /// <summary>What is known.</summary>
     public Content Current => _content;
@@ -37,6 +37,7 @@ public sealed class SealBook(ILog log) : IDisposable
             // Copied only where there is something, for this is asked for often.
             List<SealPlace>? places = null;
             List<SealEvent>? keys = null;
+            List<long>? keyPlaces = null;
             var (last, version, hash) = (known.Last, known.Version, known.Hash);
             while (await log.ReadStreamAsync(StreamNames.Seals, version + 1, PageSize, ct) is { Count: > 0 } page)
             {
@@ -54,13 +55,21 @@ public sealed class SealBook(ILog log) : IDisposable
                     else
                     {
                         (keys ??= [.. known.KeyEvents]).Add(e);
+                        (keyPlaces ??= [.. known.KeyPlaces]).Add(last is null ? 0 : last.Number + 1);
                     }
                     (version, hash) = (stored.Record.Version, stored.Record.Hash);
                 }
                 if (page.Count < PageSize)
                     break;
             }
-            return _content = new Content(places ?? known.Places, last, keys ?? known.KeyEvents, version, hash);
+            return _content = new Content(
+                places ?? known.Places,
+                last,
+                keys ?? known.KeyEvents,
+                keyPlaces ?? known.KeyPlaces,
+                version,
+                hash
+            );
         }
         finally
         {
@@ -84,12 +93,14 @@ public sealed class SealBook(ILog log) : IDisposable
     /// <param name="Places">Every seal, in order.</param>
     /// <param name="Last">The last seal; null where there is none.</param>
     /// <param name="KeyEvents">Introductions and retirements of keys, in order.</param>
+    /// <param name="KeyPlaces">The number of the first seal after each of them.</param>
     /// <param name="Version">Version of the last event; -1 where there is none.</param>
     /// <param name="Hash">Its hash.</param>
     public sealed record Content(
         IReadOnlyList<SealPlace> Places,
         LedgerSealed? Last,
         IReadOnlyList<SealEvent> KeyEvents,
+        IReadOnlyList<long> KeyPlaces,
         long Version,
         byte[] Hash
     )
