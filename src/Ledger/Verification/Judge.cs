@@ -13,6 +13,7 @@ internal sealed class Judge(Streams streams, Alignment alignment)
 
     private readonly List<Finding> _findings = [];
     private readonly Dictionary<ulong, int> _strangers = [];
+    private readonly Dictionary<ulong, Finding> _unsealed = [];
     private int _open;
 
     /// <summary>What was found so far.</summary>
@@ -28,6 +29,10 @@ internal sealed class Judge(Streams streams, Alignment alignment)
     /// <param name="window">The window; its hashes are computed.</param>
     public void Take(Window window)
     {
+        // One that was sealed and is gone may stand among those that are not sealed yet.
+        if (window.Seal is null && alignment.Lost.Count > 0)
+            for (var n = 0; n < window.Rows.Length; n++)
+                _unsealed.TryAdd(window.Rows[n].Value.Fingerprint, Of(window, n));
         if (window.IsSound && _open == 0)
             return;
         for (var n = 0; n < window.Rows.Length; n++)
@@ -74,22 +79,26 @@ internal sealed class Judge(Streams streams, Alignment alignment)
         {
             if (stream.Open is not null)
                 Close(stream);
+            stream.IsDisturbed = false;
             return;
         }
         var row = window.Rows[n].Value;
-        var told = new Finding(FindingKind.Changed, "")
+        var told = Of(window, n);
+        if (stream.IsDisturbed && standing is Standing.InPlace)
         {
-            Stream = stream.Name,
-            Version = row.Version,
-            EventId = row.EventId,
-            Ordinal = ordinal,
-            Seal = window.Seal?.Number,
-        };
+            stream.IsDisturbed = false;
+            flaws &= ~Flaws.Broken;
+        }
+        if ((flaws & (Flaws.Gap | Flaws.Back)) != 0 || standing is Standing.Moved)
+            stream.IsDisturbed = true;
         var filled = (flaws & Flaws.Back) != 0 && stream.Gaps.Remove(row.Version);
         if (standing is Standing.Moved)
             Add(told with { Kind = FindingKind.Reordered, Text = $"{Name(told)} was sealed at place {ordinal} of the order of all, and stands elsewhere." });
         else if (filled)
+        {
+            _strangers[row.Fingerprint] = _findings.Count;
             Add(told with { Kind = FindingKind.Reordered, Text = $"{Name(told)} stands after events that come after it." });
+        }
         else if ((flaws & Flaws.Back) != 0)
             Add(told with { Kind = FindingKind.Inserted, Text = $"{Name(told)} is there twice." });
         else if (standing is Standing.Extra or Standing.Replaced)
@@ -103,6 +112,19 @@ internal sealed class Judge(Streams streams, Alignment alignment)
             Add(told with { Kind = FindingKind.Reordered, Text = $"{Name(told)} took effect before the event ahead of it." });
         if ((flaws & Flaws.Twice) != 0)
             Suspects.Add(told with { Kind = FindingKind.Inserted, Text = $"{Name(told)} has an id that is in the stream before it." });
+    }
+
+    private static Finding Of(Window window, int n)
+    {
+        var row = window.Rows[n].Value;
+        return new Finding(FindingKind.Changed, "")
+        {
+            Stream = window.Streams[n].Name,
+            Version = row.Version,
+            EventId = row.EventId,
+            Ordinal = window.OrdinalOf(n),
+            Seal = window.Seal?.Number,
+        };
     }
 
     /// <summary>Its hash is another one than was sealed.</summary>
@@ -230,7 +252,20 @@ internal sealed class Judge(Streams streams, Alignment alignment)
     private void MatchStrangers(List<Lost> lost)
     {
         foreach (var one in lost.ToArray())
-            if (_strangers.TryGetValue(one.Fingerprint, out var at) && at < _findings.Count)
+            if (_unsealed.TryGetValue(one.Fingerprint, out var later) && !_strangers.ContainsKey(one.Fingerprint))
+            {
+                Add(
+                    later with
+                    {
+                        Kind = FindingKind.Reordered,
+                        Ordinal = one.Ordinal,
+                        Seal = one.Seal,
+                        Text = $"{Name(later)} was sealed at place {one.Ordinal} of the order of all, and stands at {later.Ordinal}.",
+                    }
+                );
+                lost.Remove(one);
+            }
+            else if (_strangers.TryGetValue(one.Fingerprint, out var at) && at < _findings.Count)
             {
                 var finding = _findings[at];
                 _findings[at] = Mapped(
@@ -269,9 +304,18 @@ internal sealed class Judge(Streams streams, Alignment alignment)
             var last = stream?.Version ?? -1;
             if (version > last)
             {
-                var these = lost.Where(l => l.Ordinal > (stream?.Ordinal ?? -1)).Take((int)Math.Min(version - last, int.MaxValue)).ToArray();
+                var count = (int)Math.Min(version - last, int.MaxValue);
+                // Where the rest was chained anew, what is gone was among it; else it was the end.
+                var at = _findings.FindIndex(f => f.Stream == name && f.Kind is FindingKind.Rechained);
+                var these = (
+                    at >= 0
+                        ? lost.OrderBy(l => Math.Abs(l.Ordinal - _findings[at].Ordinal!.Value))
+                        : lost.Where(l => l.Ordinal > (stream?.Ordinal ?? -1))
+                )
+                    .Take(count)
+                    .ToArray();
                 lost.RemoveAll(these.Contains);
-                if (these.Length > 0 && _findings.FindIndex(f => f.Stream == name && f.Kind is FindingKind.Rechained) is >= 0 and var at)
+                if (these.Length > 0 && at >= 0)
                     _findings[at] = _findings[at] with
                     {
                         Text = _findings[at].Text + $" {Upper(Events(these.Length))} fewer {Are(these.Length)} in the stream than there were.",

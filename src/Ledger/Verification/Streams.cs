@@ -76,6 +76,9 @@ internal sealed class StreamState(string name, int number)
     /// <summary>Its place in the order of all.</summary>
     public long Ordinal { get; set; }
 
+    /// <summary>Whether its last event is not where it was, so that the next one may not follow from what is ahead of it.</summary>
+    public bool IsDisturbed { get; set; }
+
     /// <summary>What is being found about its last events.</summary>
     public Run? Open { get; set; }
 
