@@ -1,7 +1,7 @@
 using PresenceLedger.Benchmarks;
 
 // Runs the benchmarks named, or all, and writes the section of each into the document: PresenceLedger.Benchmarks DOCUMENT [NAME…]
-IBenchmark[] benchmarks = [new LogBenchmark(), new HeartbeatBenchmark(), new ReportsBenchmark(), new LagBenchmark()];
+IBenchmark[] benchmarks = [new LogBenchmark(), new HeartbeatBenchmark(), new ReportsBenchmark(), new LagBenchmark(), new VerifyBenchmark()];
 
 if (args is not [var document, .. var names] || !File.Exists(document))
 {

@@ -39,8 +39,7 @@ public sealed class OpenService : IAsyncLifetime
     }
 
     /// <summary>What makes the service use a database of the tests.</summary>
-    public static string[] ArgumentsFor(TestDatabase database) =>
-        ["--connection", database.ServiceConnectionString, "--Ledger:OwnerConnectionString", database.SuperuserConnectionString];
+    public static string[] ArgumentsFor(TestDatabase database) => database.Arguments;
 
     /// <summary>Another node on the same database.</summary>
     public Task<ServiceProcess> StartAnotherAsync(params string[] arguments) =>

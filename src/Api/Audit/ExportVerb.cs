@@ -94,7 +94,7 @@ internal static class ExportVerb
             string.Create(
                 CultureInfo.InvariantCulture,
                 $"{summary.Events} events, {summary.Unsealed} of them not sealed, in {file}. Check it with presence-ledger verify --bundle {file}, "
-                    + "or as its README.md says."
+                    + $"or as its README.md says."
             )
         );
         return 0;

@@ -46,7 +46,8 @@ public sealed class SealBook(ILog log) : IDisposable
                     var e = (SealEvent)WireNames.Read(stored.Record);
                     if (e is LedgerSealed seal)
                     {
-                        LogPosition.TryParse(seal.Position, out var position);
+                        // What cannot be read is no hint; the events are counted then.
+                        var position = LogPosition.TryParse(seal.Position, out var there) ? there : LogPosition.Start;
                         (places ??= [.. known.Places]).Add(
                             new SealPlace(stored.Record.Version, seal.Number, seal.First, seal.Count, position)
                         );

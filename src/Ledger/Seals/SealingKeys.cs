@@ -25,7 +25,7 @@ public sealed record SealingKeys(string Folder, string? Given = null)
         var keys = new List<SigningKey>();
         foreach (var file in Files("*.pem"))
         {
-            if (!OperatingSystem.IsWindows() && (File.GetUnixFileMode(file) & Others) != 0)
+            if (!OperatingSystem.IsWindows() && (File.GetUnixFileMode(file) & Others) is not UnixFileMode.None)
                 throw new SealingKeyException($"Everybody can read the key {file}. Run chmod 600 on it; or better, make another one.");
             try
             {

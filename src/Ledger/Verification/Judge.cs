@@ -89,9 +89,9 @@ internal sealed class Judge(Streams streams, Alignment alignment)
             stream.IsDisturbed = false;
             flaws &= ~Flaws.Broken;
         }
-        if ((flaws & (Flaws.Gap | Flaws.Back)) != 0 || standing is Standing.Moved)
+        if ((flaws & (Flaws.Gap | Flaws.Back)) is not Flaws.None || standing is Standing.Moved)
             stream.IsDisturbed = true;
-        var filled = (flaws & Flaws.Back) != 0 && stream.Gaps.Remove(row.Version);
+        var filled = (flaws & Flaws.Back) is not Flaws.None && stream.Gaps.Remove(row.Version);
         if (standing is Standing.Moved)
             Add(told with { Kind = FindingKind.Reordered, Text = $"{Name(told)} was sealed at place {ordinal} of the order of all, and stands elsewhere." });
         else if (filled)
@@ -99,18 +99,18 @@ internal sealed class Judge(Streams streams, Alignment alignment)
             _strangers[row.Fingerprint] = _findings.Count;
             Add(told with { Kind = FindingKind.Reordered, Text = $"{Name(told)} stands after events that come after it." });
         }
-        else if ((flaws & Flaws.Back) != 0)
+        else if ((flaws & Flaws.Back) is not Flaws.None)
             Add(told with { Kind = FindingKind.Inserted, Text = $"{Name(told)} is there twice." });
         else if (standing is Standing.Extra or Standing.Replaced)
             TakeAltered(stream, row, flaws, standing, told);
-        else if ((flaws & Flaws.Broken) != 0)
+        else if ((flaws & Flaws.Broken) is not Flaws.None)
             TakeBroken(stream, row, told);
         else
             Close(stream);
 
-        if ((flaws & Flaws.Early) != 0 && (flaws & Flaws.Broken) == 0 && standing is Standing.InPlace)
+        if ((flaws & Flaws.Early) is not Flaws.None && (flaws & Flaws.Broken) is Flaws.None && standing is Standing.InPlace)
             Add(told with { Kind = FindingKind.Reordered, Text = $"{Name(told)} took effect before the event ahead of it." });
-        if ((flaws & Flaws.Twice) != 0)
+        if ((flaws & Flaws.Twice) is not Flaws.None)
             Suspects.Add(told with { Kind = FindingKind.Inserted, Text = $"{Name(told)} has an id that is in the stream before it." });
     }
 
@@ -130,7 +130,7 @@ internal sealed class Judge(Streams streams, Alignment alignment)
     /// <summary>Its hash is another one than was sealed.</summary>
     private void TakeAltered(StreamState stream, EventRow row, Flaws flaws, Standing standing, Finding told)
     {
-        var fits = (flaws & Flaws.Broken) == 0;
+        var fits = (flaws & Flaws.Broken) is Flaws.None;
         if (stream.Open is { } run && run.Last + 1 == row.Version)
         {
             (run.Last, run.LastIsAltered) = (row.Version, true);

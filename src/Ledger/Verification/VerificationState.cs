@@ -54,6 +54,7 @@ internal sealed record VerificationState(
             alignment.Early
         );
 
+    /// <summary>Reads what was kept.</summary>
     /// <exception cref="InvalidDataException">The file is none.</exception>
     public static async Task<VerificationState> ReadAsync(string file, CancellationToken ct)
     {

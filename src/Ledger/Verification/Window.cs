@@ -100,7 +100,7 @@ internal sealed class Window(RowOf[] rows, Stretch? stretch, long first)
             var (block, row) = Rows[n];
             if (!block.Rows[row].IsWellFormed)
                 Marks[n] |= Flaws.Broken | Flaws.Malformed;
-            else if ((Marks[n] & Flaws.Unchecked) == 0)
+            else if ((Marks[n] & Flaws.Unchecked) is Flaws.None)
             {
                 SHA256.HashData(block.Hashed(row), hash);
                 if (!hash.SequenceEqual(block.Stored(row)))
