@@ -76,7 +76,13 @@ internal sealed class VerifyBenchmark : IBenchmark
         var sealing = Stopwatch.GetElapsedTime(began);
         await ExecuteAsync(source, "vacuum (analyze) ledger.event");
         var events = (long)(await ScalarAsync(source, "select count(*) from ledger.event"))!;
-        var bytes = (long)(await ScalarAsync(source, "select avg(octet_length(data::text) + octet_length(metadata::text))::bigint from ledger.event where stream <> 'seals'"))!;
+        var bytes = (long)
+            (
+                await ScalarAsync(
+                    source,
+                    "select avg(octet_length(data::text) + octet_length(metadata::text))::bigint from ledger.event where stream <> 'seals'"
+                )
+            )!;
         Say(
             $"{DateTime.UtcNow:yyyy-MM-dd}, {Machine.Describe()}.\nPostgreSQL {await ScalarAsync(source, "show server_version")}, brought along, on the same machine. "
                 + $"Load of the machine before the first run: {load}. Rates are the median of {Measure.Rounds} runs (least–most), in turn, after one to warm up.\n"
@@ -106,7 +112,8 @@ internal sealed class VerifyBenchmark : IBenchmark
     /// <summary>Every kind, in the middle of the ledger: what is done, and what verify says of it.</summary>
     private async Task TamperAsync(NpgsqlDataSource source, PostgresLog log, SealingKeys keys)
     {
-        var stream = (string)(await ScalarAsync(source, "select stream from ledger.stream where stream like 'agent-%' order by version desc limit 1"))!;
+        var stream = (string)
+            (await ScalarAsync(source, "select stream from ledger.stream where stream like 'agent-%' order by version desc limit 1"))!;
         var one = $"stream = '{stream}' and version = 500";
         Say("\n| done in the store, with its trigger off | found | seconds |\n|---|---|---|\n");
         await OneAsync("the data of an event changed", $"update ledger.event set data = '{{}}' where {one}");
@@ -128,9 +135,16 @@ internal sealed class VerifyBenchmark : IBenchmark
             update ledger.event e set epoch = s.epoch, transaction_id = s.transaction_id, position = s.position from saved s where e.stream = '{stream}' and e.version = 500 and s.stream = '{stream}' and s.version = 501
             """
         );
-        await OneAsync("an event changed, and everything after it in its stream chained anew", null, () => RechainAsync(source, log, stream, 500));
+        await OneAsync(
+            "an event changed, and everything after it in its stream chained anew",
+            null,
+            () => RechainAsync(source, log, stream, 500)
+        );
         await OneAsync("a seal deleted", "delete from ledger.event where stream = 'seals' and version = 20");
-        await OneAsync("the root of a seal changed", "update ledger.event set data = replace(data::text, '\"root\":\"', '\"root\":\"0')::json where stream = 'seals' and version = 20");
+        await OneAsync(
+            "the root of a seal changed",
+            "update ledger.event set data = replace(data::text, '\"root\":\"', '\"root\":\"0')::json where stream = 'seals' and version = 20"
+        );
         await OneAsync("the noted end of a stream changed", $"update ledger.stream set version = version + 1 where stream = '{stream}'");
 
         async Task OneAsync(string what, string? sql, Func<Task>? more = null)
@@ -147,7 +161,10 @@ internal sealed class VerifyBenchmark : IBenchmark
                 if (more is not null)
                     await more();
                 var began = Stopwatch.GetTimestamp();
-                var result = await new Verifier(log, source, new VerifierOptions { Keys = keys.Public() }).RunAsync(null, CancellationToken.None);
+                var result = await new Verifier(log, source, new VerifierOptions { Keys = keys.Public() }).RunAsync(
+                    null,
+                    CancellationToken.None
+                );
                 var told = string.Join("; ", result.Findings.Take(3).Select(f => $"`{f.Kind}` {f.Text}"));
                 Say($"| {what} | {result.Findings.Count}: {told} | {Stopwatch.GetElapsedTime(began).TotalSeconds:N1} |\n");
             }
@@ -169,9 +186,7 @@ internal sealed class VerifyBenchmark : IBenchmark
         var hash = (await log.ReadStreamAsync(stream, from - 1, 1, CancellationToken.None))[0].Record.Hash;
         var hashes = new List<byte[]>();
         foreach (var e in (await log.ReadStreamAsync(stream, from, 1_000_000, CancellationToken.None)).Select(e => e.Record))
-            hashes.Add(
-                hash = HashChain.Hash(hash, e.Stream, e.Version, e.EventId, e.Type, e.Data, e.Metadata, e.OccurredAt, e.RecordedAt)
-            );
+            hashes.Add(hash = HashChain.Hash(hash, e.Stream, e.Version, e.EventId, e.Type, e.Data, e.Metadata, e.OccurredAt, e.RecordedAt));
         await using var connection = await source.OpenConnectionAsync();
         await using var off = new NpgsqlCommand("set session_replication_role = replica", connection);
         await off.ExecuteNonQueryAsync();

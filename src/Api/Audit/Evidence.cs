@@ -14,7 +14,9 @@ internal static class Evidence
     public static void Map(RouteGroupBuilder api) =>
         api.MapGet("/agents/{agentId}/evidence", GetAsync)
             .WithTags("Audit")
-            .WithSummary("A bundle of the agent's events with their proofs, seals and keys (zip), to be checked by anybody; from and to by when they took effect.")
+            .WithSummary(
+                "A bundle of the agent's events with their proofs, seals and keys (zip), to be checked by anybody; from and to by when they took effect."
+            )
             .Produces(StatusCodes.Status200OK, contentType: "application/zip")
             .ProducesProblem(StatusCodes.Status404NotFound)
             .ProducesProblem(StatusCodes.Status409Conflict);
@@ -79,6 +81,5 @@ internal static class Evidence
         }
     }
 
-    private static IResult Damaged(InvalidDataException e) =>
-        Problems.Of(StatusCodes.Status409Conflict, "ledger-damaged", e.Message);
+    private static IResult Damaged(InvalidDataException e) => Problems.Of(StatusCodes.Status409Conflict, "ledger-damaged", e.Message);
 }

@@ -51,8 +51,12 @@ internal static class EvidencePage
             </head>
             <body>
             <h1>{title}</h1>
-            <p>{(from is { } f ? "From " + Instant.Format(f) : "From the beginning")} {(until is { } u ? "until " + Instant.Format(u) : "until now")}:
-            {entries.Count} events. Written at {Instant.Format(now)}. All instants are UTC. This page is for reading; what proves it is in the other
+            <p>{(from is { } f ? "From " + Instant.Format(f) : "From the beginning")} {(
+                until is { } u ? "until " + Instant.Format(u) : "until now"
+            )}:
+            {entries.Count} events. Written at {Instant.Format(
+                now
+            )}. All instants are UTC. This page is for reading; what proves it is in the other
             files, and how is in README.md.</p>
             <table>
             <thead><tr><th>#</th><th>When</th><th>What, and why</th><th>Who</th><th>Rule</th><th>Seal</th><th>Hash</th></tr></thead>
@@ -68,10 +72,14 @@ internal static class EvidencePage
                 $"""
                 <tr><td>{record.Version}</td>
                 <td class="at">{Instant.Format(record.OccurredAt)}<div class="small">recorded {Instant.Format(record.RecordedAt)}</div></td>
-                <td>{Encoder.Encode(explanation)}<div class="small">{Encoder.Encode(WireNames.Short(record.Type))}{(reason.Length > 0 ? ", reason: " + Encoder.Encode(reason) : "")}</div></td>
+                <td>{Encoder.Encode(explanation)}<div class="small">{Encoder.Encode(WireNames.Short(record.Type))}{(
+                    reason.Length > 0 ? ", reason: " + Encoder.Encode(reason) : ""
+                )}</div></td>
                 <td>{Encoder.Encode(metadata.Actor.ToString())}</td>
                 <td>{Encoder.Encode(metadata.Rule ?? "")}</td>
-                <td>{(seal is { } number ? number.ToString(CultureInfo.InvariantCulture) : "<span class=\"unsealed\">not sealed yet</span>")}</td>
+                <td>{(
+                    seal is { } number ? number.ToString(CultureInfo.InvariantCulture) : "<span class=\"unsealed\">not sealed yet</span>"
+                )}</td>
                 <td class="hash">{Convert.ToHexStringLower(record.Hash)[..16]}…</td></tr>
 
                 """

@@ -20,7 +20,10 @@ internal static class ExportVerb
     public static Command Create(Option<string> data, Option<string?> connection, Func<Func<Task<int>>, Task<int>> guard)
     {
         var agent = new Argument<string>("AGENT") { Description = "The agent." };
-        var from = new Option<string?>("--from") { Description = "The first instant, as 2026-01-05T08:00:00Z; the beginning where left out." };
+        var from = new Option<string?>("--from")
+        {
+            Description = "The first instant, as 2026-01-05T08:00:00Z; the beginning where left out.",
+        };
         var to = new Option<string?>("--to") { Description = "The instant at which it ends; now where left out." };
         var file = new Option<string?>("--out") { Description = "The file to write (evidence-AGENT.zip)." };
         var prefix = AuditLog.Prefix();

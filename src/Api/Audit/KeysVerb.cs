@@ -76,7 +76,9 @@ internal static class KeysVerb
             await Console.Out.WriteLineAsync($"{key.KeyId}  introduced {Instant.Format(key.IntroducedAt)}  {state}  {here}");
         }
         if (content.KeyEvents.Count == 0)
-            await Console.Out.WriteLineAsync("The ledger has no key yet; the service makes one when it starts, or 'presence-ledger seal' does.");
+            await Console.Out.WriteLineAsync(
+                "The ledger has no key yet; the service makes one when it starts, or 'presence-ledger seal' does."
+            );
         foreach (var key in signing)
             key.Dispose();
     }

@@ -66,7 +66,8 @@ internal static class SealEndpoints
             wanted.Length > paging.Limit ? Paging.Cursor(wanted[paging.Limit - 1].Number.ToString(CultureInfo.InvariantCulture)) : null;
         return Results.Json(new Page<SealAnswer>(seals) { Next = next }, WireJson.Options);
 
-        static bool IsNumber(string? text) => long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number >= 0;
+        static bool IsNumber(string? text) =>
+            long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number >= 0;
     }
 
     private static async Task<IResult> KeysAsync(HttpContext http, SealBook book) =>

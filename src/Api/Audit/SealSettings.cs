@@ -25,7 +25,9 @@ internal sealed record SealSettings(TimeSpan Interval, SealingKeys Keys)
             !string.IsNullOrEmpty(text)
             && !(double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out seconds) && seconds is >= 0 and <= MostSeconds)
         )
-            throw new MisconfiguredException($"Seals:Interval={text} cannot be; it is a number of seconds up to {MostSeconds}, 0 for never.");
+            throw new MisconfiguredException(
+                $"Seals:Interval={text} cannot be; it is a number of seconds up to {MostSeconds}, 0 for never."
+            );
         var folder = configuration[FolderKey];
         var given = configuration["Seals:Key"];
         return new SealSettings(
@@ -33,7 +35,9 @@ internal sealed record SealSettings(TimeSpan Interval, SealingKeys Keys)
             new SealingKeys(
                 Path.GetFullPath(string.IsNullOrEmpty(folder) ? Path.Combine(dataFolder, "keys") : folder),
                 // A variable of one line has its line feeds escaped.
-                string.IsNullOrWhiteSpace(given) ? null : given.Replace("\\n", "\n", StringComparison.Ordinal)
+                string.IsNullOrWhiteSpace(given)
+                    ? null
+                    : given.Replace("\\n", "\n", StringComparison.Ordinal)
             )
         );
     }

@@ -29,7 +29,9 @@ internal static class VerifyEndpoints
             .ProducesProblem(StatusCodes.Status404NotFound);
         api.MapGet("/ledger/verify", VerifyLedgerAsync)
             .WithTags("Audit")
-            .WithSummary("The seals and their signatures, and the ends of all streams; with full=true every event, told as it goes (NDJSON).")
+            .WithSummary(
+                "The seals and their signatures, and the ends of all streams; with full=true every event, told as it goes (NDJSON)."
+            )
             .Produces<SealVerification>()
             .ProducesProblem(StatusCodes.Status403Forbidden)
             .ProducesProblem(StatusCodes.Status429TooManyRequests);

@@ -201,7 +201,9 @@ internal static class VerifyVerb
             }
             await TellAsync(result.Findings, asked.Output);
             var covered = result.Seal is { } seal
-                ? Invariant($"seal {seal.Number} covers version {result.SealedVersion}, and the whole ledger has to be verified to check it")
+                ? Invariant(
+                    $"seal {seal.Number} covers version {result.SealedVersion}, and the whole ledger has to be verified to check it"
+                )
                 : "no seal covers its last events";
             await asked.Output.WriteLineAsync(
                 $"{agentId}: {(result.Findings.Count == 0 ? "the chain holds" : "the chain does not hold")}, "

@@ -39,9 +39,9 @@ public static class MerkleTree
             paths[n] = [];
         var shift = 0;
         for (var count = leaves.Length / HashSize; count > 1; shift++, count = Up(leaves, count))
-            for (var n = 0; n < paths.Length; n++)
-                if (((indexes[n] >> shift) ^ 1) is var sibling && sibling < count)
-                    paths[n].Add(leaves.Slice(sibling * HashSize, HashSize).ToArray());
+        for (var n = 0; n < paths.Length; n++)
+            if (((indexes[n] >> shift) ^ 1) is var sibling && sibling < count)
+                paths[n].Add(leaves.Slice(sibling * HashSize, HashSize).ToArray());
         return paths;
     }
 
@@ -80,7 +80,11 @@ public static class MerkleTree
     {
         var next = (count + 1) / 2;
         for (var n = 0; n < count / 2; n++)
-            Node(level.Slice(2 * n * HashSize, HashSize), level.Slice((2 * n + 1) * HashSize, HashSize), level.Slice(n * HashSize, HashSize));
+            Node(
+                level.Slice(2 * n * HashSize, HashSize),
+                level.Slice((2 * n + 1) * HashSize, HashSize),
+                level.Slice(n * HashSize, HashSize)
+            );
         if (count % 2 == 1)
             level.Slice((count - 1) * HashSize, HashSize).CopyTo(level.Slice((next - 1) * HashSize, HashSize));
         return next;

@@ -68,13 +68,11 @@ public sealed class LogCopy(ILog from, ILog to, IProgress<CopyProgress> progress
         if (to.SpansStreams)
             foreach (var portion in Portions(missing))
                 await AppendAsync(
-                    new Commit(
-                        [
-                            .. portion
-                                .GroupBy(e => e.Stream, StringComparer.Ordinal)
-                                .Select(s => new StreamAppend(s.Key, s.First().Version - 1, [.. s])),
-                        ]
-                    )
+                    new Commit([
+                        .. portion
+                            .GroupBy(e => e.Stream, StringComparer.Ordinal)
+                            .Select(s => new StreamAppend(s.Key, s.First().Version - 1, [.. s])),
+                    ])
                     {
                         Order = portion,
                     }
@@ -133,9 +131,7 @@ public sealed class LogCopy(ILog from, ILog to, IProgress<CopyProgress> progress
                 commit.Streams.Count == 1
                 || await to.ReadStreamAsync(append.Stream, append.ExpectedVersion + 1, 1, CancellationToken.None) is not []
             )
-                throw new CopyException(
-                    $"The target has other events in '{append.Stream}' from version {append.ExpectedVersion + 1} on."
-                );
+                throw new CopyException($"The target has other events in '{append.Stream}' from version {append.ExpectedVersion + 1} on.");
         throw new CopyException("The target does not have what it had a moment ago.");
     }
 

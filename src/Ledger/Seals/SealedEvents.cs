@@ -57,7 +57,10 @@ public sealed class SealedEvents(ILog log, SealBook book)
         if (events.Count * sizeof(ulong) != fingerprints.Length)
             return false;
         for (var n = 0; n < events.Count; n++)
-            if (MerkleTree.Fingerprint(events[n].Record.Hash) != MerkleTree.Fingerprint(fingerprints.Slice(n * sizeof(ulong), sizeof(ulong))))
+            if (
+                MerkleTree.Fingerprint(events[n].Record.Hash)
+                != MerkleTree.Fingerprint(fingerprints.Slice(n * sizeof(ulong), sizeof(ulong)))
+            )
                 return false;
         return true;
     }

@@ -253,7 +253,8 @@ public sealed class Sealer(ILog log, SealBook book, SealingKeys keys, TimeProvid
         return content.Last is { } last && last.SealedAt > now ? last.SealedAt : now;
     }
 
-    private static IReadOnlyList<SealSignature> Sign(IReadOnlyList<SigningKey> signing, string text) => [.. signing.Select(k => k.Sign(text))];
+    private static IReadOnlyList<SealSignature> Sign(IReadOnlyList<SigningKey> signing, string text) =>
+        [.. signing.Select(k => k.Sign(text))];
 
     private sealed class Keys(IReadOnlyList<SigningKey> keys) : IDisposable
     {

@@ -125,7 +125,10 @@ public static class BundleVerifier
                         Invariant($"{name} comes after version {before.Version}."),
                         e
                     );
-                else if (e.PreviousHash != (before?.Hash ?? e.PreviousHash) || (e.Version == 0 && e.PreviousHash != SealStatement.NonePrevious))
+                else if (
+                    e.PreviousHash != (before?.Hash ?? e.PreviousHash)
+                    || (e.Version == 0 && e.PreviousHash != SealStatement.NonePrevious)
+                )
                     Report(FindingKind.Changed, $"{name} does not follow from the event before it.", e);
                 if (e.Computed() != e.Hash)
                     Report(FindingKind.Changed, $"{name} is not what its hash was made of.", e);
@@ -149,10 +152,18 @@ public static class BundleVerifier
                 if (before is not null && seal.Number != before.Number + 1)
                     Report(FindingKind.SealMissing, Invariant($"Seal {before.Number + 1} is gone."), seal: before.Number + 1);
                 else if (before is not null && (seal.Previous != before.Statement().Hash() || seal.First != before.First + before.Count))
-                    Report(FindingKind.SealChanged, Invariant($"Seal {seal.Number} does not follow from the seal before it."), seal: seal.Number);
+                    Report(
+                        FindingKind.SealChanged,
+                        Invariant($"Seal {seal.Number} does not follow from the seal before it."),
+                        seal: seal.Number
+                    );
                 var verdict = _keyring.Check(text, seal.Signatures);
                 if (verdict.Problem is { } problem)
-                    Report(FindingKind.SignatureWrong, Invariant($"Seal {seal.Number} is not signed as it should be: {problem}"), seal: seal.Number);
+                    Report(
+                        FindingKind.SignatureWrong,
+                        Invariant($"Seal {seal.Number} is not signed as it should be: {problem}"),
+                        seal: seal.Number
+                    );
                 unvouched = verdict.Trusted ? null : unvouched ?? seal;
                 before = seal;
             }
@@ -224,7 +235,8 @@ public static class BundleVerifier
             using var lines = new StreamReader(new MemoryStream(File(name)), Encoding.UTF8);
             while (lines.ReadLine() is { } line)
                 if (line.Length > 0)
-                    yield return JsonSerializer.Deserialize<T>(line, LedgerJson.Options) ?? throw new JsonException($"{name} has an empty line.");
+                    yield return JsonSerializer.Deserialize<T>(line, LedgerJson.Options)
+                        ?? throw new JsonException($"{name} has an empty line.");
         }
 
         private void Report(FindingKind kind, string text, Event? e = null, long? seal = null) =>
@@ -258,17 +270,7 @@ public static class BundleVerifier
     {
         public string Computed() =>
             Convert.ToHexStringLower(
-                HashChain.Hash(
-                    Convert.FromHexString(PreviousHash),
-                    Stream,
-                    Version,
-                    EventId,
-                    Type,
-                    Data,
-                    Metadata,
-                    OccurredAt,
-                    RecordedAt
-                )
+                HashChain.Hash(Convert.FromHexString(PreviousHash), Stream, Version, EventId, Type, Data, Metadata, OccurredAt, RecordedAt)
             );
     }
 

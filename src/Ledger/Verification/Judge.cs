@@ -84,22 +84,35 @@ internal sealed class Judge(Streams streams, Alignment alignment)
         }
         var row = window.Rows[n].Value;
         var told = Of(window, n);
+        var afterFinding = stream.Open is not null || stream.IsDisturbed;
         if (stream.IsDisturbed && standing is Standing.InPlace)
         {
             stream.IsDisturbed = false;
             flaws &= ~Flaws.Broken;
         }
-        if ((flaws & (Flaws.Gap | Flaws.Back)) is not Flaws.None || standing is Standing.Moved)
+        if ((flaws & (Flaws.Gap | Flaws.Back)) is not Flaws.None && standing is Standing.InPlace or Standing.Replaced)
             stream.IsDisturbed = true;
         var filled = (flaws & Flaws.Back) is not Flaws.None && stream.Gaps.Remove(row.Version);
         if (standing is Standing.Moved)
-            Add(told with { Kind = FindingKind.Reordered, Text = $"{Name(told)} was sealed at place {ordinal} of the order of all, and stands elsewhere." });
+            Add(
+                told with
+                {
+                    Kind = FindingKind.Reordered,
+                    Text = $"{Name(told)} was sealed at place {ordinal} of the order of all, and stands elsewhere.",
+                }
+            );
         else if (filled)
         {
             _strangers[row.Fingerprint] = _findings.Count;
-            Add(told with { Kind = FindingKind.Reordered, Text = $"{Name(told)} stands after events that come after it." });
+            Add(
+                told with
+                {
+                    Kind = standing is Standing.Extra ? FindingKind.Inserted : FindingKind.Reordered,
+                    Text = $"{Name(told)} stands after events that come after it.",
+                }
+            );
         }
-        else if ((flaws & Flaws.Back) is not Flaws.None)
+        else if ((flaws & Flaws.Back) is not Flaws.None && standing is not Standing.Extra)
             Add(told with { Kind = FindingKind.Inserted, Text = $"{Name(told)} is there twice." });
         else if (standing is Standing.Extra or Standing.Replaced)
             TakeAltered(stream, row, flaws, standing, told);
@@ -108,7 +121,7 @@ internal sealed class Judge(Streams streams, Alignment alignment)
         else
             Close(stream);
 
-        if ((flaws & Flaws.Early) is not Flaws.None && (flaws & Flaws.Broken) is Flaws.None && standing is Standing.InPlace)
+        if ((flaws & (Flaws.Early | Flaws.Broken)) is Flaws.Early && standing is Standing.InPlace && !afterFinding)
             Add(told with { Kind = FindingKind.Reordered, Text = $"{Name(told)} took effect before the event ahead of it." });
         if ((flaws & Flaws.Twice) is not Flaws.None)
             Suspects.Add(told with { Kind = FindingKind.Inserted, Text = $"{Name(told)} has an id that is in the stream before it." });
@@ -242,7 +255,8 @@ internal sealed class Judge(Streams streams, Alignment alignment)
                 $" was changed after it was sealed, and its hash and those of the {Events(run.Followers)} after it made anew.",
             _ when run.IsUnsealed =>
                 $" does not follow from the event ahead of it: it was changed{others}, or the one ahead of it was, with its hash.",
-            _ when run.LastIsAltered && run.Fits => " was changed after it was sealed, with its hash, which the next one does not follow from.",
+            _ when run.LastIsAltered && run.Fits =>
+                " was changed after it was sealed, with its hash, which the next one does not follow from.",
             _ when run.LastIsAltered => $" was changed after it was sealed, and so was its hash{others}.",
             _ => $" is not what its hash was made of, and that hash was sealed: it was changed{others}.",
         };
@@ -268,6 +282,7 @@ internal sealed class Judge(Streams streams, Alignment alignment)
             else if (_strangers.TryGetValue(one.Fingerprint, out var at) && at < _findings.Count)
             {
                 var finding = _findings[at];
+                streams.Find(finding.Stream!)?.Gaps.Remove(finding.Version!.Value);
                 _findings[at] = Mapped(
                     finding with
                     {
@@ -302,9 +317,13 @@ internal sealed class Judge(Streams streams, Alignment alignment)
             if (stream is null && !isWhole)
                 continue;
             var last = stream?.Version ?? -1;
-            if (version > last)
+            // One that was put into the past with the note moved is one finding.
+            var strays = _findings.Count(f =>
+                f.Stream == name && f.Kind is FindingKind.Inserted && f.Version > last && f.Version <= version
+            );
+            if (version - strays > last)
             {
-                var count = (int)Math.Min(version - last, int.MaxValue);
+                var count = (int)Math.Min(version - strays - last, int.MaxValue);
                 // Where the rest was chained anew, what is gone was among it; else it was the end.
                 var at = _findings.FindIndex(f => f.Stream == name && f.Kind is FindingKind.Rechained);
                 var these = (
@@ -318,7 +337,8 @@ internal sealed class Judge(Streams streams, Alignment alignment)
                 if (these.Length > 0 && at >= 0)
                     _findings[at] = _findings[at] with
                     {
-                        Text = _findings[at].Text + $" {Upper(Events(these.Length))} fewer {Are(these.Length)} in the stream than there were.",
+                        Text =
+                            _findings[at].Text + $" {Upper(Events(these.Length))} fewer {Are(these.Length)} in the stream than there were.",
                     };
                 else if (these.Length > 0)
                     Missing(name, last + 1, version - last, these[0], null);
@@ -343,8 +363,12 @@ internal sealed class Judge(Streams streams, Alignment alignment)
             Add(
                 new Finding(
                     FindingKind.Missing,
-                    Invariant($"{Upper(Events(count))} that seal {lost[n].Seal} covers from place {lost[n].Ordinal} of the order of all on {Are(count)} gone; ")
-                        + Invariant($"the hash of the first began with {lost[n].Fingerprint:x16}. No stream and no note of its end tells which it was.")
+                    Invariant(
+                        $"{Upper(Events(count))} that seal {lost[n].Seal} covers from place {lost[n].Ordinal} of the order of all on {Are(count)} gone; "
+                    )
+                        + Invariant(
+                            $"the hash of the first began with {lost[n].Fingerprint:x16}. No stream and no note of its end tells which it was."
+                        )
                 )
                 {
                     Ordinal = lost[n].Ordinal,
@@ -375,8 +399,10 @@ internal sealed class Judge(Streams streams, Alignment alignment)
     private void Head(string stream, long last, long? noted, string because) =>
         Add(
             new Finding(
-                FindingKind.HeadWrong,
-                Invariant($"The stream '{stream}' ends at version {last}, and the store notes that it ends at {noted?.ToString(CultureInfo.InvariantCulture) ?? "none"}: ")
+                stream == StreamNames.Seals && noted > last ? FindingKind.SealMissing : FindingKind.HeadWrong,
+                Invariant(
+                    $"The stream '{stream}' ends at version {last}, and the store notes that it ends at {noted?.ToString(CultureInfo.InvariantCulture) ?? "none"}: "
+                )
                     + because
                     + "."
             )

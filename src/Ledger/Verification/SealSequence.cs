@@ -60,7 +60,11 @@ internal sealed class SealSequence(ILog log, Keyring keys, long lastVersion)
                     continue;
                 if (doubtful is not null)
                 {
-                    Report(doubtful, FindingKind.SignatureWrong, $"Seal {doubtful.Seal.Number} is not signed as it should be: {doubtful.Problem}");
+                    Report(
+                        doubtful,
+                        FindingKind.SignatureWrong,
+                        $"Seal {doubtful.Seal.Number} is not signed as it should be: {doubtful.Problem}"
+                    );
                     if (read.Problem is null && read.Seal.Previous == doubtful.Hash)
                         foreach (var stretch in Use(doubtful))
                             yield return stretch;
@@ -113,7 +117,12 @@ internal sealed class SealSequence(ILog log, Keyring keys, long lastVersion)
         var root = Convert.FromHexString(seal.Root);
         if (seal.Count <= 0 || bytes.Length != seal.Count * sizeof(ulong) || root.Length != MerkleTree.HashSize)
         {
-            Report(record, FindingKind.SealChanged, $"Seal {seal.Number} does not have the fingerprints of {seal.Count} events, or no root.", seal.Number);
+            Report(
+                record,
+                FindingKind.SealChanged,
+                $"Seal {seal.Number} does not have the fingerprints of {seal.Count} events, or no root.",
+                seal.Number
+            );
             return null;
         }
         var statement = seal.Statement();

@@ -82,6 +82,9 @@ internal sealed class StreamState(string name, int number)
     /// <summary>What is being found about its last events.</summary>
     public Run? Open { get; set; }
 
+    /// <summary>Versions that came before their turn, where something was sealed otherwise.</summary>
+    public HashSet<long> Ahead { get; } = [];
+
     /// <summary>Versions that were passed over, with the place of the event after them.</summary>
     public SortedDictionary<long, long> Gaps { get; } = [];
 }

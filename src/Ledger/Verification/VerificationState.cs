@@ -44,7 +44,8 @@ internal sealed record VerificationState(
                     Convert.ToBase64String(s.Hash),
                     s.OccurredAt,
                     s.Ordinal,
-                    new Dictionary<long, long>(s.Gaps)
+                    new Dictionary<long, long>(s.Gaps),
+                    [.. s.Ahead]
                 )),
             ],
             judge.Findings,
@@ -90,6 +91,7 @@ internal sealed record VerificationState(
             (stream.IsKnown, stream.Version, stream.OccurredAt, stream.Ordinal) = (true, kept.Version, kept.OccurredAt, kept.Ordinal);
             foreach (var (version, ordinal) in kept.Gaps)
                 stream.Gaps[version] = ordinal;
+            stream.Ahead.UnionWith(kept.Ahead);
         }
         judge.Findings.AddRange(Findings);
         foreach (var (fingerprint, finding) in Strangers)
@@ -107,6 +109,7 @@ internal sealed record VerificationState(
         string Hash,
         long OccurredAt,
         long Ordinal,
-        IReadOnlyDictionary<long, long> Gaps
+        IReadOnlyDictionary<long, long> Gaps,
+        IReadOnlyCollection<long> Ahead
     );
 }

@@ -113,7 +113,7 @@ public sealed class Verifier(ILog log, NpgsqlDataSource? postgres, VerifierOptio
                 if (await IsTwiceAsync(suspect, ct))
                     _judge.Add(suspect);
             _judge.End(heads, _isWhole);
-            if (options.StateFile is { } file)
+            if (options.StateFile is { } file && File.Exists(file))
                 File.Delete(file);
             progress?.Report(new VerificationProgress(_events, _total, _seals, _judge.Findings.Count));
             return Result(sequence, keys);
@@ -169,7 +169,8 @@ public sealed class Verifier(ILog log, NpgsqlDataSource? postgres, VerifierOptio
             findings
         );
 
-        static bool Covers(Finding e, long? version) => e.Stream == StreamNames.Seals && version >= e.Version && version <= e.Version + e.Followers;
+        static bool Covers(Finding e, long? version) =>
+            e.Stream == StreamNames.Seals && version >= e.Version && version <= e.Version + e.Followers;
     }
 
     private static async Task PumpAsync<T>(Func<IAsyncEnumerable<T>> read, ChannelWriter<T> to, CancellationToken ct)
@@ -226,6 +227,7 @@ public sealed class Verifier(ILog log, NpgsqlDataSource? postgres, VerifierOptio
     /// <summary>The next window; null at the end.</summary>
     private async Task<Window?> NextAsync(CancellationToken ct)
     {
+        ct.ThrowIfCancellationRequested();
         var stretch = await StretchAsync(0, ct);
         while (stretch is not null && stretch.First + stretch.Count <= _ordinal)
         {
@@ -386,19 +388,33 @@ public sealed class Verifier(ILog log, NpgsqlDataSource? postgres, VerifierOptio
         ref readonly var row = ref CollectionsMarshal.AsSpan(block.Rows)[at];
         var stream = window.Streams[n];
         var flaws = Flaws.None;
+        // What does not belong here does not move its stream on, or all that does would seem to be out of order.
+        var strays = row.Version != stream.Version + 1 && window.StandingOf(n) is Standing.Extra or Standing.Moved;
         if (row.Version == stream.Version + 1)
             stream.Hash.CopyTo(block.Previous(at));
+        else if (strays && row.Version > stream.Version)
+        {
+            flaws |= Flaws.Unchecked;
+            if (window.StandingOf(n) is Standing.Moved)
+                stream.Ahead.Add(row.Version);
+        }
+        else if (row.Version < stream.Version + 1)
+            flaws |= Flaws.Unchecked | Flaws.Back;
         else
         {
-            flaws |= Flaws.Unchecked | (row.Version > stream.Version ? Flaws.Gap : Flaws.Back);
+            flaws |= Flaws.Unchecked;
             for (var version = stream.Version + 1; version < row.Version && stream.Gaps.Count < WindowSize; version++)
-                stream.Gaps[version] = window.OrdinalOf(n);
+                if (!stream.Ahead.Remove(version))
+                {
+                    stream.Gaps[version] = window.OrdinalOf(n);
+                    flaws |= Flaws.Gap;
+                }
         }
-        if (stream.IsAgent && row.OccurredAt < stream.OccurredAt)
+        if (stream.IsAgent && !strays && row.OccurredAt < stream.OccurredAt)
             flaws |= Flaws.Early;
         if (!_ids.Add(Mix(stream.Number, row.EventId)))
             flaws |= Flaws.Twice;
-        if (row.Version > stream.Version)
+        if (row.Version > stream.Version && !strays)
         {
             stream.Version = row.Version;
             block.Stored(at).CopyTo(stream.Hash);
@@ -421,7 +437,10 @@ public sealed class Verifier(ILog log, NpgsqlDataSource? postgres, VerifierOptio
     private async Task LookUpAsync(StreamState stream, long version)
     {
         // Not to be broken off: the window is counted already.
-        if (await log.ReadStreamAsync(stream.Name, version, 1, CancellationToken.None) is not [{ Record: var before }] || before.Version != version)
+        if (
+            await log.ReadStreamAsync(stream.Name, version, 1, CancellationToken.None) is not [{ Record: var before }]
+            || before.Version != version
+        )
             return;
         stream.Version = version;
         before.Hash.AsSpan(0, Math.Min(before.Hash.Length, stream.Hash.Length)).CopyTo(stream.Hash);

@@ -41,10 +41,7 @@ public sealed class SealerTests : IDisposable
         Assert.Equal((1, 11L, 0L), (made.Seals, made.Last!.EndOrdinal(), made.Last.Number));
         var key = Assert.Single(Directory.GetFiles(_folder, "*.pem"));
         Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(key));
-        Assert.Equal(
-            UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute,
-            File.GetUnixFileMode(_folder)
-        );
+        Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute, File.GetUnixFileMode(_folder));
         Assert.Equal(Path.GetFileNameWithoutExtension(key), Assert.Single(made.Last.Signatures).KeyId);
         await AssertSoundAsync(_log);
     }
@@ -153,7 +150,10 @@ public sealed class SealerTests : IDisposable
         await FillAsync(_log, 5);
         var last = (await SealAsync()).Last!;
 
-        Assert.Equal([old, fresh.Id], both.Signatures.Select(s => s.KeyId).Order(Comparer<string>.Create((a, b) => a == old ? -1 : 1)));
+        Assert.Equal(
+            new[] { old, fresh.Id }.Order(StringComparer.Ordinal),
+            both.Signatures.Select(s => s.KeyId).Order(StringComparer.Ordinal)
+        );
         Assert.Equal([fresh.Id], last.Signatures.Select(s => s.KeyId));
         var keys = new SealingKeys(_folder).Public();
         foreach (var key in keys)
@@ -207,7 +207,10 @@ public sealed class SealerTests : IDisposable
         );
         await _log.AppendAsync(new Commit([new StreamAppend(StreamNames.Seals, content.Version, records)]));
 
-        var result = await new Verifier(_log, null, new VerifierOptions { Keys = new SealingKeys(_folder).Public() }).RunAsync(null, default);
+        var result = await new Verifier(_log, null, new VerifierOptions { Keys = new SealingKeys(_folder).Public() }).RunAsync(
+            null,
+            default
+        );
 
         // Both keys were given; the retirement is in the ledger.
         var finding = Assert.Single(result.Findings);
@@ -241,7 +244,8 @@ public sealed class SealerTests : IDisposable
     [Fact]
     public async Task A_sealed_ledger_that_is_copied_there_and_back_verifies_and_is_sealed_on()
     {
-        await using var store = await TestEventStore.StartAsync();
+        // Goes with the database.
+        var store = await TestEventStore.StartAsync();
         await using var there = await Node.CreateDatabaseAsync(store);
         await using var thereNode = await Node.StartAsync(there);
         await using var back = await Node.CreateDatabaseAsync();

@@ -72,11 +72,7 @@ public sealed class TamperedLedger : IAsyncLifetime
     }
 
     /// <summary>Does something to it, verifies it, and puts it back.</summary>
-    public async Task<VerificationResult> VerifyAfterAsync(
-        Func<Task> tamper,
-        VerifierOptions? options = null,
-        bool throughThePort = false
-    )
+    public async Task<VerificationResult> VerifyAfterAsync(Func<Task> tamper, VerifierOptions? options = null, bool throughThePort = false)
     {
         try
         {
@@ -163,7 +159,8 @@ public sealed class TamperedLedger : IAsyncLifetime
         );
     }
 
-    public async Task<EventRecord> ReadAsync(string stream, long version) => (await Log.ReadStreamAsync(stream, version, 1, default))[0].Record;
+    public async Task<EventRecord> ReadAsync(string stream, long version) =>
+        (await Log.ReadStreamAsync(stream, version, 1, default))[0].Record;
 
     public async Task<LedgerSealed> SealAsync(long version) =>
         (LedgerSealed)PresenceLedger.Ledger.Events.WireNames.Read(await ReadAsync(StreamNames.Seals, version));

@@ -243,7 +243,9 @@ public sealed class ProofTests : IAsyncLifetime
     private async Task<string> AgentAsync()
     {
         await using var owner = NpgsqlDataSource.Create(_database.SuperuserConnectionString);
-        await using var command = owner.CreateCommand("select stream from ledger.stream where stream like 'agent-%' order by version desc limit 1");
+        await using var command = owner.CreateCommand(
+            "select stream from ledger.stream where stream like 'agent-%' order by version desc limit 1"
+        );
         return ((string)(await command.ExecuteScalarAsync())!)["agent-".Length..];
     }
 
@@ -312,7 +314,8 @@ public sealed class ProofTests : IAsyncLifetime
             stream.Write(Encoding.UTF8.GetBytes(text));
         }
 
-        static string Hash(string text) => Convert.ToHexStringLower(System.Security.Cryptography.SHA256.HashData(Encoding.UTF8.GetBytes(text)));
+        static string Hash(string text) =>
+            Convert.ToHexStringLower(System.Security.Cryptography.SHA256.HashData(Encoding.UTF8.GetBytes(text)));
     }
 
     private static string Script([CallerFilePath] string path = "") => Path.Combine(Path.GetDirectoryName(path)!, "check_bundle.py");
