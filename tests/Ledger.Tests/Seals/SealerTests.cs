@@ -11,6 +11,7 @@ using PresenceLedger.Testing.EventStoreDb;
 
 namespace PresenceLedger.Ledger.Tests.Seals;
 
+[System.Runtime.Versioning.UnsupportedOSPlatform("windows")]
 public sealed class SealerTests : IDisposable
 {
     private readonly string _folder = Path.Combine(Directory.CreateTempSubdirectory("presence-ledger-keys-").FullName, "keys");
