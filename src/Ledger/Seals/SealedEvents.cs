@@ -10,6 +10,11 @@ public sealed class SealedEvents(ILog log, SealBook book)
 {
     private const int PageSize = 10_000;
 
+    /// <summary>A store may refuse a position of another one, and not say so at once.</summary>
+    private static readonly TimeSpan Soon = TimeSpan.FromSeconds(3);
+
+    private bool _positionsHold = true;
+
     // How far was counted last, so that seals one after another are found in one go.
     private (long Ordinal, LogPosition Position) _counted = (0, LogPosition.Start);
 
@@ -18,15 +23,10 @@ public sealed class SealedEvents(ILog log, SealBook book)
     public async Task<IReadOnlyList<StoredEvent>> ReadAsync(LedgerSealed seal, CancellationToken ct)
     {
         var wanted = Convert.FromBase64String(seal.Fingerprints);
-        var places = book.Current.Places;
-        var events = await ReadAsync(
-            seal.Number > 0 && seal.Number <= places.Count ? places[(int)seal.Number - 1].Position : LogPosition.Start,
-            seal.Count,
-            ct
-        );
-        if (Fits(events, wanted))
-            return events;
-        events = await ReadAsync(await CountToAsync(seal.First, ct), seal.Count, ct);
+        if (_positionsHold && await ByPositionAsync(seal, ct) is { } there && Fits(there, wanted))
+            return there;
+        _positionsHold = false;
+        var events = await ReadAsync(await CountToAsync(seal.First, ct), seal.Count, ct);
         if (!Fits(events, wanted))
             throw new InvalidDataException(
                 $"The ledger does not have the events that seal {seal.Number} covers; 'presence-ledger verify' says which are wrong."
@@ -63,6 +63,23 @@ public sealed class SealedEvents(ILog log, SealBook book)
             )
                 return false;
         return true;
+    }
+
+    /// <summary>What is where the seals say; null where there is no such place.</summary>
+    private async Task<IReadOnlyList<StoredEvent>?> ByPositionAsync(LedgerSealed seal, CancellationToken ct)
+    {
+        var places = book.Current.Places;
+        var after = seal.Number > 0 && seal.Number <= places.Count ? places[(int)seal.Number - 1].Position : LogPosition.Start;
+        using var soon = CancellationTokenSource.CreateLinkedTokenSource(ct);
+        soon.CancelAfter(Soon);
+        try
+        {
+            return await ReadAsync(after, seal.Count, soon.Token);
+        }
+        catch (Exception e) when (e is LedgerUnavailableException or OperationCanceledException && !ct.IsCancellationRequested)
+        {
+            return null;
+        }
     }
 
     private async Task<IReadOnlyList<StoredEvent>> ReadAsync(LogPosition after, int count, CancellationToken ct)

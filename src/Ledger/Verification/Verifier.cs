@@ -40,6 +40,9 @@ public sealed class Verifier(ILog log, NpgsqlDataSource? postgres, VerifierOptio
     private const int BlocksAhead = 6;
     private const int StretchesAhead = 32;
 
+    /// <summary>By so many events the beginning of a seal is known.</summary>
+    private const int Beginning = 100;
+
     private readonly Streams _streams = new();
     private readonly NumberSet _ids = new();
     private readonly Alignment _alignment = new();
@@ -288,16 +291,25 @@ public sealed class Verifier(ILog log, NpgsqlDataSource? postgres, VerifierOptio
         _expected.RemoveAt(0);
         var next = await StretchAsync(0, ct);
         var count = (int)Math.Min(left, _found.Count);
-        if (next is { Seal: not null } && (_found.Count <= left || _found[(int)left].Value.Fingerprint != next.Fingerprints[0]))
+        if (next is { Seal: not null } && !Begins(next, count))
         {
-            var firsts = next.Fingerprints.Take(100).ToHashSet();
+            var firsts = next.Fingerprints.Take(Beginning).ToHashSet();
             var begins = _found.FindIndex(row => firsts.Contains(row.Value.Fingerprint));
             count = begins >= 0 ? begins : count;
         }
         return Take(count, null, left);
     }
 
-    /// <summary>Makes a window of the next events.</summary>
+    /// <summary>Whether a seal's events begin at a place among those at hand, be it that one of the first is not what it was.</summary>
+    private bool Begins(Stretch stretch, int at)
+    {
+        for (var n = 0; n < Math.Min(Beginning, stretch.Fingerprints.Length) && at + n < _found.Count; n++)
+            if (_found[at + n].Value.Fingerprint == stretch.Fingerprints[n])
+                return true;
+        return false;
+    }
+
+    /// <summary>Makes a window of the next events.
     private Window Take(int count, Stretch? stretch, long? places = null)
     {
         var window = new Window(Next(count), stretch, _ordinal);

@@ -271,14 +271,21 @@ public sealed class TamperingTests(TamperedLedger ledger) : IClassFixture<Tamper
     [Fact]
     public async Task An_event_that_was_moved_to_the_end()
     {
-        var result = await ledger.VerifyAfterAsync(() =>
-            ledger.RunAsync(
-                "update ledger.event set transaction_id = (select max(transaction_id::text::bigint)::text::xid8 from saved_event), position = 2000000000 "
-                    + "where stream = $1 and version = $2",
+        var result = await ledger.VerifyAfterAsync(async () =>
+        {
+            await DeleteAsync(Agent, Middle, 1);
+            await ledger.RunAsync(
+                """
+                insert into ledger.event (epoch, transaction_id, position, stream, version, event_id, type, data, metadata, occurred_at, recorded_at, hash)
+                    overriding system value
+                    select epoch, (select transaction_id from saved_event order by epoch desc, transaction_id desc limit 1), 2000000000,
+                        stream, version, event_id, type, data, metadata, occurred_at, recorded_at, hash
+                    from saved_event where stream = $1 and version = $2
+                """,
                 Agent,
                 Middle
-            )
-        );
+            );
+        });
 
         Single(result, FindingKind.Reordered, Agent, Middle);
     }
@@ -554,29 +561,30 @@ public sealed class TamperingTests(TamperedLedger ledger) : IClassFixture<Tamper
 
     private async Task SwapPlacesAsync((string Stream, long Version) one, (string Stream, long Version) other)
     {
-        // The place is unique.
-        await UpdateAsync("position = -position", one.Stream, one.Version);
-        await ledger.RunAsync(
-            """
-            update ledger.event e set epoch = s.epoch, transaction_id = s.transaction_id, position = s.position from saved_event s
-            where e.stream = $1 and e.version = $2 and s.stream = $3 and s.version = $4
-            """,
-            other.Stream,
-            other.Version,
-            one.Stream,
-            one.Version
-        );
-        await ledger.RunAsync(
-            """
-            update ledger.event e set epoch = s.epoch, transaction_id = s.transaction_id, position = s.position from saved_event s
-            where e.stream = $1 and e.version = $2 and s.stream = $3 and s.version = $4
-            """,
-            one.Stream,
-            one.Version,
-            other.Stream,
-            other.Version
-        );
+        await DeleteAsync(one.Stream, one.Version, 1);
+        await DeleteAsync(other.Stream, other.Version, 1);
+        await PutAsync(one, other);
+        await PutAsync(other, one);
     }
+
+    /// <summary>Puts an event where another one was.</summary>
+    private async Task PutAsync((string Stream, long Version) e, (string Stream, long Version) where) =>
+        Assert.Equal(
+            1,
+            await ledger.RunAsync(
+                """
+                insert into ledger.event (epoch, transaction_id, position, stream, version, event_id, type, data, metadata, occurred_at, recorded_at, hash)
+                    overriding system value
+                    select p.epoch, p.transaction_id, p.position, e.stream, e.version, e.event_id, e.type, e.data, e.metadata, e.occurred_at, e.recorded_at, e.hash
+                    from saved_event e, saved_event p
+                    where e.stream = $1 and e.version = $2 and p.stream = $3 and p.version = $4
+                """,
+                e.Stream,
+                e.Version,
+                where.Stream,
+                where.Version
+            )
+        );
 
     private Task WriteAsync(long version, LedgerSealed seal) =>
         ledger.RunAsync("update ledger.event set data = $2::json where stream = 'seals' and version = $1", version, WireNames.Write(seal));
