@@ -130,9 +130,12 @@ internal sealed class VerifyBenchmark : IBenchmark
         await OneAsync(
             "two events changed places",
             $"""
-            update ledger.event set position = -position where {one};
-            update ledger.event e set epoch = s.epoch, transaction_id = s.transaction_id, position = s.position from saved s where e.stream = '{stream}' and e.version = 501 and s.stream = '{stream}' and s.version = 500;
-            update ledger.event e set epoch = s.epoch, transaction_id = s.transaction_id, position = s.position from saved s where e.stream = '{stream}' and e.version = 500 and s.stream = '{stream}' and s.version = 501
+            delete from ledger.event where stream = '{stream}' and version in (500, 501);
+            insert into ledger.event (epoch, transaction_id, position, stream, version, event_id, type, data, metadata, occurred_at, recorded_at, hash)
+                overriding system value
+                select p.epoch, p.transaction_id, p.position, e.stream, e.version, e.event_id, e.type, e.data, e.metadata, e.occurred_at,
+                e.recorded_at, e.hash from saved e, saved p
+                where e.stream = '{stream}' and p.stream = '{stream}' and e.version in (500, 501) and p.version = 1001 - e.version
             """
         );
         await OneAsync(
