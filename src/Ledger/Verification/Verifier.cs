@@ -309,7 +309,7 @@ public sealed class Verifier(ILog log, NpgsqlDataSource? postgres, VerifierOptio
         return false;
     }
 
-    /// <summary>Makes a window of the next events.
+    /// <summary>Makes a window of the next events.</summary>
     private Window Take(int count, Stretch? stretch, long? places = null)
     {
         var window = new Window(Next(count), stretch, _ordinal);
