@@ -4,6 +4,7 @@ using PresenceLedger.Api.Access;
 using PresenceLedger.Api.Http;
 using PresenceLedger.Domain;
 using PresenceLedger.Domain.Access;
+using PresenceLedger.Domain.Seals;
 using PresenceLedger.Ledger;
 using PresenceLedger.Ledger.Postgres;
 using PresenceLedger.Ledger.Seals;
@@ -34,6 +35,7 @@ internal static class VerifyEndpoints
             )
             .Produces<SealVerification>()
             .ProducesProblem(StatusCodes.Status403Forbidden)
+            .ProducesProblem(StatusCodes.Status409Conflict)
             .ProducesProblem(StatusCodes.Status429TooManyRequests);
     }
 
@@ -71,7 +73,15 @@ internal static class VerifyEndpoints
         if (Permissions.CheckLedgerAudit(http.Actor()) is { } forbidden)
             return Problems.Of(forbidden);
         var postgres = log is PostgresLog ? database : null;
-        var keys = settings.Keys.Public();
+        IReadOnlyList<PublicKey> keys;
+        try
+        {
+            keys = settings.Keys.Public();
+        }
+        catch (SealingKeyException e)
+        {
+            return Problems.Of(StatusCodes.Status409Conflict, "sealing-key-missing", e.Message);
+        }
         if (!full)
             return Results.Json(await new SealVerifier(log, postgres, keys).VerifyAsync(http.RequestAborted), WireJson.Options);
         if (!await Scans.WaitAsync(0, http.RequestAborted))
