@@ -121,7 +121,7 @@ internal sealed class Judge(Streams streams, Alignment alignment)
         else
             Close(stream);
 
-        if ((flaws & (Flaws.Early | Flaws.Broken)) is Flaws.Early && standing is Standing.InPlace && !afterFinding)
+        if ((flaws & (Flaws.Early | Flaws.Broken | Flaws.Back)) is Flaws.Early && standing is Standing.InPlace && !afterFinding)
             Add(told with { Kind = FindingKind.Reordered, Text = $"{Name(told)} took effect before the event ahead of it." });
         if ((flaws & Flaws.Twice) is not Flaws.None)
             Suspects.Add(told with { Kind = FindingKind.Inserted, Text = $"{Name(told)} has an id that is in the stream before it." });
