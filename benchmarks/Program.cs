@@ -1,7 +1,15 @@
 using PresenceLedger.Benchmarks;
 
 // Runs the benchmarks named, or all, and writes the section of each into the document: PresenceLedger.Benchmarks DOCUMENT [NAME…]
-IBenchmark[] benchmarks = [new LogBenchmark(), new HeartbeatBenchmark(), new ReportsBenchmark(), new LagBenchmark(), new AsOfBenchmark()];
+IBenchmark[] benchmarks =
+[
+    new LogBenchmark(),
+    new HeartbeatBenchmark(),
+    new ReportsBenchmark(),
+    new LagBenchmark(),
+    new AsOfBenchmark(),
+    new VerifyBenchmark(),
+];
 
 if (args is not [var document, .. var names] || !File.Exists(document))
 {

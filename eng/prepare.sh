@@ -118,6 +118,15 @@ need_chromium() {
   export PRESENCE_LEDGER_CHROMIUM
 }
 
+# Python checks evidence bundles in the tests, as somebody without this program would.
+need_python() {
+  mkdir -p "$root/.run"
+  command -v python3 >/dev/null || apt_install python3 ||
+    fail 'python3 was not found and could not be installed (see .run/apt.log). Install it: apt-get install python3'
+  command -v openssl >/dev/null || apt_install openssl ||
+    fail 'openssl was not found and could not be installed (see .run/apt.log). Install it: apt-get install openssl'
+}
+
 need_psql() {
   mkdir -p "$root/.run"
   if command -v psql >/dev/null || compgen -G '/usr/lib/postgresql/*/bin/psql' >/dev/null; then return 0; fi

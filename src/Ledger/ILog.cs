@@ -72,7 +72,14 @@ public sealed record LogPage(IReadOnlyList<StoredEvent> Events, LogPosition Posi
 /// <summary>Events for one or more streams (a transfer has two), all or nothing, with the answer to remember.</summary>
 /// <param name="Streams">May be empty where only the answer is to be remembered.</param>
 /// <param name="Answer">Idempotency record; null where the caller gave no key.</param>
-public sealed record Commit(IReadOnlyList<StreamAppend> Streams, RecordedAnswer? Answer = null);
+public sealed record Commit(IReadOnlyList<StreamAppend> Streams, RecordedAnswer? Answer = null)
+{
+    /// <summary>All events of the streams in the order that they are to have among all; stream by stream where left out.</summary>
+    public IReadOnlyList<EventRecord>? Order { get; init; }
+
+    /// <summary>All events, in their order.</summary>
+    internal IEnumerable<EventRecord> Events => Order ?? Streams.SelectMany(s => s.Events);
+}
 
 /// <summary>New events of one stream.</summary>
 /// <param name="Stream">Its name.</param>

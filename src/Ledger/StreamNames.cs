@@ -1,16 +1,22 @@
 namespace PresenceLedger.Ledger;
 
-/// <summary>One stream per agent, one for who read the agent's audit, and one for statuses, capacity profiles and policy.</summary>
+/// <summary>
+/// One stream per agent, one for who read the agent's audit, one for statuses, capacity profiles and policy, and one for the seals over all
+/// of them.
+/// </summary>
 public static class StreamNames
 {
     /// <summary>The stream of statuses, capacity profiles and policy.</summary>
     public const string Configuration = "configuration";
 
+    /// <summary>The stream of seals and of the keys that they are signed with.</summary>
+    public const string Seals = "seals";
+
     private const string AgentPrefix = "agent-";
     private const string AccessPrefix = "access-";
 
     /// <summary>What the names of all streams begin with.</summary>
-    internal static IReadOnlyList<string> Prefixes { get; } = [AgentPrefix, AccessPrefix, Configuration];
+    internal static IReadOnlyList<string> Prefixes { get; } = [AgentPrefix, AccessPrefix, Configuration, Seals];
 
     /// <summary>The stream of an agent.</summary>
     public static string Agent(string agentId) => AgentPrefix + agentId;
@@ -26,5 +32,5 @@ public static class StreamNames
     public static bool HasPresence(string stream) => stream == Configuration || stream.StartsWith(AgentPrefix, StringComparison.Ordinal);
 
     /// <summary>Whether a stream is one of the ledger's, where others may have streams beside it.</summary>
-    internal static bool IsOfLedger(string stream) => HasPresence(stream) || stream.StartsWith(AccessPrefix, StringComparison.Ordinal);
+    internal static bool IsOfLedger(string stream) => stream == Seals || HasPresence(stream) || stream.StartsWith(AccessPrefix, StringComparison.Ordinal);
 }

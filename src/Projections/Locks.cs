@@ -12,7 +12,7 @@ public static class Locks
     internal const string Schemas = "schemas";
 
     /// <summary>Takes a lock for the connection; false where another has it.</summary>
-    internal static async Task<bool> TryAsync(NpgsqlConnection connection, string what, CancellationToken ct) =>
+    public static async Task<bool> TryAsync(NpgsqlConnection connection, string what, CancellationToken ct) =>
         (bool)(await CallAsync(connection, "pg_try_advisory_lock", what, ct))!;
 
     /// <summary>Takes a lock until the transaction ends; false where another has it.</summary>
@@ -24,7 +24,7 @@ public static class Locks
         CallAsync(connection, "pg_advisory_xact_lock", what, ct);
 
     /// <summary>Gives a lock back: the pool would keep it with the connection until somebody uses that again.</summary>
-    internal static async Task ReleaseAsync(NpgsqlConnection connection, string what)
+    public static async Task ReleaseAsync(NpgsqlConnection connection, string what)
     {
         // A connection that broke has none.
         if (connection.State is System.Data.ConnectionState.Open)

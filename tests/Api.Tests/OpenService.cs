@@ -39,8 +39,7 @@ public sealed class OpenService : IAsyncLifetime
     }
 
     /// <summary>What makes the service use a database of the tests.</summary>
-    public static string[] ArgumentsFor(TestDatabase database) =>
-        ["--connection", database.ServiceConnectionString, "--Ledger:OwnerConnectionString", database.SuperuserConnectionString];
+    public static string[] ArgumentsFor(TestDatabase database) => database.Arguments;
 
     /// <summary>The database, as the service uses it.</summary>
     public string ConnectionString => _database.ServiceConnectionString;

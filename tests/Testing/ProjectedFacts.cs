@@ -85,7 +85,7 @@ public sealed class ProjectedFacts : IAsyncDisposable
         var fold = new FactsFold(Configuration.Initial);
         var closed = new ClosedFacts();
         var open = new Dictionary<string, OpenFacts>(StringComparer.Ordinal);
-        foreach (var record in records)
+        foreach (var record in records.Where(r => StreamNames.HasPresence(r.Stream)))
             switch (WireNames.Read(record))
             {
                 case ConfigurationEvent e:

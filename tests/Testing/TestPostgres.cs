@@ -70,6 +70,7 @@ public static class TestPostgres
 public sealed class TestDatabase : IAsyncDisposable
 {
     private readonly EmbeddedPostgres _server;
+    private readonly string _keys = Path.Combine(Path.GetTempPath(), "presence-ledger-keys-" + Guid.NewGuid().ToString("N"));
 
     internal TestDatabase(EmbeddedPostgres server, string name)
     {
@@ -94,6 +95,8 @@ public sealed class TestDatabase : IAsyncDisposable
             ServiceConnectionString,
             "--Ledger:OwnerConnectionString",
             SuperuserConnectionString,
+            "--Seals:KeyFolder",
+            _keys,
             .. EventStore?.Arguments ?? [],
         ];
 
@@ -102,5 +105,7 @@ public sealed class TestDatabase : IAsyncDisposable
         await TestPostgres.ExecuteAsync(_server, $"DROP DATABASE {Name} WITH (FORCE)");
         if (EventStore is not null)
             await EventStore.DisposeAsync();
+        if (Directory.Exists(_keys))
+            Directory.Delete(_keys, recursive: true);
     }
 }

@@ -2,6 +2,7 @@ using System.Text.Json;
 using Microsoft.AspNetCore.Diagnostics.HealthChecks;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
 using Npgsql;
+using PresenceLedger.Api.Audit;
 using PresenceLedger.Ledger;
 using PresenceLedger.Projections;
 using PresenceLedger.Projections.CurrentPresence;
@@ -9,7 +10,13 @@ using PresenceLedger.Projections.CurrentPresence;
 namespace PresenceLedger.Api.Hosting;
 
 /// <summary>Whether the service can do its work: the database and the log answer, and the read models move.</summary>
-public sealed class Readiness(ILog log, IEnumerable<ProjectionLoop> loops, NpgsqlDataSource database, TimeProvider clock) : IHealthCheck
+internal sealed class Readiness(
+    ILog log,
+    IEnumerable<ProjectionLoop> loops,
+    SealWorker seals,
+    NpgsqlDataSource database,
+    TimeProvider clock
+) : IHealthCheck
 {
     private static readonly TimeSpan TooFarBehind = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan Soon = TimeSpan.FromSeconds(2);
@@ -38,6 +45,7 @@ public sealed class Readiness(ILog log, IEnumerable<ProjectionLoop> loops, Npgsq
                 ["role"] = presence.Role,
                 ["lagSeconds"] = presence.Lag.Seconds,
                 ["models"] = models.ConvertAll(m => m.Told()),
+                ["seals"] = SealsTold(),
             };
             using var soon = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
             soon.CancelAfter(Soon);
@@ -63,6 +71,18 @@ public sealed class Readiness(ILog log, IEnumerable<ProjectionLoop> loops, Npgsq
         {
             return HealthCheckResult.Unhealthy(e.Message);
         }
+    }
+
+    private object SealsTold()
+    {
+        var last = seals.Book.Current.Last;
+        return new
+        {
+            number = last?.Number,
+            events = last?.EndOrdinal(),
+            sealedAt = last is null ? null : Instant.Format(last.SealedAt),
+            stopped = seals.Stopped,
+        };
     }
 
     private async Task<ModelHealth> LookAsync(ProjectionLoop loop, CancellationToken ct)

@@ -19,6 +19,7 @@ using PresenceLedger.Ledger.EventStoreDb;
 using PresenceLedger.Ledger.Heartbeats;
 using PresenceLedger.Ledger.Postgres;
 using PresenceLedger.Ledger.Postgres.Embedded;
+using PresenceLedger.Ledger.Seals;
 using PresenceLedger.Projections;
 using PresenceLedger.Projections.CurrentPresence;
 using PresenceLedger.Projections.Facts;
@@ -58,6 +59,7 @@ public static class Serving
         AccessSetup.Configure(builder, listen);
         var log = LogOf(choice, builder.Configuration);
         await using var database = await DatabaseAsync(choice, builder.Configuration, startLogging.CreateLogger("PostgreSQL"), ct);
+        builder.Services.AddSingleton(SealSettings.Of(builder.Configuration, choice.DataFolder));
         Compose(builder, database.ConnectionString, log);
 
         var app = builder.Build();
@@ -101,6 +103,10 @@ public static class Serving
         services.AddSingleton<IDocumentStore>(s =>
             DocumentStore.For(options => ReadSide.Configure(options, s.GetRequiredService<NpgsqlDataSource>()))
         );
+        services.AddSingleton<SealBook>();
+        services.AddSingleton(s => s.GetRequiredService<SealSettings>().Keys);
+        services.AddSingleton<Sealer>();
+        services.AddSingleton<SealWorker>();
         services.AddSingleton<FactsReader>();
         StateAt.Add(services);
         services.AddSingleton<PresenceFeed>();
@@ -117,6 +123,7 @@ public static class Serving
         services.AddHostedService(s => s.GetRequiredService<DueWorker>());
         services.AddHostedService(s => s.GetRequiredService<PresenceFeed>());
         DivergenceWatch.Add(services, builder.Configuration);
+        services.AddHostedService(s => s.GetRequiredService<SealWorker>());
         services.Configure<HostOptions>(o => o.ShutdownTimeout = TimeSpan.FromSeconds(20));
 
         Mediation.Add(services);
@@ -144,6 +151,9 @@ public static class Serving
         var api = app.MapGroup("/api/v1").AddEndpointFilter<IdentifierFilter>().AddEndpointFilter<ReadRecordingFilter>();
         AgentEndpoints.Map(api);
         PrivacyEndpoints.Map(api);
+        SealEndpoints.Map(api);
+        VerifyEndpoints.Map(api);
+        Evidence.Map(api);
         ConfigurationEndpoints.Map(api);
         LiveStream.Map(api);
         Eligible.Map(api);

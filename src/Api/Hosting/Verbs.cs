@@ -126,6 +126,10 @@ public static class Verbs
         root.Subcommands.Add(WhyVerb.Create(data, connection, GuardAsync));
         root.Subcommands.Add(DoctorVerb.Create(data, connection, GuardAsync));
         root.Subcommands.Add(WhatIfVerb.Create(data, connection, GuardAsync));
+        root.Subcommands.Add(VerifyVerb.Create(data, connection, GuardAsync));
+        root.Subcommands.Add(SealVerb.Create(data, connection, GuardAsync));
+        root.Subcommands.Add(KeysVerb.Create(data, connection, GuardAsync));
+        root.Subcommands.Add(ExportVerb.Create(data, connection, GuardAsync));
         root.Options.Add(data);
         root.Options.Add(connection);
         string[] verbed =

@@ -33,6 +33,12 @@ public static class Permissions
             ? new(RefusalCodes.Forbidden, $"{actor} reads its own audit only, not that of agent '{agentId}'.")
             : null;
 
+    /// <summary>Proof of the ledger as a whole is for auditors and administrators.</summary>
+    public static Refusal? CheckLedgerAudit(Actor actor) =>
+        actor.Kind is Persona.Auditor or Persona.Administrator or Persona.System
+            ? null
+            : new(RefusalCodes.Forbidden, $"{actor} may not seal or verify the ledger; an auditor or an administrator may.");
+
     /// <summary>Reports of agents are for supervisors, services, auditors and administrators; an agent reads what is about itself.</summary>
     /// <param name="actor">Who asks.</param>
     /// <param name="agentId">Whom it is about; null for all agents.</param>

@@ -1,3 +1,6 @@
+using PresenceLedger.Domain.Seals;
+using PresenceLedger.Ledger.Events;
+
 namespace PresenceLedger.Ledger.Copying;
 
 /// <summary>How far a copy is.</summary>
@@ -17,8 +20,9 @@ public sealed class CopyException(string message) : Exception(message);
 /// <summary>
 /// Copies a ledger from one log to another, event by event to the letter, and proves it: the hash chain of every stream is
 /// checked on both sides, and ends in the same hash. What the target has already is compared and not copied again, so a copy that
-/// was broken off goes on where it was. The order within a stream is kept, and that of the configuration to everything else;
-/// agents within a page may come in another order than before, which nothing depends on.
+/// was broken off goes on where it was. A log that spans streams gets everything in the order of all. In another one the order of what is
+/// sealed is kept, which takes an append for each change of the stream; of what is not, that within a stream and that of the configuration
+/// to everything else, while agents within a page may come in another order than before, which nothing depends on.
 /// </summary>
 public sealed class LogCopy(ILog from, ILog to, IProgress<CopyProgress> progress)
 {
@@ -32,6 +36,7 @@ public sealed class LogCopy(ILog from, ILog to, IProgress<CopyProgress> progress
     {
         await from.SettleAsync(ct);
         var there = await ReadAsync(to, "target", ct);
+        var sealedEvents = await SealedAsync(ct);
         var read = new Dictionary<string, Head>(StringComparer.Ordinal);
         var events = 0L;
         var copied = 0L;
@@ -39,8 +44,7 @@ public sealed class LogCopy(ILog from, ILog to, IProgress<CopyProgress> progress
         {
             foreach (var e in page)
                 Check(read, e, "source");
-            foreach (var run in Runs(page))
-                copied += await AppendAsync(run, there);
+            copied += await AppendAsync(page, there, inOrder: events < sealedEvents);
             events += page.Count;
             progress.Report(new CopyProgress(events, copied));
         }
@@ -57,51 +61,82 @@ public sealed class LogCopy(ILog from, ILog to, IProgress<CopyProgress> progress
         return new CopyResult(events, read.Count, copied);
     }
 
-    /// <summary>Events that may be appended at once: those of the configuration stand alone, so that the order to them is kept.</summary>
-    private static IEnumerable<IReadOnlyList<EventRecord>> Runs(IReadOnlyList<EventRecord> page)
+    /// <summary>Appends what the target does not have; returns how much that was.</summary>
+    private async Task<long> AppendAsync(IReadOnlyList<EventRecord> page, Dictionary<string, Head> there, bool inOrder)
     {
-        var start = 0;
-        for (var n = 1; n < page.Count; n++)
-            if (IsConfiguration(page[n]) != IsConfiguration(page[start]))
+        var missing = Missing(page, there);
+        if (to.SpansStreams)
+            foreach (var portion in Portions(missing))
+                await AppendAsync(
+                    new Commit([
+                        .. portion
+                            .GroupBy(e => e.Stream, StringComparer.Ordinal)
+                            .Select(s => new StreamAppend(s.Key, s.First().Version - 1, [.. s])),
+                    ])
+                    {
+                        Order = portion,
+                    }
+                );
+        else if (inOrder)
+            foreach (var run in Runs(missing, static e => e.Stream))
+                await AppendAsync(run);
+        else
+            foreach (var run in Runs(missing, static e => e.Stream == StreamNames.Configuration ? e.Stream : ""))
+                // Streams beside each other; the portions of one stream in order.
+                await Task.WhenAll(run.GroupBy(e => e.Stream, StringComparer.Ordinal).Select(AppendAsync));
+        return missing.Count;
+    }
+
+    /// <summary>The events of a page that the target does not have, in order.</summary>
+    private static List<EventRecord> Missing(IReadOnlyList<EventRecord> page, Dictionary<string, Head> there)
+    {
+        var missing = new List<EventRecord>();
+        foreach (var e in page)
+        {
+            var has = there.GetValueOrDefault(e.Stream, Head.None);
+            // By its chain, all before the last is the same if the last is.
+            if (e.Version == has.Version && !e.Hash.AsSpan().SequenceEqual(has.Hash))
+                throw new CopyException($"The target has other events in '{e.Stream}', at the latest from version {has.Version} on.");
+            if (e.Version <= has.Version)
+                continue;
+            missing.Add(e);
+            there[e.Stream] = new Head(e.Version, e.Hash);
+        }
+        return missing;
+    }
+
+    /// <summary>Events one after another that have the same in common.</summary>
+    private static IEnumerable<IReadOnlyList<EventRecord>> Runs(List<EventRecord> events, Func<EventRecord, string> of)
+    {
+        for (var (start, n) = (0, 1); start < events.Count; n++)
+            if (n == events.Count || of(events[n]) != of(events[start]))
             {
-                yield return [.. page.Skip(start).Take(n - start)];
+                yield return events.GetRange(start, n - start);
                 start = n;
             }
-        yield return [.. page.Skip(start)];
-
-        static bool IsConfiguration(EventRecord e) => e.Stream == StreamNames.Configuration;
     }
 
-    private async Task<long> AppendAsync(IReadOnlyList<EventRecord> run, Dictionary<string, Head> there)
+    private async Task AppendAsync(IEnumerable<EventRecord> ofOneStream)
     {
-        var missing = new List<StreamAppend>();
-        foreach (var stream in run.GroupBy(e => e.Stream, StringComparer.Ordinal))
-        {
-            var has = there.GetValueOrDefault(stream.Key, Head.None);
-            // By its chain, all before the last is the same if the last is.
-            if (stream.FirstOrDefault(e => e.Version == has.Version) is { } last && !last.Hash.AsSpan().SequenceEqual(has.Hash))
-                throw new CopyException($"The target has other events in '{stream.Key}', at the latest from version {has.Version} on.");
-            missing.AddRange(Portions(stream.Where(e => e.Version > has.Version)));
-            var end = stream.Last();
-            if (end.Version > has.Version)
-                there[stream.Key] = new Head(end.Version, end.Hash);
-        }
-        // Streams beside each other; the portions of one stream in order.
-        await Task.WhenAll(missing.GroupBy(m => m.Stream, StringComparer.Ordinal).Select(AppendAsync));
-        return missing.Sum(m => m.Events.Count);
+        foreach (var portion in Portions(ofOneStream))
+            await AppendAsync(new Commit([new StreamAppend(portion[0].Stream, portion[0].Version - 1, portion)]));
     }
 
-    private async Task AppendAsync(IEnumerable<StreamAppend> portions)
+    private async Task AppendAsync(Commit commit)
     {
-        foreach (var portion in portions)
-            if ((await to.AppendAsync(new Commit([portion]))).Verdict is not AppendVerdict.Appended)
-                throw new CopyException(
-                    $"The target has other events in '{portion.Stream}' from version {portion.ExpectedVersion + 1} on."
-                );
+        if ((await to.AppendAsync(commit)).Verdict is AppendVerdict.Appended)
+            return;
+        foreach (var append in commit.Streams)
+            if (
+                commit.Streams.Count == 1
+                || await to.ReadStreamAsync(append.Stream, append.ExpectedVersion + 1, 1, CancellationToken.None) is not []
+            )
+                throw new CopyException($"The target has other events in '{append.Stream}' from version {append.ExpectedVersion + 1} on.");
+        throw new CopyException("The target does not have what it had a moment ago.");
     }
 
     /// <summary>As much at a time as any log takes.</summary>
-    private static IEnumerable<StreamAppend> Portions(IEnumerable<EventRecord> events)
+    private static IEnumerable<IReadOnlyList<EventRecord>> Portions(IEnumerable<EventRecord> events)
     {
         var portion = new List<EventRecord>();
         var size = 0;
@@ -109,7 +144,7 @@ public sealed class LogCopy(ILog from, ILog to, IProgress<CopyProgress> progress
         {
             if (portion.Count > 0 && size + SizeOf(e) > LargestAppend)
             {
-                yield return new StreamAppend(e.Stream, portion[0].Version - 1, [.. portion]);
+                yield return [.. portion];
                 portion.Clear();
                 size = 0;
             }
@@ -117,10 +152,20 @@ public sealed class LogCopy(ILog from, ILog to, IProgress<CopyProgress> progress
             size += SizeOf(e);
         }
         if (portion.Count > 0)
-            yield return new StreamAppend(portion[0].Stream, portion[0].Version - 1, portion);
+            yield return portion;
     }
 
     private static int SizeOf(EventRecord e) => 2 * (e.Data.Length + e.Metadata.Length) + 512;
+
+    /// <summary>How many events from the first on the source has seals over.</summary>
+    private async Task<long> SealedAsync(CancellationToken ct)
+    {
+        // Keys are few: the last seal is among the last events.
+        var last = await from.ReadStreamBackwardsAsync(StreamNames.Seals, long.MaxValue, 100, ct);
+        return last.Select(e => e.Record).FirstOrDefault(e => e.Type == WireNames.OfType<LedgerSealed>()) is { } seal
+            ? ((LedgerSealed)WireNames.Read(seal)).EndOrdinal()
+            : 0;
+    }
 
     private static async Task<Dictionary<string, Head>> ReadAsync(ILog log, string name, CancellationToken ct)
     {

@@ -8,6 +8,7 @@ using PresenceLedger.Domain.Access;
 using PresenceLedger.Domain.Agents;
 using PresenceLedger.Domain.Configurations;
 using PresenceLedger.Domain.Policies;
+using PresenceLedger.Domain.Seals;
 
 namespace PresenceLedger.Ledger.Events;
 
@@ -49,6 +50,9 @@ namespace PresenceLedger.Ledger.Events;
 [JsonSerializable(typeof(StatusUsed))]
 [JsonSerializable(typeof(CapacityProfileSet))]
 [JsonSerializable(typeof(PolicyChanged))]
+[JsonSerializable(typeof(SealingKeyIntroduced))]
+[JsonSerializable(typeof(SealingKeyRetired))]
+[JsonSerializable(typeof(LedgerSealed))]
 [JsonSerializable(typeof(EventMetadata))]
 [JsonSerializable(typeof(Agent))]
 [JsonSerializable(typeof(Configuration))]

@@ -4,6 +4,7 @@ using PresenceLedger.Domain;
 using PresenceLedger.Domain.Access;
 using PresenceLedger.Domain.Agents;
 using PresenceLedger.Domain.Configurations;
+using PresenceLedger.Domain.Seals;
 
 namespace PresenceLedger.Ledger.Events;
 
@@ -52,6 +53,9 @@ public static class WireNames
         [typeof(StatusUsed)] = "status-used.v1",
         [typeof(CapacityProfileSet)] = "capacity-profile-set.v1",
         [typeof(PolicyChanged)] = "policy-changed.v1",
+        [typeof(SealingKeyIntroduced)] = "sealing-key-introduced.v1",
+        [typeof(SealingKeyRetired)] = "sealing-key-retired.v1",
+        [typeof(LedgerSealed)] = "ledger-sealed.v1",
     }.ToFrozenDictionary();
 
     private static readonly FrozenDictionary<string, Type> TypeOf = NameOf.ToFrozenDictionary(
@@ -65,6 +69,10 @@ public static class WireNames
 
     /// <summary>The wire name of an event.</summary>
     public static string Of(LedgerEvent e) => NameOf[e.GetType()];
+
+    /// <summary>The wire name of a type of events.</summary>
+    public static string OfType<TEvent>()
+        where TEvent : LedgerEvent => NameOf[typeof(TEvent)];
 
     /// <summary>A wire name without its version, as the API and the timeline show it.</summary>
     public static string Short(string wireName) => wireName[..wireName.LastIndexOf('.')];

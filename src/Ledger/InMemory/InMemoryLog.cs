@@ -49,16 +49,13 @@ public sealed class InMemoryLog(TimeProvider? clock = null) : ILog
                 _answers[answer.Key] = answer;
             }
             _transaction++;
-            foreach (var stream in commit.Streams)
+            foreach (var e in commit.Events)
             {
-                if (!_streams.TryGetValue(stream.Stream, out var events))
-                    _streams[stream.Stream] = events = [];
-                foreach (var e in stream.Events)
-                {
-                    var stored = new StoredEvent(e, new LogPosition(0, _transaction, _all.Count + 1));
-                    events.Add(stored);
-                    _all.Add(stored);
-                }
+                if (!_streams.TryGetValue(e.Stream, out var events))
+                    _streams[e.Stream] = events = [];
+                var stored = new StoredEvent(e, new LogPosition(0, _transaction, _all.Count + 1));
+                events.Add(stored);
+                _all.Add(stored);
             }
             _appended.Give();
             return Task.FromResult(new AppendResult(AppendVerdict.Appended, new LogPosition(0, _transaction, _all.Count)));

@@ -291,7 +291,7 @@ public sealed class PostgresLog : BackgroundService, ILog
     private async Task ExecuteAsync(NpgsqlConnection connection, int epoch, List<Pending> batch)
     {
         var streams = batch.SelectMany((p, n) => p.Commit.Streams.Select(s => (n, s))).ToArray();
-        var events = streams.SelectMany(x => x.s.Events.Select(e => (x.n, e))).ToArray();
+        var events = batch.SelectMany((p, n) => p.Commit.Events.Select(e => (n, e))).ToArray();
         var answers = batch.Select((p, n) => (n, p.Commit.Answer)).Where(x => x.Answer is not null).ToArray();
 
         await using var command = new NpgsqlCommand(

@@ -5,6 +5,7 @@ using PresenceLedger.Domain.Agents;
 using PresenceLedger.Domain.Capacity;
 using PresenceLedger.Domain.Configurations;
 using PresenceLedger.Domain.Policies;
+using PresenceLedger.Domain.Seals;
 using PresenceLedger.Domain.Statuses;
 using PresenceLedger.Ledger.Events;
 
@@ -97,6 +98,20 @@ internal static class Examples
                     .Add(Policy.AnyChannel, TimeSpan.FromHours(8)),
                 EndOfDay = new EndOfDay(new TimeOnly(18, 30), "Europe/Berlin"),
             }
+        ),
+        new SealingKeyIntroduced("0123456789abcdef", "MFkw", Time, [new SealSignature("0123456789abcdef", "MEUC")]),
+        new SealingKeyRetired("0123456789abcdef", Time, [new SealSignature("fedcba9876543210", "MEUC")]),
+        new LedgerSealed(
+            17,
+            3602,
+            2,
+            new string('a', 64),
+            "AAECAwQFBgcICQoLDA0ODw==",
+            "0.812.3604",
+            Guid.Parse("0198f2a0-7c00-7000-8000-00000000000a"),
+            Time,
+            SealStatement.NonePrevious,
+            [new SealSignature("0123456789abcdef", "MEUC"), new SealSignature("fedcba9876543210", "MEYC")]
         ),
     ];
 

@@ -1,0 +1,125 @@
+using System.Diagnostics.Metrics;
+using Npgsql;
+using PresenceLedger.Api.Hosting;
+using PresenceLedger.Domain.Access;
+using PresenceLedger.Ledger.Seals;
+using PresenceLedger.Projections;
+
+namespace PresenceLedger.Api.Audit;
+
+/// <summary>Seals the ledger at intervals, on one node at a time, by an advisory lock of its connection.</summary>
+internal sealed class SealWorker : BackgroundService
+{
+    private const string Lock = "seals";
+    private static readonly TimeSpan Takeover = TimeSpan.FromSeconds(5);
+
+    private readonly Sealer _sealer;
+    private readonly NpgsqlDataSource _database;
+    private readonly TimeSpan _interval;
+    private readonly TimeProvider _clock;
+    private readonly ILogger<SealWorker> _logger;
+    private readonly Meter _meter = new(Telemetry.Name);
+    private volatile string? _stopped;
+
+    public SealWorker(
+        Sealer sealer,
+        SealBook book,
+        NpgsqlDataSource database,
+        SealSettings settings,
+        TimeProvider clock,
+        ILogger<SealWorker> logger
+    )
+    {
+        (_sealer, _database, _interval, _clock, _logger) = (sealer, database, settings.Interval, clock, logger);
+        Book = book;
+        _meter.CreateObservableGauge(
+            "presence_ledger.seals.events",
+            () => book.Current.Sealed,
+            description: "Events that seals cover, as far as this node knows"
+        );
+        _meter.CreateObservableGauge(
+            "presence_ledger.seals.stopped",
+            () => _stopped is null ? 0 : 1,
+            description: "1 where this node cannot seal the ledger; why is in /health/ready"
+        );
+    }
+
+    /// <summary>The seals, as far as this node knows.</summary>
+    public SealBook Book { get; }
+
+    /// <summary>Why this node cannot seal; null where it can, or another does.</summary>
+    public string? Stopped => _stopped;
+
+    /// <inheritdoc />
+    public override void Dispose()
+    {
+        _meter.Dispose();
+        base.Dispose();
+    }
+
+    /// <inheritdoc />
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        while (_interval > TimeSpan.Zero && !stoppingToken.IsCancellationRequested)
+        {
+            try
+            {
+                // Who has no key must not keep from it who has.
+                if (await _sealer.ProblemAsync(stoppingToken) is { } problem)
+                    Stop(problem);
+                else
+                    await LeadAsync(stoppingToken);
+                await Task.Delay(Takeover, _clock, stoppingToken);
+            }
+            catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
+            {
+                return;
+            }
+            catch (Exception e) when (e is SealingKeyException or InvalidDataException)
+            {
+                Stop(e.Message);
+                await Task.WhenAny(Task.Delay(Takeover, _clock, stoppingToken));
+            }
+            catch (Exception e)
+            {
+                _logger.LogWarning("The ledger is not sealed for now: {Error}", e.Message);
+                await Task.WhenAny(Task.Delay(Takeover, _clock, stoppingToken));
+            }
+        }
+    }
+
+    private async Task LeadAsync(CancellationToken ct)
+    {
+        await using var connection = await _database.OpenConnectionAsync(ct);
+        if (!await Locks.TryAsync(connection, Lock, ct))
+        {
+            _stopped = null;
+            return;
+        }
+        try
+        {
+            while (true)
+            {
+                var made = await _sealer.SealAsync(Actor.Ledger, gently: true, ct);
+                _stopped = null;
+                if (made.Seals > 1)
+                    _logger.LogInformation("{Seals} seals were made; {Events} events are sealed", made.Seals, made.Last!.EndOrdinal());
+                await Task.Delay(_interval, _clock, ct);
+                // With the connection the lock would be gone.
+                await using var alive = new NpgsqlCommand("select 1", connection);
+                await alive.ExecuteNonQueryAsync(ct);
+            }
+        }
+        finally
+        {
+            await Locks.ReleaseAsync(connection, Lock);
+        }
+    }
+
+    private void Stop(string problem)
+    {
+        if (_stopped != problem)
+            _logger.LogError("The ledger is not sealed by this node: {Problem}", problem);
+        _stopped = problem;
+    }
+}

@@ -1,0 +1,135 @@
+using System.Text.Json;
+using Npgsql;
+using PresenceLedger.Api.Access;
+using PresenceLedger.Api.Http;
+using PresenceLedger.Domain;
+using PresenceLedger.Domain.Access;
+using PresenceLedger.Domain.Seals;
+using PresenceLedger.Ledger;
+using PresenceLedger.Ledger.Postgres;
+using PresenceLedger.Ledger.Seals;
+using PresenceLedger.Ledger.Verification;
+
+namespace PresenceLedger.Api.Audit;
+
+/// <summary>Whether the record can be trusted: of one agent, and of the ledger.</summary>
+internal static class VerifyEndpoints
+{
+    private const string Ndjson = "application/x-ndjson";
+    private static readonly TimeSpan Between = TimeSpan.FromSeconds(1);
+
+    /// <summary>A whole scan takes what the machine has; one at a time.</summary>
+    private static readonly SemaphoreSlim Scans = new(1);
+
+    public static void Map(RouteGroupBuilder api)
+    {
+        api.MapGet("/agents/{agentId}/verify", VerifyAgentAsync)
+            .WithTags("Audit")
+            .WithSummary("The hash chain of the agent's stream, and the seal that covers its last events.")
+            .Produces<AgentVerificationAnswer>()
+            .ProducesProblem(StatusCodes.Status404NotFound);
+        api.MapGet("/ledger/verify", VerifyLedgerAsync)
+            .WithTags("Audit")
+            .WithSummary(
+                "The seals and their signatures, and the ends of all streams; with full=true every event, told as it goes (NDJSON)."
+            )
+            .Produces<SealVerification>()
+            .ProducesProblem(StatusCodes.Status403Forbidden)
+            .ProducesProblem(StatusCodes.Status409Conflict)
+            .ProducesProblem(StatusCodes.Status429TooManyRequests);
+    }
+
+    private static async Task<IResult> VerifyAgentAsync(HttpContext http, string agentId, ILog log, SealBook book)
+    {
+        if (Permissions.CheckAudit(http.Actor(), agentId) is { } forbidden)
+            return Problems.Of(forbidden);
+        var verified = await new StreamVerifier(log, book).VerifyAsync(StreamNames.Agent(agentId), http.RequestAborted);
+        if (verified.Last is not { Record: var last })
+            return Problems.Of(Refusal.AgentUnknown(agentId));
+        return Results.Json(
+            new AgentVerificationAnswer(
+                agentId,
+                verified.Findings.Count == 0,
+                verified.Events,
+                last.Version,
+                Convert.ToHexStringLower(last.Hash),
+                verified.Seal?.Number,
+                verified.SealedVersion,
+                verified.Findings
+            ),
+            WireJson.Options
+        );
+    }
+
+    private static async Task<IResult> VerifyLedgerAsync(
+        HttpContext http,
+        ILog log,
+        NpgsqlDataSource database,
+        SealSettings settings,
+        TimeProvider clock,
+        bool full = false
+    )
+    {
+        if (Permissions.CheckLedgerAudit(http.Actor()) is { } forbidden)
+            return Problems.Of(forbidden);
+        var postgres = log is PostgresLog ? database : null;
+        IReadOnlyList<PublicKey> keys;
+        try
+        {
+            keys = settings.Keys.Public();
+        }
+        catch (SealingKeyException e)
+        {
+            return Problems.Of(StatusCodes.Status409Conflict, "sealing-key-missing", e.Message);
+        }
+        if (!full)
+            return Results.Json(await new SealVerifier(log, postgres, keys).VerifyAsync(http.RequestAborted), WireJson.Options);
+        if (!await Scans.WaitAsync(0, http.RequestAborted))
+        {
+            http.Response.Headers.RetryAfter = "10";
+            return Problems.Of(StatusCodes.Status429TooManyRequests, "too-many-requests", "The ledger is being verified; one at a time.");
+        }
+        try
+        {
+            http.Response.ContentType = Ndjson;
+            var told = clock.GetTimestamp();
+            var verifier = new Verifier(log, postgres, new VerifierOptions { Keys = keys, Parallel = 1 });
+            var scan = Task.Run(() => verifier.RunAsync(progress: null, http.RequestAborted), http.RequestAborted);
+            while (await Task.WhenAny(scan, Task.Delay(Between, clock, http.RequestAborted)) != scan)
+                await WriteAsync(http, new { seconds = Math.Round(clock.GetElapsedTime(told).TotalSeconds), events = verifier.Events });
+            await WriteAsync(http, await scan);
+            return Results.Empty;
+        }
+        finally
+        {
+            Scans.Release();
+        }
+    }
+
+    private static async Task WriteAsync<T>(HttpContext http, T line)
+    {
+        await http.Response.Body.WriteAsync(JsonSerializer.SerializeToUtf8Bytes(line, WireJson.Options), http.RequestAborted);
+        await http.Response.Body.WriteAsync("\n"u8.ToArray(), http.RequestAborted);
+        await http.Response.Body.FlushAsync(http.RequestAborted);
+    }
+}
+
+/// <summary>Whether the record of an agent holds together.</summary>
+/// <param name="AgentId">The agent.</param>
+/// <param name="Holds">Nothing is wrong with the chain.</param>
+/// <param name="Events">Events that were checked.</param>
+/// <param name="Version">The last of them.</param>
+/// <param name="Hash">Its hash.</param>
+/// <param name="Seal">Number of the seal that covers the newest event that is sealed; null where no seal covers one of the last.</param>
+/// <param name="SealedVersion">That event.</param>
+/// <param name="Findings">What is wrong.</param>
+public sealed record AgentVerificationAnswer(
+    string AgentId,
+    bool Holds,
+    long Events,
+    long Version,
+    string Hash,
+    long? Seal,
+    long? SealedVersion,
+    IReadOnlyList<Finding> Findings
+);

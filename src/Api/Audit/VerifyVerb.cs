@@ -1,0 +1,268 @@
+using System.CommandLine;
+using System.Globalization;
+using System.Runtime.InteropServices;
+using System.Text.Json;
+using PresenceLedger.Api.Hosting;
+using PresenceLedger.Api.Http;
+using PresenceLedger.Domain.Seals;
+using PresenceLedger.Ledger;
+using PresenceLedger.Ledger.Seals;
+using PresenceLedger.Ledger.Verification;
+
+namespace PresenceLedger.Api.Audit;
+
+/// <summary>The verb <c>verify</c>: checks the ledger, streams of it, or an evidence bundle.</summary>
+internal static class VerifyVerb
+{
+    private const int MostTold = 100;
+    private static readonly JsonSerializerOptions Json = new(WireJson.Options) { WriteIndented = true };
+
+    /// <summary>The command.</summary>
+    /// <param name="data">The option for the data folder.</param>
+    /// <param name="connection">The option for the connection string.</param>
+    /// <param name="guard">Runs it, and makes exit codes of what goes wrong.</param>
+    public static Command Create(Option<string> data, Option<string?> connection, Func<Func<Task<int>>, Task<int>> guard)
+    {
+        var agents = new Argument<string[]>("AGENT")
+        {
+            Description = "Checks the chains of these agents alone; without them, the whole ledger.",
+            Arity = ArgumentArity.ZeroOrMore,
+        };
+        var keys = new Option<string[]>("--key")
+        {
+            Description = "A public key whose signatures count (PEM); those of the key folder where left out.",
+            DefaultValueFactory = _ => [],
+        };
+        var since = new Option<long>("--since-seal") { Description = "Begins with what this seal covers." };
+        var parallel = new Option<int>("--parallel")
+        {
+            Description = "How much is hashed at a time.",
+            DefaultValueFactory = _ => Environment.ProcessorCount,
+        };
+        var resume = new Option<bool>("--resume") { Description = "Goes on where a run was broken off." };
+        var json = new Option<bool>("--json") { Description = "Writes the result as JSON." };
+        var bundle = new Option<string?>("--bundle") { Description = "Checks an evidence bundle, without a ledger." };
+        var prefix = AuditLog.Prefix();
+        var verify = new Command("verify", "Checks streams, order, hash chains, seals and signatures; names every event that is wrong.")
+        {
+            agents,
+            keys,
+            since,
+            parallel,
+            resume,
+            json,
+            bundle,
+            prefix,
+        };
+        verify.SetAction(
+            (parsed, ct) =>
+                guard(() =>
+                    AuditLog.GuardAsync(async () =>
+                    {
+                        var asked = new Asked(
+                            parsed.GetValue(agents) ?? [],
+                            [.. (parsed.GetValue(keys) ?? []).Select(SealingKeys.ReadPublic)],
+                            parsed.GetValue(json),
+                            parsed.GetRequiredValue(data),
+                            Console.Out
+                        );
+                        if (parsed.GetValue(bundle) is { } file)
+                            return await BundleAsync(file, asked);
+                        using var stop = CancellationTokenSource.CreateLinkedTokenSource(ct);
+                        using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Stop);
+                        using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Stop);
+                        await using var opened = await AuditLog.OpenAsync(
+                            parsed.GetValue(connection),
+                            asked.DataFolder,
+                            parsed.GetRequiredValue(prefix),
+                            writes: false,
+                            stop.Token
+                        );
+                        await opened.Log.SettleAsync(stop.Token);
+                        if (asked.Agents.Length > 0)
+                            return await AgentsAsync(opened.Log, asked, stop.Token);
+                        var options = new VerifierOptions
+                        {
+                            Keys = Trusted(asked),
+                            SinceSeal = parsed.GetValue(since),
+                            Parallel = Math.Clamp(parsed.GetValue(parallel), 1, 64),
+                            Resume = parsed.GetValue(resume),
+                            StateFile = Path.Combine(asked.DataFolder, "verify", "state.json"),
+                        };
+                        return await LedgerAsync(new Verifier(opened.Log, opened.Database, options), asked, stop.Token);
+
+                        void Stop(PosixSignalContext signal)
+                        {
+                            signal.Cancel = true;
+                            stop.Cancel();
+                        }
+                    })
+                )
+        );
+        return verify;
+    }
+
+    /// <summary>Those that were named; else those in the key folder.</summary>
+    private static IReadOnlyList<PublicKey> Trusted(Asked asked) =>
+        asked.Keys.Count > 0 ? asked.Keys : SealSettings.Of(asked.DataFolder).Keys.Public();
+
+    private static async Task<int> LedgerAsync(Verifier verifier, Asked asked, CancellationToken ct)
+    {
+        var progress = new Progress(Console.Error, rewrites: !Console.IsErrorRedirected);
+        VerificationResult result;
+        try
+        {
+            result = await Task.Run(() => verifier.RunAsync(progress, ct), CancellationToken.None);
+        }
+        catch (OperationCanceledException)
+        {
+            progress.End();
+            await asked.Output.WriteLineAsync(
+                Invariant($"Broken off after {verifier.Events} events; presence-ledger verify --resume goes on from there.")
+            );
+            return 1;
+        }
+        progress.End();
+        if (asked.Json)
+            await asked.Output.WriteLineAsync(JsonSerializer.Serialize(result, Json));
+        else
+            await TellAsync(result, progress.Elapsed, asked.Output);
+        return result.Sound ? 0 : 1;
+    }
+
+    private static async Task TellAsync(VerificationResult result, TimeSpan took, TextWriter output)
+    {
+        await TellAsync(result.Findings, output);
+        var rate = took.TotalSeconds > 0 ? result.Events / took.TotalSeconds : 0;
+        await output.WriteLineAsync(
+            Invariant($"{result.Events} events of {result.Streams} streams in {took.TotalSeconds:F1} s, {rate:F0} events/s.")
+        );
+        await output.WriteLineAsync(
+            result.LastSeal is { } last
+                ? Invariant(
+                    $"{result.Seals} seals, the last one {last} of {Instant.Format(result.SealedAt!.Value)}: {result.SealedEvents} events are sealed, "
+                ) + Invariant($"{result.UnsealedEvents} are not yet, and only their chains could be checked.")
+                : "The ledger has no seals: only its chains could be checked. Whoever can write to the store could have made them anew."
+        );
+        await TellTrustAsync(result.TrustGiven, result.Keys, "the ledger's first key was taken at its word", output);
+        await output.WriteLineAsync(
+            result.Sound ? "The ledger is sound." : Invariant($"The ledger is not sound: {result.Findings.Count} findings.")
+        );
+    }
+
+    private static Task TellTrustAsync(bool given, IReadOnlyList<string> keys, string otherwise, TextWriter output) =>
+        output.WriteLineAsync(
+            given ? $"Signatures were checked with key {string.Join(", ", keys)}."
+            : keys.Count > 0
+                ? $"No key was given, so {otherwise} ({string.Join(", ", keys)}). Compare it with what was published, or name one with --key."
+            : "No key was given, and there is none."
+        );
+
+    private static async Task TellAsync(IReadOnlyList<Finding> findings, TextWriter output)
+    {
+        foreach (var finding in findings.Take(MostTold))
+        {
+            var kind = JsonNamingPolicy.KebabCaseLower.ConvertName(finding.Kind.ToString());
+            var id = finding.EventId is { } eventId ? $" (event {eventId:D})" : "";
+            await output.WriteLineAsync($"{kind}: {finding.Text}{id}");
+        }
+        if (findings.Count > MostTold)
+            await output.WriteLineAsync(Invariant($"… and {findings.Count - MostTold} more; --json writes all of them."));
+    }
+
+    private static async Task<int> AgentsAsync(ILog log, Asked asked, CancellationToken ct)
+    {
+        using var book = new SealBook(log);
+        var sound = true;
+        foreach (var agentId in asked.Agents)
+        {
+            var result = await new StreamVerifier(log, book).VerifyAsync(StreamNames.Agent(agentId), ct);
+            if (result.Last is not { } last)
+                throw new MisconfiguredException($"There is no agent '{agentId}'.");
+            sound &= result.Findings.Count == 0;
+            if (asked.Json)
+            {
+                await asked.Output.WriteLineAsync(
+                    JsonSerializer.Serialize(
+                        new AgentVerificationAnswer(
+                            agentId,
+                            result.Findings.Count == 0,
+                            result.Events,
+                            last.Record.Version,
+                            Convert.ToHexStringLower(last.Record.Hash),
+                            result.Seal?.Number,
+                            result.SealedVersion,
+                            result.Findings
+                        ),
+                        Json
+                    )
+                );
+                continue;
+            }
+            await TellAsync(result.Findings, asked.Output);
+            var covered = result.Seal is { } seal
+                ? Invariant(
+                    $"seal {seal.Number} covers version {result.SealedVersion}, and the whole ledger has to be verified to check it"
+                )
+                : "no seal covers its last events";
+            await asked.Output.WriteLineAsync(
+                $"{agentId}: {(result.Findings.Count == 0 ? "the chain holds" : "the chain does not hold")}, "
+                    + Invariant($"{result.Events} events; {covered}.")
+            );
+        }
+        return sound ? 0 : 1;
+    }
+
+    private static async Task<int> BundleAsync(string file, Asked asked)
+    {
+        if (!File.Exists(file))
+            throw new MisconfiguredException($"There is no file {file}.");
+        await using var stream = File.OpenRead(file);
+        // What lies in a key folder here may be of another ledger: for a bundle only what is named counts.
+        var result = BundleVerifier.Verify(stream, asked.Keys);
+        if (asked.Json)
+        {
+            await asked.Output.WriteLineAsync(JsonSerializer.Serialize(result, Json));
+            return result.Sound ? 0 : 1;
+        }
+        await TellAsync(result.Findings, asked.Output);
+        await asked.Output.WriteLineAsync(
+            Invariant($"{result.Events} events of agent {result.AgentId}, {result.Unsealed} of them not sealed; {result.Seals} seals")
+                + (result.SealedAt is { } at ? $", the newest of {Instant.Format(at)}." : ".")
+        );
+        await TellTrustAsync(result.TrustGiven, result.Keys, "the keys of the bundle were taken at their word", asked.Output);
+        await asked.Output.WriteLineAsync(result.Sound ? "The bundle is sound." : "The bundle is not sound.");
+        return result.Sound ? 0 : 1;
+    }
+
+    private static string Invariant(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
+
+    /// <summary>What was asked for.</summary>
+    private sealed record Asked(string[] Agents, IReadOnlyList<PublicKey> Keys, bool Json, string DataFolder, TextWriter Output);
+
+    private sealed class Progress(TextWriter output, bool rewrites) : IProgress<VerificationProgress>
+    {
+        private readonly long _began = TimeProvider.System.GetTimestamp();
+        private long _said = TimeProvider.System.GetTimestamp();
+        private bool _open;
+
+        public TimeSpan Elapsed => TimeProvider.System.GetElapsedTime(_began);
+
+        public void Report(VerificationProgress value)
+        {
+            if (TimeProvider.System.GetElapsedTime(_said) < TimeSpan.FromSeconds(1))
+                return;
+            _said = TimeProvider.System.GetTimestamp();
+            var part = value.Total > 0 ? Invariant($" of {Math.Max(value.Total, value.Events)}") : "";
+            var line = Invariant($"{value.Events}{part} events, {value.Seals} seals, {value.Findings} findings");
+            output.Write(rewrites ? "\r\e[K" + line : line + Environment.NewLine);
+            _open = rewrites;
+        }
+
+        public void End()
+        {
+            if (_open)
+                output.Write("\r\e[K");
+        }
+    }
+}

@@ -1,0 +1,121 @@
+using PresenceLedger.Domain.Seals;
+using PresenceLedger.Ledger.Events;
+
+namespace PresenceLedger.Ledger.Seals;
+
+/// <summary>Where a seal stands and what it covers; the seal itself is in the log.</summary>
+/// <param name="Version">Version of its event in the stream of seals.</param>
+/// <param name="Number">Its number.</param>
+/// <param name="First">Place of its first event in the order of all.</param>
+/// <param name="Count">How many events.</param>
+/// <param name="Position">The position of the last of them, where it was sealed: in another store it means nothing.</param>
+public readonly record struct SealPlace(long Version, long Number, long First, int Count, LogPosition Position)
+{
+    /// <summary>The place after its last event.</summary>
+    public long End => First + Count;
+}
+
+/// <summary>What the stream of seals says so far: where each seal is, the last one, and the keys. Kept by reading what is new.</summary>
+public sealed class SealBook(ILog log) : IDisposable
+{
+    private const int PageSize = 50;
+
+    private readonly SemaphoreSlim _reading = new(1, 1);
+    private volatile Content _content = new([], null, [], [], -1, HashChain.Genesis);
+
+    /// <summary>What is known.</summary>
+    public Content Current => _content;
+
+    /// <summary>Reads what is new.</summary>
+    /// <exception cref="InvalidDataException">An event of the stream cannot be read.</exception>
+    public async Task<Content> RefreshAsync(CancellationToken ct)
+    {
+        await _reading.WaitAsync(ct);
+        try
+        {
+            var known = _content;
+            // Copied only where there is something, for this is asked for often.
+            List<SealPlace>? places = null;
+            List<SealEvent>? keys = null;
+            List<long>? keyPlaces = null;
+            var (last, version, hash) = (known.Last, known.Version, known.Hash);
+            while (await log.ReadStreamAsync(StreamNames.Seals, version + 1, PageSize, ct) is { Count: > 0 } page)
+            {
+                foreach (var stored in page)
+                {
+                    var e = (SealEvent)WireNames.Read(stored.Record);
+                    if (e is LedgerSealed seal)
+                    {
+                        // What cannot be read is no hint; the events are counted then.
+                        var position = LogPosition.TryParse(seal.Position, out var there) ? there : LogPosition.Start;
+                        (places ??= [.. known.Places]).Add(
+                            new SealPlace(stored.Record.Version, seal.Number, seal.First, seal.Count, position)
+                        );
+                        last = seal;
+                    }
+                    else
+                    {
+                        (keys ??= [.. known.KeyEvents]).Add(e);
+                        (keyPlaces ??= [.. known.KeyPlaces]).Add(last is null ? 0 : last.Number + 1);
+                    }
+                    (version, hash) = (stored.Record.Version, stored.Record.Hash);
+                }
+                if (page.Count < PageSize)
+                    break;
+            }
+            return _content = new Content(
+                places ?? known.Places,
+                last,
+                keys ?? known.KeyEvents,
+                keyPlaces ?? known.KeyPlaces,
+                version,
+                hash
+            );
+        }
+        finally
+        {
+            _reading.Release();
+        }
+    }
+
+    /// <summary>A seal, with its fingerprints.</summary>
+    /// <exception cref="InvalidDataException">It is not there.</exception>
+    public async Task<LedgerSealed> ReadAsync(SealPlace place, CancellationToken ct) =>
+        (await log.ReadStreamAsync(StreamNames.Seals, place.Version, 1, ct)) is [var stored]
+        && stored.Record.Version == place.Version
+        && WireNames.Read(stored.Record) is LedgerSealed seal
+            ? seal
+            : throw new InvalidDataException($"Seal {place.Number} is not at version {place.Version} of the stream '{StreamNames.Seals}'.");
+
+    /// <inheritdoc />
+    public void Dispose() => _reading.Dispose();
+
+    /// <summary>What the stream says up to a version.</summary>
+    /// <param name="Places">Every seal, in order.</param>
+    /// <param name="Last">The last seal; null where there is none.</param>
+    /// <param name="KeyEvents">Introductions and retirements of keys, in order.</param>
+    /// <param name="KeyPlaces">The number of the first seal after each of them.</param>
+    /// <param name="Version">Version of the last event; -1 where there is none.</param>
+    /// <param name="Hash">Its hash.</param>
+    public sealed record Content(
+        IReadOnlyList<SealPlace> Places,
+        LedgerSealed? Last,
+        IReadOnlyList<SealEvent> KeyEvents,
+        IReadOnlyList<long> KeyPlaces,
+        long Version,
+        byte[] Hash
+    )
+    {
+        /// <summary>The place in the order of all up to which everything is sealed.</summary>
+        public long Sealed => Last?.EndOrdinal() ?? 0;
+
+        /// <summary>The keys, as the ledger itself tells them.</summary>
+        public Keyring Keys(IEnumerable<PublicKey> given)
+        {
+            var keys = new Keyring(given);
+            foreach (var e in KeyEvents)
+                _ = e is SealingKeyIntroduced introduced ? keys.Apply(introduced) : keys.Apply((SealingKeyRetired)e);
+            return keys;
+        }
+    }
+}
