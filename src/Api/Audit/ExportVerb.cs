@@ -80,7 +80,7 @@ internal static class ExportVerb
         {
             await Console.Error.WriteLineAsync("What came after the last seal stays without proof: " + e.Message);
         }
-        var records = new Records(opened.Log, opened.ReasonTexts);
+        var records = opened.Records();
         BundleSummary summary;
         await using (var zip = new FileStream(file, FileMode.Create, FileAccess.ReadWrite))
             summary = await new EvidenceBundle(records, new Entries(records), book, TimeProvider.System).WriteAsync(

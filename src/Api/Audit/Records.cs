@@ -3,6 +3,7 @@ using PresenceLedger.Domain.Agents;
 using PresenceLedger.Ledger;
 using PresenceLedger.Ledger.Events;
 using PresenceLedger.Ledger.Reasons;
+using PresenceLedger.Projections.States;
 
 namespace PresenceLedger.Api.Audit;
 
@@ -10,13 +11,16 @@ namespace PresenceLedger.Api.Audit;
 public sealed class Records
 {
     private const int PageSize = 1000;
+    private readonly PastStates? _states;
 
     /// <summary>What an audit reads.</summary>
     /// <param name="log">The log.</param>
     /// <param name="texts">The texts of reasons; null where nobody knows where they are kept.</param>
-    public Records(ILog log, IReasonTexts? texts)
+    /// <param name="states">States of the past that are kept; null where none are.</param>
+    public Records(ILog log, IReasonTexts? texts, PastStates? states)
     {
         Log = log;
+        _states = states;
         Configurations = new(log);
         Reasons = new Reasons(texts, async (agentId, ct) => (await StateAfterAsync(agentId, long.MaxValue, ct)).ErasedAt is not null);
     }
@@ -33,6 +37,8 @@ public sealed class Records
     /// <summary>The state of an agent after a version; before registration for -1.</summary>
     public async Task<Agent> StateAfterAsync(string agentId, long version, CancellationToken ct)
     {
+        if (_states is not null)
+            return (await _states.AsOfAsync(agentId, new Horizon(Version: version), ct)).Agent;
         var agent = Agent.Unknown(agentId);
         while (agent.Version < version)
         {

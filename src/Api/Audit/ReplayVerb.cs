@@ -94,7 +94,7 @@ internal static class ReplayVerb
         using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Stop);
         using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Stop);
         await using var opened = await OpenedLog.OpenAsync(connection, dataFolder, prefix, prepare: false, stop.Token);
-        var records = new Records(opened.Log, opened.ReasonTexts);
+        var records = opened.Records();
         var replay = new Replay(records, new Entries(records), Wording.English);
         try
         {

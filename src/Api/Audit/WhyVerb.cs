@@ -71,7 +71,7 @@ internal static class WhyVerb
     )
     {
         await using var opened = await OpenedLog.OpenAsync(connection, dataFolder, prefix, prepare: false, ct);
-        var records = new Records(opened.Log, opened.ReasonTexts);
+        var records = opened.Records();
         var inquiry = new Inquiry(records, new Entries(records));
         try
         {

@@ -1,10 +1,12 @@
 using Microsoft.Extensions.Logging.Abstractions;
 using Npgsql;
+using PresenceLedger.Api.Audit;
 using PresenceLedger.Ledger;
 using PresenceLedger.Ledger.EventStoreDb;
 using PresenceLedger.Ledger.Postgres;
 using PresenceLedger.Ledger.Postgres.Embedded;
 using PresenceLedger.Ledger.Reasons;
+using PresenceLedger.Projections.States;
 
 namespace PresenceLedger.Api.Hosting;
 
@@ -16,8 +18,13 @@ namespace PresenceLedger.Api.Hosting;
 internal sealed record OpenedLog(ILog Log, NpgsqlDataSource? Database, BackgroundService Running, EmbeddedPostgres? Server)
     : IAsyncDisposable
 {
-    /// <summary>The texts of reasons; null where the log is an EventStoreDB, for nobody said where the PostgreSQL beside it is.</summary>
-    public IReasonTexts? ReasonTexts => Database is null ? null : new PostgresReasonTexts(Database, TimeProvider.System);
+    /// <summary>
+    /// What an audit reads. Where the log is an EventStoreDB it is without texts of reasons, for nobody said where the PostgreSQL beside it is.
+    /// </summary>
+    public Records Records() =>
+        Database is null
+            ? new Records(Log, texts: null, states: null)
+            : new Records(Log, new PostgresReasonTexts(Database, TimeProvider.System), new PastStates(Database, Log));
 
     /// <summary>Opens the log of a connection string, or of the data folder.</summary>
     /// <param name="connection">An EventStoreDB's or a PostgreSQL's; null for the database in the data folder.</param>

@@ -79,7 +79,7 @@ public sealed class ScenarioRun : IDisposable
                 outcomes.Add(await run.StepAsync(node as YamlMappingNode ?? throw node.Wrong("a step is a mapping")));
             if (await run.EndAsync() is { } end)
                 outcomes.Add(end);
-            return (outcomes, new Records(run._log, run._texts));
+            return (outcomes, new Records(run._log, run._texts, states: null));
         }
         catch (ScenarioException e)
         {
