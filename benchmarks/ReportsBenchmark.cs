@@ -220,7 +220,7 @@ internal sealed partial class ReportsBenchmark : IBenchmark
         );
 
         Say(
-            "| report | rows | service: first byte, total | plain SQL: first byte, total | ratio of totals | plain SQL of the time by status alone |\n"
+            "\n| report | rows | service: first byte, total | plain SQL: first byte, total | ratio of totals | plain SQL of the time by status alone |\n"
                 + "|---|---|---|---|---|---|\n"
         );
         await RowAsync("1,000 agents by hour", Bucket.Hour, string.Join(',', thousand), Only(thousand));
