@@ -82,9 +82,13 @@ internal sealed class AsOfBenchmark : IBenchmark
                 await ScalarAsync<long>(database, "select count(*) from states_v1.state"),
                 await ScalarAsync<long>(database, "select pg_total_relation_size('states_v1.state')")
             );
+            var ofEvents = await ScalarAsync<long>(database, "select pg_total_relation_size('ledger.event')");
             Say(
-                $"\n{rows:N0} states are kept, {bytes / 1048576.0:N1} MiB with their indexes; the events, "
-                    + $"{await ScalarAsync<long>(database, "select pg_total_relation_size('ledger.event')") / 1048576.0:N0} MiB.\n"
+                $"""
+
+                {rows:N0} states are kept, {bytes / 1048576.0:N1} MiB with their indexes; the events, {ofEvents / 1048576.0:N0} MiB.
+
+                """
             );
             replay = await ReplayAsync(database, subject);
         }
@@ -230,7 +234,7 @@ internal sealed class AsOfBenchmark : IBenchmark
         var all = new EnumerationOptions
         {
             RecurseSubdirectories = true,
-            AttributesToSkip = 0,
+            AttributesToSkip = FileAttributes.None,
             IgnoreInaccessible = true,
         };
         foreach (var path in Directory.EnumerateFiles(folder, "*", all))

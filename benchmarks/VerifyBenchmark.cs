@@ -247,7 +247,7 @@ internal sealed class VerifyBenchmark : IBenchmark
         )
         {
             var buffer = new byte[256 * 1024];
-            while (await stream.ReadAsync(buffer) > 0) { }
+            while (await stream.ReadAsync(buffer, CancellationToken.None) > 0) { }
         }
         await using var on = new NpgsqlCommand("reset enable_sort", connection);
         await on.ExecuteNonQueryAsync();

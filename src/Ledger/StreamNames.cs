@@ -32,5 +32,6 @@ public static class StreamNames
     public static bool HasPresence(string stream) => stream == Configuration || stream.StartsWith(AgentPrefix, StringComparison.Ordinal);
 
     /// <summary>Whether a stream is one of the ledger's, where others may have streams beside it.</summary>
-    internal static bool IsOfLedger(string stream) => stream == Seals || HasPresence(stream) || stream.StartsWith(AccessPrefix, StringComparison.Ordinal);
+    internal static bool IsOfLedger(string stream) =>
+        stream == Seals || HasPresence(stream) || stream.StartsWith(AccessPrefix, StringComparison.Ordinal);
 }

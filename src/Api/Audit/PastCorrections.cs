@@ -1,4 +1,3 @@
-using PresenceLedger.Api.Agents;
 using PresenceLedger.Domain.Agents;
 using PresenceLedger.Ledger;
 using PresenceLedger.Ledger.Events;

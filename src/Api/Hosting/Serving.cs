@@ -153,7 +153,7 @@ public static class Serving
         PrivacyEndpoints.Map(api);
         SealEndpoints.Map(api);
         VerifyEndpoints.Map(api);
-        Evidence.Map(api);
+        EvidenceEndpoint.Map(api);
         ConfigurationEndpoints.Map(api);
         LiveStream.Map(api);
         Eligible.Map(api);

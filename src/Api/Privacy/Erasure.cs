@@ -1,6 +1,5 @@
 using Marten;
 using PresenceLedger.Api.Agents;
-using PresenceLedger.Api.Audit;
 using PresenceLedger.Api.Http;
 using PresenceLedger.Domain.Agents;
 using PresenceLedger.Ledger;

@@ -1,6 +1,5 @@
 using System.Globalization;
 using PresenceLedger.Api.Access;
-using PresenceLedger.Api.Agents;
 using PresenceLedger.Api.Audit;
 using PresenceLedger.Api.Http;
 using PresenceLedger.Domain;

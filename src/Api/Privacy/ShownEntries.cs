@@ -35,10 +35,7 @@ internal sealed class ShownEntries(ILog log, AgentStreams agents)
             shown.Add(
                 entry with
                 {
-                    Dispute =
-                        disputes.TryGetValue(entry.Version, out var dispute)
-                            ? await MarkAsync(agentId, dispute, ct)
-                            : null,
+                    Dispute = disputes.TryGetValue(entry.Version, out var dispute) ? await MarkAsync(agentId, dispute, ct) : null,
                 }
             );
         return shown;

@@ -1,7 +1,7 @@
 using System.Globalization;
 using Microsoft.Extensions.Logging.Abstractions;
-using PresenceLedger.Api.Audit;
 using PresenceLedger.Api.Agents;
+using PresenceLedger.Api.Audit;
 using PresenceLedger.Domain;
 using PresenceLedger.Domain.Access;
 using PresenceLedger.Domain.Agents;

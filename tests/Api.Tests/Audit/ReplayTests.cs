@@ -148,7 +148,9 @@ public sealed class ReplayTests
         var following = RunAsync(new ReplayRequest("ana", Any()) { Follow = true }, seen, records, stop.Token);
         await seen.Ended.Task.WaitAsync(TimeSpan.FromSeconds(30));
 
-        var last = (await records.Log.ReadStreamBackwardsAsync(StreamNames.Agent("ana"), long.MaxValue, 1, CancellationToken.None))[0].Record;
+        var last = (await records.Log.ReadStreamBackwardsAsync(StreamNames.Agent("ana"), long.MaxValue, 1, CancellationToken.None))[
+            0
+        ].Record;
         var back = new AgentSignedIn("desk", null, Returned: true) { OccurredAt = last.OccurredAt.AddSeconds(1) };
         var sealedBack = Sealing.Seal(
             last.Stream,
@@ -227,7 +229,12 @@ public sealed class ReplayTests
         return rows.Shown;
     }
 
-    private static async Task<bool> RunAsync(ReplayRequest request, IReplayView view, Records? records = null, CancellationToken ct = default)
+    private static async Task<bool> RunAsync(
+        ReplayRequest request,
+        IReplayView view,
+        Records? records = null,
+        CancellationToken ct = default
+    )
     {
         records ??= await RecordsAsync();
         var replay = new Replay(records, new Entries(records), Wording.English);

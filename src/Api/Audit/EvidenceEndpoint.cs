@@ -8,7 +8,7 @@ using PresenceLedger.Ledger.Seals;
 namespace PresenceLedger.Api.Audit;
 
 /// <summary>Evidence on an agent, to take away.</summary>
-internal static class Evidence
+internal static class EvidenceEndpoint
 {
     public static void Map(RouteGroupBuilder api) =>
         api.MapGet("/agents/{agentId}/evidence", GetAsync)
