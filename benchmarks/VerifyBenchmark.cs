@@ -273,8 +273,6 @@ internal sealed class VerifyBenchmark : IBenchmark
         await on.ExecuteNonQueryAsync();
     }
 
-    private void Say(FormattableString text) => Say(text.ToString(CultureInfo.InvariantCulture));
-
     private void Say(string text)
     {
         Console.Error.Write(text);
