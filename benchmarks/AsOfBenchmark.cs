@@ -78,18 +78,10 @@ internal sealed class AsOfBenchmark : IBenchmark
                 var took = await VerbAsync("rebuild", model, "--data", folder);
                 Say($"| `{model}`, indexes and the start of the program included | {subject.OfAll / took.TotalSeconds:N0} |\n");
             }
-            var (rows, bytes) = (
-                await ScalarAsync<long>(database, "select count(*) from states_v1.state"),
-                await ScalarAsync<long>(database, "select pg_total_relation_size('states_v1.state')")
-            );
-            var ofEvents = await ScalarAsync<long>(database, "select pg_total_relation_size('ledger.event')");
-            Say(
-                $"""
-
-                {rows:N0} states are kept, {bytes / 1048576.0:N1} MiB with their indexes; the events, {ofEvents / 1048576.0:N0} MiB.
-
-                """
-            );
+            var rows = await ScalarAsync<long>(database, "select count(*) from states_v1.state");
+            var kept = await ScalarAsync<long>(database, "select pg_total_relation_size('states_v1.state')") / 1048576.0;
+            var events = await ScalarAsync<long>(database, "select pg_total_relation_size('ledger.event')") / 1048576.0;
+            Say($"\n{rows:N0} states are kept, {kept:N1} MiB with their indexes; the events, {events:N0} MiB.\n");
             replay = await ReplayAsync(database, subject);
         }
         // The server has stopped, and what the system has of its files in memory is let go.

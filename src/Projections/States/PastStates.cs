@@ -21,6 +21,8 @@ public sealed class PastStates(NpgsqlDataSource database, ILog log)
     /// <exception cref="InvalidDataException">An event cannot be read.</exception>
     public async Task<PastState> AsOfAsync(string agentId, Horizon horizon, CancellationToken ct)
     {
+        if (horizon.Version < 0)
+            return PastState.Unknown(agentId);
         var below = horizon.Version;
         while (await NewestAsync(agentId, horizon with { Version = below }, ct) is { } kept)
         {
