@@ -25,7 +25,7 @@ public abstract class RebuildTests : ReadSideTests
         Assert.Equal("presence_v1", await SchemasAsync());
         Assert.Equal("live", await ScalarAsync("select string_agg(place, ',') from read.read_model"));
         Assert.Equal(
-            "agent_pkey, agent_queues, agent_skills",
+            "agent_disputes, agent_pkey, agent_queues, agent_skills",
             await ScalarAsync("select string_agg(indexname, ', ' order by indexname) from pg_indexes where schemaname = 'presence_v1'")
         );
         await AssertReadSideAsync(ids);
@@ -83,7 +83,7 @@ public abstract class RebuildTests : ReadSideTests
 
         await RebuildAsync();
 
-        Assert.Equal(3L, await ScalarAsync("select count(*) from pg_indexes where schemaname = 'presence_v1'"));
+        Assert.Equal(4L, await ScalarAsync("select count(*) from pg_indexes where schemaname = 'presence_v1'"));
     }
 
     [Fact]

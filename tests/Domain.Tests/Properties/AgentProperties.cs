@@ -147,8 +147,8 @@ public class AgentProperties
             {
                 if (turn.Decision.Refusal is not null || (turn.Command is CloseConnection && SeenInTheFuture(turn.Context)))
                     return;
-                // Each is a word of its own on the past.
-                if (turn.Command is CorrectPresence)
+                // Each is a word of its own on the past, or takes what came since.
+                if (turn.Command is CorrectPresence or ErasePerson)
                     return;
                 var again = AgentDecider.Decide(turn.After, turn.Command, turn.Context);
                 Assert.Empty(again.Events);
@@ -167,6 +167,8 @@ public class AgentProperties
             ResetPresence => "nothing-to-reset",
             LeaveConsult => "consult-unknown",
             TransferConversation or ForceReleaseConversation => "conversation-unknown",
+            DisputeEntry => "dispute-open",
+            AnswerDispute => "dispute-unknown",
             MoveConversation { Verb: var verb } => verb switch
             {
                 ConversationVerb.Accept or ConversationVerb.Activity => null,

@@ -155,8 +155,8 @@ internal static class Histories
         (1, ConversationId.Select(id => (AgentCommand)new LeaveConsult(id))),
         (2, Settings.Select(settings => (AgentCommand)new ConfigureAgent(_ => settings))),
         (1, AnyProfileId.Select(id => (AgentCommand)new ResetCapacity(id))),
-        (1, Gen.Long[-1, 9].Select(version => (AgentCommand)new DisputeEntry(version))),
-        (1, Gen.Select(Gen.Long[0, 9], Gen.Bool, (version, accepted) => (AgentCommand)new AnswerDispute(version, accepted))),
+        (2, Gen.Long[-1, 4].Select(version => (AgentCommand)new DisputeEntry(version))),
+        (2, Gen.Select(Gen.Long[0, 4], Gen.Bool, (version, accepted) => (AgentCommand)new AnswerDispute(version, accepted))),
         (1, Gen.Const((AgentCommand)new ErasePerson())),
         (3, Gen.Const((AgentCommand)new SettleDue()))
     );
