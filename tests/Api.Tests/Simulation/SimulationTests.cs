@@ -70,9 +70,13 @@ public sealed class SimulationTests
     }
 
     [Fact]
-    public void Everything_that_can_happen_to_an_agent_happens()
+    public void Everything_that_can_happen_to_an_agent_at_work_happens()
     {
-        var expected = WireNames.All.Where(n => n.Key.IsAssignableTo(typeof(AgentEvent))).Select(n => n.Value);
+        // Disputes and erasure come from people who read the ledger, not from a contact center at work.
+        Type[] afterwards = [typeof(EntryDisputed), typeof(DisputeAnswered), typeof(PersonErased)];
+        var expected = WireNames
+            .All.Where(n => n.Key.IsAssignableTo(typeof(AgentEvent)) && !afterwards.Contains(n.Key))
+            .Select(n => n.Value);
         Assert.Empty(expected.Except(Told.Value.Select(e => e.Type)));
     }
 
