@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 using Microsoft.Playwright;
+using PresenceLedger.Testing;
 
 namespace PresenceLedger.Browser.Tests;
 
@@ -40,7 +41,7 @@ public sealed class Chromium : IAsyncDisposable
         var browser = await playwright.Chromium.LaunchAsync(
             new()
             {
-                ExecutablePath = Find(),
+                ExecutablePath = ChromiumPath.Find(),
                 // Root has no sandbox, nor have many containers.
                 Args = ["--no-sandbox", "--remote-debugging-port=" + port, SlowTimersSoon],
                 IgnoreDefaultArgs = NotSwitchedOff,
@@ -58,15 +59,6 @@ public sealed class Chromium : IAsyncDisposable
         await _browser.CloseAsync();
         _playwright.Dispose();
     }
-
-    private static string Find() =>
-        Environment.GetEnvironmentVariable("PRESENCE_LEDGER_CHROMIUM")
-        ?? (
-            from name in new[] { "chromium", "chromium-browser", "google-chrome" }
-            from folder in (Environment.GetEnvironmentVariable("PATH") ?? "").Split(Path.PathSeparator)
-            select Path.Combine(folder, name)
-        ).FirstOrDefault(File.Exists)
-        ?? throw new InvalidOperationException("No Chromium on the PATH; PRESENCE_LEDGER_CHROMIUM may name one (see eng/prepare.sh).");
 
     private static int FreePort()
     {

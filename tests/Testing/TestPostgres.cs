@@ -97,6 +97,8 @@ public sealed class TestDatabase : IAsyncDisposable
             SuperuserConnectionString,
             "--Seals:KeyFolder",
             _keys,
+            "--Dashboard:KeyFolder",
+            Path.Combine(_keys, "cookies"),
             .. EventStore?.Arguments ?? [],
         ];
 

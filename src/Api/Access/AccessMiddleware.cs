@@ -9,8 +9,10 @@ using PresenceLedger.Domain.Access;
 namespace PresenceLedger.Api.Access;
 
 /// <summary>Finds out who calls (DIA-1), before any endpoint is asked.</summary>
-internal sealed class AccessMiddleware(RequestDelegate next, AccessOptions options)
+internal sealed class AccessMiddleware(RequestDelegate next, AccessOptions options, IServiceProvider services)
 {
+    private readonly PrivateDoor? _door = services.GetService<PrivateDoor>();
+
     private const string Header = "X-Actor";
     private static readonly Actor Default = new(Persona.Service, "local");
 
@@ -25,7 +27,10 @@ internal sealed class AccessMiddleware(RequestDelegate next, AccessOptions optio
             await next(context);
             return;
         }
-        var problem = options.Mode is AccessMode.Open ? Open(context) : await JwtAsync(context);
+        var problem =
+            _door?.Admitted(context) == true ? Named(context)
+            : options.Mode is AccessMode.Open ? Open(context)
+            : await JwtAsync(context);
         if (problem is not null)
             await problem.ExecuteAsync(context);
         else
@@ -41,6 +46,12 @@ internal sealed class AccessMiddleware(RequestDelegate next, AccessOptions optio
                 RefusalCodes.Forbidden,
                 "Access:Mode=Open serves pages and programs of this machine only."
             );
+        return Named(context);
+    }
+
+    /// <summary>Whom the request itself names.</summary>
+    private static IResult? Named(HttpContext context)
+    {
         var text = context.Request.Headers[Header].ToString();
         if (text.Length == 0 && MaySayInQuery(context.Request))
             text = context.Request.Query["actor"].ToString();
@@ -72,11 +83,9 @@ internal sealed class AccessMiddleware(RequestDelegate next, AccessOptions optio
         if (!Identifiers.IsValid(id))
             return Unauthorized(context, $"The token has no claim '{options.IdClaim}' that is an identifier.");
         var roles = result.Principal.FindAll(options.RoleClaim).Select(c => c.Value).ToArray();
-        var personas = roles.Select(r => options.Roles.TryGetValue(r, out var mapped) ? mapped : PersonaOf(r)).OfType<Persona>().ToArray();
         context.SetSubject(id!);
-        // Of several roles, the one that may most.
-        if (personas.Length > 0)
-            context.SetActor(new Actor(personas.MinBy(Rank), id!));
+        if (ActorOf(id!, roles, options) is { } actor)
+            context.SetActor(actor);
         else if (!IsDiagnostics(context.Request))
             return Problems.Of(
                 StatusCodes.Status403Forbidden,
@@ -84,6 +93,23 @@ internal sealed class AccessMiddleware(RequestDelegate next, AccessOptions optio
                 $"None of the token's roles ({string.Join(", ", roles)}) is mapped to a persona (DIA-1). An administrator maps them under Access:Roles."
             );
         return null;
+    }
+
+    /// <summary>Whom the bearer token of a request names, and until when; nobody where it is not valid.</summary>
+    public static async Task<(Actor? Actor, DateTimeOffset? Expires)> ReadTokenAsync(HttpContext context, AccessOptions options)
+    {
+        var result = await context.AuthenticateAsync();
+        if (!result.Succeeded || result.Principal.FindFirstValue(options.IdClaim) is not { } id || !Identifiers.IsValid(id))
+            return (null, null);
+        var roles = result.Principal.FindAll(options.RoleClaim).Select(c => c.Value);
+        return (ActorOf(id, roles, options), result.Properties.ExpiresUtc);
+    }
+
+    /// <summary>Of several roles, the one that may most; null where none is mapped (DIA-1).</summary>
+    private static Actor? ActorOf(string id, IEnumerable<string> roles, AccessOptions options)
+    {
+        var personas = roles.Select(r => options.Roles.TryGetValue(r, out var mapped) ? mapped : PersonaOf(r)).OfType<Persona>().ToArray();
+        return personas.Length > 0 ? new Actor(personas.MinBy(Rank), id) : null;
     }
 
     /// <summary>Requests for which browsers let nobody set headers: navigator.sendBeacon (no other POST ends so), EventSource, WebSocket.</summary>

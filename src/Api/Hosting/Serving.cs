@@ -11,6 +11,8 @@ using PresenceLedger.Api.Live;
 using PresenceLedger.Api.Privacy;
 using PresenceLedger.Api.Reports;
 using PresenceLedger.Api.Reports.RealTime;
+using PresenceLedger.Dashboard.Access;
+using PresenceLedger.Dashboard.Hosting;
 using PresenceLedger.Ledger;
 using PresenceLedger.Ledger.Agents;
 using PresenceLedger.Ledger.Configurations;
@@ -53,7 +55,9 @@ public static class Serving
         builder.WebHost.UseSetting(WebHostDefaults.HttpPortsKey, null);
         builder.WebHost.UseSetting(WebHostDefaults.HttpsPortsKey, null);
         var listen = urls ?? builder.Configuration["urls"] ?? DefaultUrl;
-        builder.WebHost.UseUrls(listen.Split(';', StringSplitOptions.RemoveEmptyEntries));
+        using var door = new PrivateDoor();
+        door.Open(builder, listen.Split(';', StringSplitOptions.RemoveEmptyEntries));
+        builder.Services.AddSingleton(_ => door);
 
         using var startLogging = LoggerFactory.Create(l => l.AddSimpleConsole(o => o.SingleLine = true));
         AccessSetup.Configure(builder, listen);
@@ -61,9 +65,11 @@ public static class Serving
         await using var database = await DatabaseAsync(choice, builder.Configuration, startLogging.CreateLogger("PostgreSQL"), ct);
         builder.Services.AddSingleton(SealSettings.Of(builder.Configuration, choice.DataFolder));
         Compose(builder, database.ConnectionString, log);
+        AddDashboard(builder, door, choice.DataFolder);
 
         var app = builder.Build();
         Map(app);
+        DashboardHost.Map(app);
         await using (app)
         {
             try
@@ -78,6 +84,17 @@ public static class Serving
             await app.WaitForShutdownAsync(ct);
         }
         return 0;
+    }
+
+    private static void AddDashboard(WebApplicationBuilder builder, PrivateDoor door, string dataFolder)
+    {
+        // Where it was built they are found through a manifest; where it was published they lie beside it.
+        builder.WebHost.UseStaticWebAssets();
+        var isOpen = !string.Equals(builder.Configuration["Access:Mode"], nameof(AccessMode.Jwt), StringComparison.OrdinalIgnoreCase);
+        // Nodes that share a ledger share these, or each signs out whom another has signed in.
+        var keys = builder.Configuration["Dashboard:KeyFolder"] ?? Path.Combine(dataFolder, "cookie-keys");
+        DashboardHost.Add(builder.Services, new DashboardOptions(door.Address, isOpen, keys));
+        builder.Services.AddSingleton<ITokens, DashboardTokens>();
     }
 
     /// <summary>Everything but where the database is and who may come in.</summary>
@@ -141,12 +158,18 @@ public static class Serving
     public static void Map(WebApplication app)
     {
         app.UseExceptionHandler();
-        app.UseStatusCodePages(Problems.ForEmptyResponsesAsync);
+        app.UseStatusCodePages(async context =>
+        {
+            if (app.Services.GetService<DashboardOptions>() is null || !await DashboardHost.ShowNotFoundAsync(context))
+                await Problems.ForEmptyResponsesAsync(context);
+        });
         app.UseRouting();
         // Before what finds out who calls: a browser's preflight says nothing of that.
         app.UseCors();
         app.UseRateLimiter();
         app.UseMiddleware<AccessMiddleware>();
+        if (app.Services.GetService<DashboardOptions>() is not null)
+            DashboardHost.Use(app);
 
         var api = app.MapGroup("/api/v1").AddEndpointFilter<IdentifierFilter>().AddEndpointFilter<ReadRecordingFilter>();
         AgentEndpoints.Map(api);
@@ -352,6 +375,7 @@ public static class Serving
             $"""
 
             PresenceLedger is ready at {url}
+              the pages                      {url}/
               the API, to browse and try     {url}/docs
               is it well                     {url}/health/ready
               try it

@@ -1,0 +1,80 @@
+using Microsoft.AspNetCore.Authentication;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Routing;
+using Microsoft.Extensions.DependencyInjection;
+using PresenceLedger.Dashboard.Hosting;
+using PresenceLedger.Domain.Access;
+
+namespace PresenceLedger.Dashboard.Access;
+
+/// <summary>Signing in to the pages and out of them. In mode Open one says who one is; in mode Jwt a bearer token says it.</summary>
+internal static class SignInEndpoints
+{
+    public const string Page = "/sign-in";
+    public const string Session = "/session";
+
+    public static void Map(IEndpointRouteBuilder routes)
+    {
+        routes.MapPost(Session, SignInAsync).DisableAntiforgery().ExcludeFromDescription();
+        routes.MapPost(Session + "/end", (Delegate)SignOutAsync).DisableAntiforgery().ExcludeFromDescription();
+    }
+
+    private static async Task<IResult> SignInAsync(HttpContext http, DashboardOptions options)
+    {
+        // The cookie is of this site alone (SameSite), and nobody else's page may set it.
+        if (!IsFromHere(http.Request))
+            return Results.StatusCode(StatusCodes.Status403Forbidden);
+        var form = await http.Request.ReadFormAsync(http.RequestAborted);
+        var returnTo = form["returnTo"].ToString();
+        if (!IsLocal(returnTo))
+            returnTo = "/";
+        Viewer viewer;
+        DateTimeOffset? expires = null;
+        if (options.IsOpen)
+        {
+            var id = form["id"].ToString().Trim();
+            if (!Enum.TryParse<Persona>(form["kind"].ToString(), ignoreCase: true, out var kind) || kind is Persona.System || !IsId(id))
+                return Again("actor", returnTo);
+            viewer = new Viewer(new Actor(kind, id), null);
+        }
+        else
+        {
+            var token = form["token"].ToString().Trim();
+            var read = await http.RequestServices.GetRequiredService<ITokens>().ReadAsync(http, token);
+            if (read.Actor is null)
+                return Again("token", returnTo);
+            viewer = new Viewer(read.Actor, token);
+            expires = read.Expires;
+        }
+        await http.SignInAsync(
+            Viewer.Scheme,
+            viewer.ToPrincipal(),
+            new AuthenticationProperties { IsPersistent = options.IsOpen, ExpiresUtc = expires }
+        );
+        return Results.LocalRedirect(returnTo);
+    }
+
+    private static async Task<IResult> SignOutAsync(HttpContext http)
+    {
+        if (!IsFromHere(http.Request))
+            return Results.StatusCode(StatusCodes.Status403Forbidden);
+        await http.SignOutAsync(Viewer.Scheme);
+        return Results.LocalRedirect(Page);
+    }
+
+    private static IResult Again(string problem, string returnTo) =>
+        Results.LocalRedirect($"{Page}?problem={problem}&returnTo={Uri.EscapeDataString(returnTo)}");
+
+    private static bool IsFromHere(HttpRequest request)
+    {
+        var origin = request.Headers.Origin.ToString();
+        return origin.Length == 0 || (Uri.TryCreate(origin, UriKind.Absolute, out var from) && from.Authority == request.Host.Value);
+    }
+
+    private static bool IsLocal(string path) =>
+        path.StartsWith('/') && !path.StartsWith("//", StringComparison.Ordinal) && !path.StartsWith("/\\", StringComparison.Ordinal);
+
+    private static bool IsId(string id) =>
+        id.Length is > 0 and <= 128 && id.All(c => char.IsAsciiLetterOrDigit(c) || "._~:@-".Contains(c, StringComparison.Ordinal));
+}

@@ -1,0 +1,4 @@
+namespace PresenceLedger.Dashboard.Wall;
+
+/// <summary>The words of this feature's pages: <c>Words.resx</c> and its translations beside it.</summary>
+public sealed class Words;
