@@ -37,6 +37,9 @@ public sealed partial class WallTests(Site site)
         await Expect(tip).ToBeHiddenAsync();
         await Row(tab, ben).Locator(".why").FocusAsync();
         await Expect(tip).ToContainTextAsync("No reason was given");
+        await tab.Page.Keyboard.PressAsync("ArrowUp");
+        await Expect(Row(tab, ana).Locator(".why")).ToBeFocusedAsync();
+        await Expect(tip).ToContainTextAsync("Fire drill");
         tab.IsClean();
     }
 
