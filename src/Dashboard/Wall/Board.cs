@@ -46,7 +46,7 @@ internal sealed class Board : IAsyncDisposable
     }
 
     /// <summary>The state is another one; said to everybody on a thread of the pool, who are to return at once.</summary>
-    public event Action? Changed;
+    public event EventHandler? Changed;
 
     /// <summary>What it knows.</summary>
     public BoardState State => _state;
@@ -139,7 +139,7 @@ internal sealed class Board : IAsyncDisposable
     {
         await foreach (var _ in _changes.Reader.ReadAllAsync(_end.Token))
         {
-            Changed?.Invoke();
+            Changed?.Invoke(this, EventArgs.Empty);
             await Task.Delay(Round, _clock, _end.Token);
         }
     }

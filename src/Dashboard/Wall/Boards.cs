@@ -17,7 +17,7 @@ public sealed class Boards(Door door, TimeProvider clock, IHostApplicationLifeti
     /// <param name="range">One of <see cref="Ranges"/>.</param>
     /// <param name="zone">Where the day begins.</param>
     /// <param name="changed">Called when there is something new, on a thread of the pool; it is to return at once.</param>
-    internal BoardWatch Watch(string range, DateTimeZone zone, Action changed)
+    internal BoardWatch Watch(string range, DateTimeZone zone, EventHandler changed)
     {
         lock (_gate)
         {
@@ -43,7 +43,7 @@ public sealed class Boards(Door door, TimeProvider clock, IHostApplicationLifeti
             await shared.Board.DisposeAsync();
     }
 
-    private void Leave((string, string) key, Shared shared, Action changed)
+    private void Leave((string, string) key, Shared shared, EventHandler changed)
     {
         lock (_gate)
         {
