@@ -94,7 +94,7 @@ public sealed partial class WallTests(Site site)
         await Expect(tab.Page.GetByText("Paused since")).ToBeVisibleAsync();
         var stood = await Row(tab, ana).Locator("time.elapsed").First.TextContentAsync();
         await site.DoneAsync("PUT", $"agents/{ana}/presence", new { statusId = "busy" }, Sue);
-        await Expect(tab.Page.Locator(".missed")).Not.ToHaveTextAsync("Changed meanwhile: 0");
+        await Expect(tab.Page.Locator(".paused .missed")).Not.ToHaveTextAsync("Changed meanwhile: 0");
         Assert.Equal("available", await Row(tab, ana).GetAttributeAsync("data-status"));
         Assert.Equal(stood, await Row(tab, ana).Locator("time.elapsed").First.TextContentAsync());
 
@@ -112,7 +112,7 @@ public sealed partial class WallTests(Site site)
         await tab.Page.GetByLabel("Select all that are listed").CheckAsync();
         await Expect(tab.Page.GetByText("Selected: 3")).ToBeVisibleAsync();
 
-        await tab.Page.GetByRole(AriaRole.Button, new() { Name = "Set presence…" }).ClickAsync();
+        await tab.Page.GetByRole(AriaRole.Button, new() { Name = "Set presence…", Exact = true }).ClickAsync();
         var dialog = tab.Page.GetByRole(AriaRole.Dialog);
         await dialog.GetByLabel("New status").SelectOptionAsync("do-not-disturb");
         await dialog.GetByLabel("Reason").FillAsync("All hands");
@@ -146,7 +146,7 @@ public sealed partial class WallTests(Site site)
         await tab.Page.Keyboard.PressAsync("Enter");
         var dialog = tab.Page.GetByRole(AriaRole.Dialog);
         await Expect(dialog).ToBeVisibleAsync();
-        await TabToAsync(tab, dialog.GetByLabel("Set presence…"));
+        await TabToAsync(tab, dialog.GetByLabel("Set presence…", new() { Exact = true }));
         await tab.Page.Keyboard.PressAsync("ArrowDown");
         await tab.Page.Keyboard.PressAsync("ArrowDown");
         await Expect(dialog.GetByText("c-1")).ToBeVisibleAsync();
@@ -190,6 +190,7 @@ public sealed partial class WallTests(Site site)
         var ids = await Task.WhenAll(Enumerable.Range(100, 300).Select(n => AgentAsync(queue, $"Agent {n}", signedIn: false)));
         var tab = await site.OpenAsync(Sue, "/?queue=" + queue);
         await Expect(tab.Page.Locator(".listed")).ToContainTextAsync("300 of ");
+        await Expect(Row(tab, ids[0])).ToBeVisibleAsync();
         Assert.InRange(await Rows(tab).CountAsync(), 5, 60);
 
         await tab.Page.Locator(".grid").EvaluateAsync("grid => grid.scrollTop = grid.scrollHeight");

@@ -57,7 +57,7 @@ public sealed class WallViewTests
         Assert.Equal(inQueue.Length, counts.Agents);
         Assert.Equal(inQueue.Count(r => r.Base != "offline"), counts.Online);
         Assert.Equal(inQueue.Length, counts.ByStatus.Sum(s => s.Agents));
-        Assert.Equal(["q0", "q1", "q2"], counts.Queues);
+        Assert.Equal(["q0", "q1", "q2"], counts.Queues.AsEnumerable());
         Assert.All(counts.ByQueue, q => Assert.True(q.Agents > 0 && q.Routable <= q.Agents));
     }
 

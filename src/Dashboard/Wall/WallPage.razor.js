@@ -89,7 +89,8 @@ export function start(wall, ofBases, words) {
   on(wall, "focusin", over);
   on(wall, "focusout", out);
   on(wall, "click", over);
-  on(wall, "keydown", key);
+  // Wherever the focus is: the hint is there for the mouse, too.
+  on(document, "keydown", key);
   on(grid, "scroll", hide);
   const timer = setInterval(colour, 1000);
   ends.push(() => clearInterval(timer));
