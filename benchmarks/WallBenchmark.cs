@@ -75,13 +75,16 @@ internal sealed class WallBenchmark : IBenchmark
     /// <summary>Opens a wall, in a profile of its own, and waits until it lists everybody.</summary>
     private static async Task<IPage> OpenAsync(IBrowser browser, Uri url)
     {
-        var context = await browser.NewContextAsync(new() { ViewportSize = new() { Width = 1440, Height = 900 } });
+        var context = await browser.NewContextAsync(
+            new()
+            {
+                ViewportSize = new() { Width = 1440, Height = 900 },
+            }
+        );
         await context.AddInitScriptAsync(LongTasks);
         var page = await context.NewPageAsync();
         await page.GotoAsync(new Uri(url, "/").ToString());
-        await Assertions
-            .Expect(page.Locator(".listed"))
-            .ToContainTextAsync($"{Agents} of {Agents}", new() { Timeout = 120_000 });
+        await Assertions.Expect(page.Locator(".listed")).ToContainTextAsync($"{Agents} of {Agents}", new() { Timeout = 120_000 });
         await Assertions.Expect(page.Locator(".told")).ToHaveAttributeAsync("data-hearing", "live", new() { Timeout = 120_000 });
         return page;
     }
@@ -105,7 +108,9 @@ internal sealed class WallBenchmark : IBenchmark
                     n = random.Next(1, Agents);
                 var status = Statuses[steps[n]++ % Statuses.Length];
                 var answer = await connections[worker]
-                    .SendAsync(HttpConnection.Request("PUT", $"agents/{Id(n)}/presence", "agent:" + Id(n), $$"""{"statusId":"{{status}}"}"""));
+                    .SendAsync(
+                        HttpConnection.Request("PUT", $"agents/{Id(n)}/presence", "agent:" + Id(n), $$"""{"statusId":"{{status}}"}""")
+                    );
                 Interlocked.Increment(ref sent);
                 if (answer is not 200)
                     Interlocked.Increment(ref refused);
@@ -184,7 +189,8 @@ internal sealed class WallBenchmark : IBenchmark
             """
         );
 
-    private static string Size(Phase phase) => string.Create(CultureInfo.InvariantCulture, $"{phase.Usage.ServiceMemory / (double)(1 << 20):N0} MiB");
+    private static string Size(Phase phase) =>
+        string.Create(CultureInfo.InvariantCulture, $"{phase.Usage.ServiceMemory / (double)(1 << 20):N0} MiB");
 
     private static string Tasks(Phase phase) =>
         (phase.LongTasks.Length / phase.Usage.Elapsed.TotalMinutes / phase.Walls).ToString("0.0", CultureInfo.InvariantCulture);
@@ -192,7 +198,10 @@ internal sealed class WallBenchmark : IBenchmark
     private static string Long(Phase phase, double part) =>
         phase.LongTasks.Length == 0
             ? "none"
-            : string.Create(CultureInfo.InvariantCulture, $"{Measure.Percentile(phase.LongTasks, part):0} ms (of {phase.LongTasks.Length})");
+            : string.Create(
+                CultureInfo.InvariantCulture,
+                $"{Measure.Percentile(phase.LongTasks, part):0} ms (of {phase.LongTasks.Length})"
+            );
 
     private static string At(Phase phase, double part) =>
         string.Create(CultureInfo.InvariantCulture, $"{Measure.Percentile(phase.Shown, part):0} ms");

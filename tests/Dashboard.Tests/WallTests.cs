@@ -137,7 +137,17 @@ public sealed partial class WallTests(Site site)
     {
         var queue = NewQueue();
         var ana = await AgentAsync(queue, "Ana");
-        await site.DoneAsync("PUT", $"agents/{ana}/conversations/c-1", new { channel = "chat", units = 100, autoAccept = true }, Routing);
+        await site.DoneAsync(
+            "PUT",
+            $"agents/{ana}/conversations/c-1",
+            new
+            {
+                channel = "chat",
+                units = 100,
+                autoAccept = true,
+            },
+            Routing
+        );
         var tab = await site.OpenAsync(Sue, "/?queue=" + queue);
         await Expect(Row(tab, ana).Locator("td").Nth(4)).ToContainTextAsync("100/100");
         await Expect(tab.Page.Locator("[data-card=full] .figure")).ToHaveTextAsync("1");
@@ -237,7 +247,9 @@ public sealed partial class WallTests(Site site)
 
         var dark = await site.OpenAsync(Sue, "/?queue=" + queue, dark: true);
         await Expect(Rows(dark)).ToHaveCountAsync(16);
-        await dark.Page.EvaluateAsync("localStorage.setItem('presence-ledger.thresholds', JSON.stringify({ away: { amber: 0, red: null }, busy: { amber: null, red: 0 } }))");
+        await dark.Page.EvaluateAsync(
+            "localStorage.setItem('presence-ledger.thresholds', JSON.stringify({ away: { amber: 0, red: null }, busy: { amber: null, red: 0 } }))"
+        );
         await dark.Page.ReloadAsync();
         await Expect(dark.Page.Locator("tr[data-level=red]").First).ToBeVisibleAsync();
         await dark.Page.Locator(".why").First.HoverAsync();
@@ -276,7 +288,17 @@ public sealed partial class WallTests(Site site)
     {
         var id = await site.AgentAsync(name.Split(' ')[0].ToLowerInvariant(), signedIn: false);
         var skillBodies = (skills ?? []).Select(skill => new { skill }).ToArray();
-        await site.DoneAsync("PUT", "agents/" + id, new { displayName = name, queues = new[] { queue }, skills = skillBodies }, Administrator);
+        await site.DoneAsync(
+            "PUT",
+            "agents/" + id,
+            new
+            {
+                displayName = name,
+                queues = new[] { queue },
+                skills = skillBodies,
+            },
+            Administrator
+        );
         if (signedIn)
             await site.DoneAsync("POST", $"agents/{id}/sign-in", new { connectionId = "test" }, "agent:" + id);
         return id;
@@ -287,8 +309,22 @@ public sealed partial class WallTests(Site site)
     {
         string[] names =
         [
-            "Aaron Abel", "Bella Brook", "Carlos Cruz", "Dana Diaz", "Emil Engel", "Fay Fisher", "Gus Grant", "Hana Holm",
-            "Ivan Ilyin", "Jo Jansen", "Kim Kato", "Lena Lund", "Max Mayer", "Nora North", "Omar Osman", "Pia Park",
+            "Aaron Abel",
+            "Bella Brook",
+            "Carlos Cruz",
+            "Dana Diaz",
+            "Emil Engel",
+            "Fay Fisher",
+            "Gus Grant",
+            "Hana Holm",
+            "Ivan Ilyin",
+            "Jo Jansen",
+            "Kim Kato",
+            "Lena Lund",
+            "Max Mayer",
+            "Nora North",
+            "Omar Osman",
+            "Pia Park",
         ];
         for (var n = 0; n < names.Length; n++)
         {
@@ -296,7 +332,18 @@ public sealed partial class WallTests(Site site)
             if (n % 7 == 6)
                 continue;
             if (n % 3 == 0)
-                await site.DoneAsync("PUT", $"agents/{id}/conversations/c-{id}", new { channel = "chat", queue, units = 40 + (n % 2 * 60), autoAccept = true }, Routing);
+                await site.DoneAsync(
+                    "PUT",
+                    $"agents/{id}/conversations/c-{id}",
+                    new
+                    {
+                        channel = "chat",
+                        queue,
+                        units = 40 + (n % 2 * 60),
+                        autoAccept = true,
+                    },
+                    Routing
+                );
             if (n % 5 == 1)
                 await site.DoneAsync("PUT", $"agents/{id}/presence", new { statusId = "away", reason = new { text = "Lunch" } }, Sue);
             if (n % 5 == 2)

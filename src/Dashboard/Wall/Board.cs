@@ -82,7 +82,10 @@ internal sealed class Board : IAsyncDisposable
             {
                 // The service ended the stream, is stopping, or its database is away.
             }
-            pause = _state.Hearing is Hearing.Live ? ShortestPause : pause * 2 < LongestPause ? pause * 2 : LongestPause;
+            pause =
+                _state.Hearing is Hearing.Live ? ShortestPause
+                : pause * 2 < LongestPause ? pause * 2
+                : LongestPause;
             Show(_state with { Hearing = Hearing.Broken, Problem = problem });
             await Task.Delay(pause, _clock, _end.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }

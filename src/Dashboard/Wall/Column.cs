@@ -8,30 +8,30 @@ public sealed record Column(string Key, Comparison<AgentRow> Compare, bool IsNum
 {
     /// <summary>All columns, as they stand from left to right.</summary>
     public static IReadOnlyList<Column> All { get; } =
-        [
-            Text("agent", row => row.Name),
-            Text("status", row => row.StatusText),
-            // Who has been in a status for longer is more: later instants come first.
-            Number("in-status", row => -row.Since.UtcTicks),
-            Text("set-by", row => row.SetBy?.Actor.ToString()),
-            Number("units", row => row.Units is { Total: > 0 } units ? (double)units.Used / units.Total : -1),
-            Number("profiles", row => row.Profiles.Max(p => (double?)p.Used / Math.Max(1, p.Limit)) ?? -1),
-            Number("ringing", row => row.Conversations.Ringing),
-            Number("active", row => row.Conversations.Active),
-            Number("waiting", row => row.Conversations.Waiting),
-            Number("wrap-up", row => row.Conversations.WrapUp),
-            Number("presented", row => row.PresentedSessions),
-            Number("engaged", row => row.EngagedSessions),
-            Number("rejected", row => row.RejectedSessions),
-            Number("missed", row => row.MissedSessions),
-            Number("handle-time", row => row.AverageHandleSeconds ?? -1),
-            // That of who is signed in goes on: they come after all others, the one who began first last.
-            Number("login-time", row => row.SignedIn ? 1e18 - row.LoginFrom.UtcTicks : row.LoginSeconds),
-            Number("last-seen", row => row.LastSeenAt?.UtcTicks ?? 0),
-            Number("stuck", row => row.StuckConversations.Count),
-            Text("queues", row => string.Join(' ', row.Queues)),
-            Text("skills", row => string.Join(' ', row.Skills.Select(s => s.Skill))),
-        ];
+    [
+        Text("agent", row => row.Name),
+        Text("status", row => row.StatusText),
+        // Who has been in a status for longer is more: later instants come first.
+        Number("in-status", row => -row.Since.UtcTicks),
+        Text("set-by", row => row.SetBy?.Actor.ToString()),
+        Number("units", row => row.Units is { Total: > 0 } units ? (double)units.Used / units.Total : -1),
+        Number("profiles", row => row.Profiles.Max(p => (double?)p.Used / Math.Max(1, p.Limit)) ?? -1),
+        Number("ringing", row => row.Conversations.Ringing),
+        Number("active", row => row.Conversations.Active),
+        Number("waiting", row => row.Conversations.Waiting),
+        Number("wrap-up", row => row.Conversations.WrapUp),
+        Number("presented", row => row.PresentedSessions),
+        Number("engaged", row => row.EngagedSessions),
+        Number("rejected", row => row.RejectedSessions),
+        Number("missed", row => row.MissedSessions),
+        Number("handle-time", row => row.AverageHandleSeconds ?? -1),
+        // That of who is signed in goes on: they come after all others, the one who began first last.
+        Number("login-time", row => row.SignedIn ? 1e18 - row.LoginFrom.UtcTicks : row.LoginSeconds),
+        Number("last-seen", row => row.LastSeenAt?.UtcTicks ?? 0),
+        Number("stuck", row => row.StuckConversations.Count),
+        Text("queues", row => string.Join(' ', row.Queues)),
+        Text("skills", row => string.Join(' ', row.Skills.Select(s => s.Skill))),
+    ];
 
     private static Column Text(string key, Func<AgentRow, string?> of) =>
         new(key, (a, b) => string.Compare(of(a), of(b), StringComparison.OrdinalIgnoreCase));
