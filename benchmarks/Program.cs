@@ -9,6 +9,7 @@ IBenchmark[] benchmarks =
     new LagBenchmark(),
     new AsOfBenchmark(),
     new VerifyBenchmark(),
+    new WallBenchmark(),
 ];
 
 if (args is not [var document, .. var names] || !File.Exists(document))

@@ -9,6 +9,7 @@ using PresenceLedger.Dashboard.Access;
 using PresenceLedger.Dashboard.Layout;
 using PresenceLedger.Dashboard.Service;
 using PresenceLedger.Dashboard.Shared;
+using PresenceLedger.Dashboard.Wall;
 
 namespace PresenceLedger.Dashboard.Hosting;
 
@@ -46,6 +47,7 @@ public static class DashboardHost
             .SetApplicationName("presence-ledger")
             .PersistKeysToFileSystem(Directory.CreateDirectory(options.KeyFolder));
         services.AddSingleton<Door>();
+        services.AddSingleton<Boards>();
         services.AddScoped<CurrentViewer>();
         services.AddScoped<LedgerApi>();
         services.AddScoped<ViewerClock>();

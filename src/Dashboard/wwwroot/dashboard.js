@@ -18,13 +18,17 @@ function tick() {
   const now = Date.now() + ahead;
   for (const element of document.querySelectorAll("time[data-since]")) {
     if (element.closest("[data-paused]")) continue;
+    // The text is changed in place: the node is the page's, which may change it, too.
+    const shown = element.firstChild;
     const text = length(now - Number(element.dataset.since));
-    if (element.textContent !== text) element.textContent = text;
+    if (shown && shown.data !== text) shown.data = text;
   }
 }
 
 globalThis.presenceLedger = {
   zone: () => Intl.DateTimeFormat().resolvedOptions().timeZone ?? null,
+  // What the server's clock shows.
+  now: () => Date.now() + ahead,
   // Tells what the server's clock shows, in milliseconds since 1970.
   serverTime: (milliseconds) => {
     ahead = milliseconds - Date.now();

@@ -113,6 +113,12 @@ public sealed record AgentRow
     /// <summary>Null where none are configured.</summary>
     public required UnitsAnswer? Units { get; init; }
     public required IReadOnlyList<ProfileUseAnswer> Profiles { get; init; }
+
+    /// <summary>Signed in, and the capacity is exhausted (CAP-4).</summary>
+    public required bool AtCapacity { get; init; }
+
+    /// <summary>Signed in, base available or busy, capacity not exhausted.</summary>
+    public required bool Routable { get; init; }
     public required ConversationCounts Conversations { get; init; }
     public required long PresentedSessions { get; init; }
     public required long EngagedSessions { get; init; }
@@ -265,3 +271,6 @@ public sealed record RowsChanged(DateTimeOffset AsOf, IReadOnlyList<AgentRow> It
 
 /// <summary>The summary as it is now; in the stream.</summary>
 public sealed record SummaryChanged(DateTimeOffset AsOf, RealTimeSummary Summary);
+
+/// <summary>A sign of life of the stream, with how far all has been told.</summary>
+public sealed record Heartbeat(DateTimeOffset AsOf);

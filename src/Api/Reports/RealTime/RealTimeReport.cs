@@ -54,6 +54,8 @@ internal sealed class RealTimeReport(RealTimeQuery query, Configuration configur
             [
                 .. CapacityRules.ProfilesInUse(agent, configuration).Select(p => new ProfileUseAnswer(p.Profile.Id, p.Used, p.Limit)),
             ],
+            AtCapacity = IsAtCapacity(agent),
+            Routable = IsRoutable(agent),
             Conversations = new ConversationCounts(
                 In(ConversationState.Assigned),
                 In(ConversationState.Active),
@@ -102,9 +104,8 @@ internal sealed class RealTimeReport(RealTimeQuery query, Configuration configur
             withSessions += now.Conversations.IsEmpty ? 0 : 1;
             stuck += agent.Stuck.Count;
             beyond += Beyond24Hours(now).Count();
-            var isExhausted = now.SignedIn && CapacityRules.IsExhausted(now, configuration);
-            atCapacity += isExhausted ? 1 : 0;
-            var isRoutable = now.SignedIn && !isExhausted && now.Status.Base is BaseStatus.Available or BaseStatus.Busy;
+            atCapacity += IsAtCapacity(now) ? 1 : 0;
+            var isRoutable = IsRoutable(now);
             routable += isRoutable ? 1 : 0;
             foreach (var queue in now.Settings.Queues.Distinct(StringComparer.Ordinal))
                 byQueue[queue] = byQueue.GetValueOrDefault(queue) + (isRoutable ? 1 : 0);
@@ -183,6 +184,11 @@ internal sealed class RealTimeReport(RealTimeQuery query, Configuration configur
                     s.Actor
                 )),
         ];
+
+    private bool IsAtCapacity(Agent agent) => agent.SignedIn && CapacityRules.IsExhausted(agent, configuration);
+
+    private bool IsRoutable(Agent agent) =>
+        agent.SignedIn && agent.Status.Base is BaseStatus.Available or BaseStatus.Busy && !IsAtCapacity(agent);
 
     private static IReadOnlyList<SkillBody> SkillsOf(Agent agent) =>
         [.. agent.Settings.Skills.Select(s => new SkillBody(s.Name, s.Proficiency))];

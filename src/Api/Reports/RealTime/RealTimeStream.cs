@@ -87,6 +87,8 @@ internal static class RealTimeStream
         private readonly Dictionary<string, string> _told = new(StringComparer.Ordinal);
         private readonly HashSet<string> _changed = new(StringComparer.Ordinal);
         private LogPosition _upTo;
+        private DateTimeOffset _asOf;
+        private bool _isToBeat;
         private byte[] _summary = [];
 
         public async Task RunAsync(Follower follower, ReadPosition position, TimeProvider clock, CancellationToken ct)
@@ -103,13 +105,16 @@ internal static class RealTimeStream
                     await Task.Delay(Glance, clock, ct);
                     isDue |= Take();
                 }
-                if (!isDue || !await position.WaitAsync(read => read.Position >= _upTo, Longest, ct))
+                if (isDue && await position.WaitAsync(read => read.Position >= _upTo, Longest, ct))
                 {
-                    await to.FlushAsync();
-                    continue;
+                    toldAt = clock.GetTimestamp();
+                    while (await TellAsync("rows", ct)) { }
                 }
-                toldAt = clock.GetTimestamp();
-                while (await TellAsync("rows", ct)) { }
+                // After what there was to tell: so it says how far that goes.
+                if (_isToBeat)
+                    to.Write("heartbeat", new Heartbeat(_asOf));
+                _isToBeat = false;
+                await to.FlushAsync();
             }
             await to.DropAsync(follower.Dropped!);
 
@@ -121,7 +126,7 @@ internal static class RealTimeStream
                 {
                     any = true;
                     if (change is null)
-                        to.WriteJson("heartbeat", "{}"u8);
+                        _isToBeat = true;
                     else
                     {
                         _changed.Add(change.AgentId);
@@ -154,6 +159,7 @@ internal static class RealTimeStream
             {
                 Looks.Release();
             }
+            _asOf = look.Read.AsOf;
             var more = due.Count > RowsAtOnce;
             foreach (var agent in due.Take(RowsAtOnce))
             {
