@@ -12,7 +12,7 @@ public sealed class SharedSite : ICollectionFixture<Site>
 }
 
 /// <summary>A browser, and the service with its pages on a database of its own.</summary>
-public sealed class Site : IAsyncLifetime
+public class Site : IAsyncLifetime
 {
     private const string Administrator = "administrator:root";
 
@@ -37,7 +37,8 @@ public sealed class Site : IAsyncLifetime
         SetDefaultExpectTimeout(15_000);
         var playwright = Playwright.CreateAsync();
         _database = await TestPostgres.CreateDatabaseAsync();
-        _service = await ServiceProcess.StartAsync(_database.Arguments);
+        await WriteAsync(_database);
+        _service = await ServiceProcess.StartAsync([.. _database.Arguments, .. Settings]);
         Client = new ServiceClient(_service.Url);
         _playwright = await playwright;
         _browser = await _playwright.Chromium.LaunchAsync(new() { ExecutablePath = ChromiumPath.Find(), Args = ["--no-sandbox"] });
@@ -52,13 +53,19 @@ public sealed class Site : IAsyncLifetime
         await _database.DisposeAsync();
     }
 
+    /// <summary>Writes what the ledger is to have before the service starts: nothing, unless a site of its own has a past.</summary>
+    protected virtual Task WriteAsync(TestDatabase database) => Task.CompletedTask;
+
+    /// <summary>Settings of the service: those that it comes with, unless a site of its own has others.</summary>
+    protected virtual string[] Settings => [];
+
     /// <summary>The service stops and starts again at the same address.</summary>
     public async Task RestartAsync()
     {
         var url = _service.Url;
         Assert.Equal(0, await _service.StopAsync("TERM"));
         await _service.DisposeAsync();
-        _service = await ServiceProcess.StartAtAsync(url, _database.Arguments);
+        _service = await ServiceProcess.StartAtAsync(url, [.. _database.Arguments, .. Settings]);
     }
 
     /// <summary>A viewer's browser: a profile with a cookie of its own.</summary>
