@@ -222,7 +222,11 @@ public sealed class DayPictureTests(SimulatedDays site) : IClassFixture<Simulate
         await tab.ShootAsync("agent-day-print");
         tab.IsClean();
 
-        var dark = await site.OpenAsync("agent:" + Agent, Day + "&from=2026-03-24T09:00:00Z&to=2026-03-24T11:00:00Z&at=2026-03-24T10:00:00Z", dark: true);
+        var dark = await site.OpenAsync(
+            "agent:" + Agent,
+            Day + "&from=2026-03-24T09:00:00Z&to=2026-03-24T11:00:00Z&at=2026-03-24T10:00:00Z",
+            dark: true
+        );
         await Expect(dark.Page.Locator(".why")).ToContainTextAsync("At 2026-03-24 10:00:00Z agent agent-0001 was");
         await dark.IsAccessibleAsync();
         await dark.ShootAsync("agent-day-dark");

@@ -145,7 +145,14 @@ public sealed record DifferenceOfStates(DateTimeOffset From, DateTimeOffset To, 
 public sealed record ChangedMember(string Path, JsonElement? From, JsonElement? To);
 
 /// <summary>Whether the record of the agent holds together.</summary>
-public sealed record Verification(bool Holds, long Events, long Version, long? Seal, long? SealedVersion, IReadOnlyList<FoundWrong> Findings);
+public sealed record Verification(
+    bool Holds,
+    long Events,
+    long Version,
+    long? Seal,
+    long? SealedVersion,
+    IReadOnlyList<FoundWrong> Findings
+);
 
 /// <summary>What is wrong with the record.</summary>
 public sealed record FoundWrong(string Kind, string Text);

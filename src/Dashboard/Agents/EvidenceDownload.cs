@@ -10,14 +10,14 @@ namespace PresenceLedger.Dashboard.Agents;
 /// <summary>Evidence on an agent for a browser to save. It goes past the circuit, which would hold all of it in memory.</summary>
 internal static class EvidenceDownload
 {
-    public static void Map(IEndpointRouteBuilder routes) =>
-        routes.MapGet("/agents/{agentId}/evidence", GetAsync).ExcludeFromDescription();
+    public static void Map(IEndpointRouteBuilder routes) => routes.MapGet("/agents/{agentId}/evidence", GetAsync).ExcludeFromDescription();
 
     private static async Task GetAsync(HttpContext http, string agentId, Door door)
     {
+        var query = http.Request.Query;
         var path = LedgerApi.Path(
             $"agents/{agentId}/evidence",
-            [.. new[] { "from", "to", "purpose" }.Select(name => (name, (object?)http.Request.Query[name].ToString()))]
+            [("from", query["from"].ToString()), ("to", query["to"].ToString()), ("purpose", query["purpose"].ToString())]
         );
         using var answer = await door.SendAsync(HttpMethod.Get, path, ActorOf(http), null, [], http.RequestAborted);
         http.Response.StatusCode = (int)answer.StatusCode;

@@ -37,12 +37,7 @@ public sealed record Lane(LaneKind Kind, IReadOnlyList<IReadOnlyList<Stretch>> R
     /// <param name="before">The state then; null where nobody was registered.</param>
     /// <param name="entries">The entries of the day, oldest first.</param>
     /// <param name="corrections">Corrections that concern it, whenever they were recorded.</param>
-    public static IReadOnlyList<Lane> Of(
-        DateTimeOffset from,
-        StateAsOf? before,
-        IEnumerable<Entry> entries,
-        IEnumerable<Entry> corrections
-    )
+    public static IReadOnlyList<Lane> Of(DateTimeOffset from, StateAsOf? before, IEnumerable<Entry> entries, IEnumerable<Entry> corrections)
     {
         var day = new Lasting();
         if (before is not null)
@@ -177,8 +172,7 @@ public sealed record Lane(LaneKind Kind, IReadOnlyList<IReadOnlyList<Stretch>> R
         private void Status(string statusId, string @base, DateTimeOffset at, long? version) =>
             Statuses.Turn("", statusId, StatusNames.LookOf(statusId, @base), at, version);
 
-        private static string Look(string state, bool holdsCapacity) =>
-            state == "wrap-up" && !holdsCapacity ? "wrap-up-free" : state;
+        private static string Look(string state, bool holdsCapacity) => state == "wrap-up" && !holdsCapacity ? "wrap-up-free" : state;
     }
 
     /// <summary>Stretches by what they are of; of each at most the last is open.</summary>

@@ -26,8 +26,7 @@ public sealed record View(DateTimeOffset From, DateTimeOffset To)
     public double Place(DateTimeOffset at) => (at - From) / Length;
 
     /// <summary>The instant at a place, to the second.</summary>
-    public DateTimeOffset At(double place) =>
-        From.AddSeconds(Math.Round(Math.Clamp(place, 0, 1) * Length.TotalSeconds));
+    public DateTimeOffset At(double place) => From.AddSeconds(Math.Round(Math.Clamp(place, 0, 1) * Length.TotalSeconds));
 
     /// <summary>Nearer or farther, with one place staying where it is, and never more than the whole.</summary>
     /// <param name="factor">Below 1 nearer, above 1 farther.</param>
@@ -59,7 +58,11 @@ public sealed record View(DateTimeOffset From, DateTimeOffset To)
 
     private View Within(View whole)
     {
-        var from = ToSecond(From < whole.From ? whole.From : To > whole.To ? whole.To - Length : From);
+        var from = ToSecond(
+            From < whole.From ? whole.From
+            : To > whole.To ? whole.To - Length
+            : From
+        );
         return new View(from < whole.From ? whole.From : from, from + Length > whole.To ? whole.To : from + Length);
     }
 

@@ -66,7 +66,10 @@ public sealed class AuditOverHttpTests(OpenService service)
             rule,
             why.Json.GetProperty("rules").EnumerateArray().Select(r => $"{r.GetProperty("id")}: {r.GetProperty("title")}")
         );
-        Assert.All([timeline, why], answer => Assert.Equal((answered, "Accept-Language"), (answer.Headers["Content-Language"], answer.Headers["Vary"])));
+        Assert.All(
+            [timeline, why],
+            answer => Assert.Equal((answered, "Accept-Language"), (answer.Headers["Content-Language"], answer.Headers["Vary"]))
+        );
     }
 
     [Theory]
