@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.IO.Compression;
 using System.Text.RegularExpressions;
+using PresenceLedger.Ledger.Postgres;
 using PresenceLedger.Testing;
 
 namespace PresenceLedger.Dashboard.Tests;
@@ -149,8 +150,7 @@ public sealed class AgentTests(Site site)
             tab.Page.GetByRole(AriaRole.Link, new() { Name = "Evidence, all" }).ClickAsync()
         );
         Assert.Equal($"evidence-{ana}.zip", saved.SuggestedFilename);
-        await using var bundle = await saved.CreateReadStreamAsync();
-        using var zip = new ZipArchive(bundle);
+        using var zip = await ZipFile.OpenReadAsync(await saved.PathAsync());
         Assert.Contains("events.ndjson", zip.Entries.Select(e => e.FullName));
 
         await tab.Page.GetByRole(AriaRole.Button, new() { Name = "Verify again" }).ClickAsync();
@@ -190,6 +190,7 @@ public sealed class SimulatedDays : Site
 
     protected override async Task WriteAsync(TestDatabase database)
     {
+        await LedgerSchema.ApplyAsync(database.SuperuserConnectionString, "presence_ledger", CancellationToken.None);
         string[] simulate = ["simulate", "--agents", "4", "--days", "3", "--start", "2026-03-23", "--time-zone", "Europe/Berlin"];
         var ended = await ServiceProcess.RunAsync([.. simulate, "--connection", database.SuperuserConnectionString]);
         Assert.True(ended.ExitCode == 0, ended.Errors);
@@ -276,7 +277,7 @@ public sealed class DayPictureTests(SimulatedDays site) : IClassFixture<Simulate
 
         await drawing.ClickAsync();
         await Expect(tab.Page.Locator(".why")).ToContainTextAsync("agent-0001 was");
-        await tab.Page.GetByLabel("Compare with").FillAsync("2026-03-24T00:00:00");
+        await tab.Page.GetByLabel("Compare with").FillAsync("2026-03-24T00:00");
         await Expect(tab.Page.Locator(".replay tbody")).ToContainTextAsync("version");
         await Expect(tab.Page).ToHaveURLAsync(new Regex("compare=2026-03-23T23"));
         tab.IsClean();
