@@ -186,7 +186,7 @@ public sealed class AgentTests(Site site)
 /// <summary>A center with a past, where who reads somebody's audit has to say what for.</summary>
 public sealed class SimulatedDays : Site
 {
-    protected override string[] Settings => ["--Audit:PurposeRequired=true"];
+    public SimulatedDays() => Settings = ["--Audit:PurposeRequired=true"];
 
     protected override async Task WriteAsync(TestDatabase database)
     {

@@ -22,9 +22,15 @@ public class Site : IAsyncLifetime
     private IBrowser _browser = null!;
     private int _ids;
 
+    /// <summary>What it is started with beside the database.</summary>
+    public string[] Settings { get; init; } = [];
+
+    /// <summary>What is in its environment.</summary>
+    public (string Name, string Value)[] Environment { get; init; } = [];
+
     /// <summary>Where the screenshots of the tests go; kept, and looked at.</summary>
     public static string Screenshots { get; } =
-        Environment.GetEnvironmentVariable("PRESENCE_LEDGER_SCREENSHOTS") is { Length: > 0 } folder
+        System.Environment.GetEnvironmentVariable("PRESENCE_LEDGER_SCREENSHOTS") is { Length: > 0 } folder
             ? folder
             : Path.Combine(AppContext.BaseDirectory, "screenshots");
 
@@ -38,7 +44,7 @@ public class Site : IAsyncLifetime
         var playwright = Playwright.CreateAsync();
         _database = await TestPostgres.CreateDatabaseAsync();
         await WriteAsync(_database);
-        _service = await ServiceProcess.StartAsync([.. _database.Arguments, .. Settings]);
+        _service = await ServiceProcess.StartAsync([.. _database.Arguments, .. Settings], Environment);
         Client = new ServiceClient(_service.Url);
         _playwright = await playwright;
         _browser = await _playwright.Chromium.LaunchAsync(new() { ExecutablePath = ChromiumPath.Find(), Args = ["--no-sandbox"] });
@@ -56,16 +62,13 @@ public class Site : IAsyncLifetime
     /// <summary>Writes what the ledger is to have before the service starts: nothing, unless a site of its own has a past.</summary>
     protected virtual Task WriteAsync(TestDatabase database) => Task.CompletedTask;
 
-    /// <summary>Settings of the service: those that it comes with, unless a site of its own has others.</summary>
-    protected virtual string[] Settings => [];
-
     /// <summary>The service stops and starts again at the same address.</summary>
     public async Task RestartAsync()
     {
         var url = _service.Url;
         Assert.Equal(0, await _service.StopAsync("TERM"));
         await _service.DisposeAsync();
-        _service = await ServiceProcess.StartAtAsync(url, [.. _database.Arguments, .. Settings]);
+        _service = await ServiceProcess.StartAtAsync(url, [.. _database.Arguments, .. Settings], Environment);
     }
 
     /// <summary>A viewer's browser: a profile with a cookie of its own.</summary>
@@ -74,7 +77,19 @@ public class Site : IAsyncLifetime
     /// <param name="dark">Whether it prefers dark colours.</param>
     public async Task<IBrowserContext> SignedInAsync(string actor, string language = "en-GB", bool dark = false)
     {
-        var context = await _browser.NewContextAsync(
+        var context = await ProfileAsync(language, dark);
+        var form = context.APIRequest.CreateFormData();
+        var (kind, id) = (actor.Split(':')[0], actor.Split(':')[1]);
+        form.Append("kind", kind);
+        form.Append("id", id);
+        var answer = await context.APIRequest.PostAsync("/session", new() { Form = form, MaxRedirects = 0 });
+        Assert.Equal(302, answer.Status);
+        return context;
+    }
+
+    /// <summary>A browser profile of somebody who is not signed in.</summary>
+    public Task<IBrowserContext> ProfileAsync(string language = "en-GB", bool dark = false) =>
+        _browser.NewContextAsync(
             new()
             {
                 BaseURL = Url.GetLeftPart(UriPartial.Authority),
@@ -85,14 +100,6 @@ public class Site : IAsyncLifetime
                 AcceptDownloads = true,
             }
         );
-        var form = context.APIRequest.CreateFormData();
-        var (kind, id) = (actor.Split(':')[0], actor.Split(':')[1]);
-        form.Append("kind", kind);
-        form.Append("id", id);
-        var answer = await context.APIRequest.PostAsync("/session", new() { Form = form, MaxRedirects = 0 });
-        Assert.Equal(302, answer.Status);
-        return context;
-    }
 
     /// <summary>Opens a page and waits until it is alive; whatever its console or the policy complains of fails the test that asks <see cref="Tab.IsClean"/>.</summary>
     public async Task<Tab> OpenAsync(IBrowserContext context, string path)
