@@ -75,7 +75,7 @@ internal static class Timeline
         var history = records.HistoryOf(agentId, ct);
         var (found, upTo) = await FindAsync(history, lowest, highest, descending, filter, paging.Limit);
         return Results.Json(
-            new Page<TimelineEntry>(await shown.OfAsync(agentId, await entries.OfAsync(history, found, Wording.English, ct), ct))
+            new Page<TimelineEntry>(await shown.OfAsync(agentId, await entries.OfAsync(history, found, Wording.Asked(http), ct), ct))
             {
                 Next = upTo is { } version ? Paging.Cursor(version.ToString(CultureInfo.InvariantCulture)) : null,
             },

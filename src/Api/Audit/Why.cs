@@ -39,7 +39,7 @@ internal static class Why
             return Problems.Validation("at", "must not be in the future");
         var moment = instant is { } asked ? Moment.WholeSecond(at!, asked, now) : now;
         var ct = http.RequestAborted;
-        return await inquiry.WhyAsync(agentId, moment, Wording.English, ct) is { } answer
+        return await inquiry.WhyAsync(agentId, moment, Wording.Asked(http), ct) is { } answer
             ? Results.Json(
                 answer with
                 {

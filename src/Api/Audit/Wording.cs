@@ -1,7 +1,9 @@
 using System.Globalization;
 using System.Resources;
 using System.Text;
+using Microsoft.Net.Http.Headers;
 using PresenceLedger.Domain;
+using PresenceLedger.Domain.Statuses;
 
 namespace PresenceLedger.Api.Audit;
 
@@ -18,16 +20,48 @@ public sealed class Wording(Func<string, string?> template)
 
     private static readonly ResourceManager Resources = new(typeof(Wording));
 
+    // Their texts are of the system, and cannot be changed (CAT-1); those of custom statuses are the centre's own, in its language.
+    private static readonly Dictionary<string, string> BuiltIn = new(StringComparer.Ordinal)
+    {
+        [BuiltInStatuses.Available.Id] = "base.available",
+        [BuiltInStatuses.Busy.Id] = "base.busy",
+        [BuiltInStatuses.DoNotDisturb.Id] = "base.do-not-disturb",
+        [BuiltInStatuses.Away.Id] = "base.away",
+        [BuiltInStatuses.Offline.Id] = "base.offline",
+        [BuiltInStatuses.Inactive.Id] = "base.inactive",
+    };
+
+    /// <summary>The languages that there are words in.</summary>
+    public static IReadOnlyList<string> Languages { get; } = ["en", "ru"];
+
     /// <summary>In English.</summary>
     public static Wording English { get; } = In(CultureInfo.InvariantCulture);
 
     /// <summary>In a language; in English where there are no words in it.</summary>
     public static Wording In(CultureInfo language) => new(key => Resources.GetString(key, language));
 
+    /// <summary>In the first of the reader's languages (<c>Accept-Language</c>; de-AT is de) that there are words in; else in English.</summary>
+    internal static Wording Asked(HttpContext http)
+    {
+        var language =
+            http.Request.GetTypedHeaders()
+                .AcceptLanguage.Where(asked => asked.Quality is not 0)
+                .OrderByDescending(asked => asked.Quality ?? 1)
+                .Select(asked => asked.Value.ToString().Split('-')[0].ToLowerInvariant())
+                .FirstOrDefault(Languages.Contains)
+            ?? Languages[0];
+        http.Response.Headers.ContentLanguage = language;
+        http.Response.Headers.Append(HeaderNames.Vary, HeaderNames.AcceptLanguage);
+        return In(CultureInfo.GetCultureInfo(language));
+    }
+
     /// <summary>The key and template of everything that is said in English.</summary>
-    public static IReadOnlyDictionary<string, string> All { get; } =
+    public static IReadOnlyDictionary<string, string> All { get; } = AllIn(CultureInfo.InvariantCulture);
+
+    /// <summary>The key and template of everything that there are words for in a language itself.</summary>
+    public static IReadOnlyDictionary<string, string> AllIn(CultureInfo language) =>
         Resources
-            .GetResourceSet(CultureInfo.InvariantCulture, createIfNotExists: true, tryParents: false)!
+            .GetResourceSet(language, createIfNotExists: true, tryParents: false)!
             .Cast<System.Collections.DictionaryEntry>()
             .ToDictionary(entry => (string)entry.Key, entry => (string)entry.Value!, StringComparer.Ordinal);
 
@@ -89,7 +123,7 @@ public sealed class Wording(Func<string, string?> template)
                 Say(inner, statusText, words);
                 break;
             case StatusName status:
-                words.Append(statusText(status.StatusId));
+                words.Append((BuiltIn.TryGetValue(status.StatusId, out var key) ? template(key) : null) ?? statusText(status.StatusId));
                 break;
             case DateTimeOffset instant:
                 words.Append(instant.UtcDateTime.ToString(timeAlone ? TimeOfDay : Instant, CultureInfo.InvariantCulture));

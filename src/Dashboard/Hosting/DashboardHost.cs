@@ -6,6 +6,7 @@ using Microsoft.AspNetCore.Localization;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.FluentUI.AspNetCore.Components;
 using PresenceLedger.Dashboard.Access;
+using PresenceLedger.Dashboard.Agents;
 using PresenceLedger.Dashboard.Layout;
 using PresenceLedger.Dashboard.Service;
 using PresenceLedger.Dashboard.Shared;
@@ -78,6 +79,7 @@ public static class DashboardHost
         app.MapRazorComponents<App>().AddInteractiveServerRenderMode(o => o.ContentSecurityFrameAncestorsPolicy = "'none'");
         SignInEndpoints.Map(app);
         LanguageEndpoint.Map(app);
+        EvidenceDownload.Map(app);
     }
 
     /// <summary>Shows people who mistyped an address a page instead of problem details.</summary>

@@ -43,7 +43,7 @@ public sealed class LedgerApi(Door door, CurrentViewer viewer)
                 path,
                 (await viewer.GetAsync()).Actor,
                 content,
-                method == HttpMethod.Post ? [.. headers, ("Idempotency-Key", Guid.NewGuid().ToString())] : headers,
+                [.. headers, Language(), .. method == HttpMethod.Post ? Key() : []],
                 limit.Token
             );
             if (!response.IsSuccessStatusCode)
@@ -67,7 +67,7 @@ public sealed class LedgerApi(Door door, CurrentViewer viewer)
 
     /// <summary>Reads a document as it comes (CSV, NDJSON, ZIP); the caller disposes of it.</summary>
     public async Task<HttpResponseMessage> OpenAsync(string path, CancellationToken ct) =>
-        await door.SendAsync(HttpMethod.Get, path, (await viewer.GetAsync()).Actor, null, [], ct);
+        await door.SendAsync(HttpMethod.Get, path, (await viewer.GetAsync()).Actor, null, [Language()], ct);
 
     /// <summary>A path with parameters; those that are null or empty are left out. Instants are written in UTC.</summary>
     public static string Path(FormattableString path, params IEnumerable<(string Name, object? Value)> query)
@@ -82,6 +82,11 @@ public sealed class LedgerApi(Door door, CurrentViewer viewer)
             ? encoded
             : encoded + "?" + string.Join('&', parameters.Select(q => q.Name + "=" + Uri.EscapeDataString(q.Value)));
     }
+
+    // The audit's sentences come in the language of the pages.
+    private static (string, string) Language() => ("Accept-Language", CultureInfo.CurrentUICulture.Name);
+
+    private static IEnumerable<(string, string)> Key() => [("Idempotency-Key", Guid.NewGuid().ToString())];
 
     private static string Text(object? value) =>
         value switch

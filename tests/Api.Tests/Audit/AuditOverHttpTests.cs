@@ -51,6 +51,28 @@ public sealed class AuditOverHttpTests(OpenService service)
     }
 
     [Theory]
+    [InlineData("ru-RU,ru;q=0.9,en;q=0.8", "ru", "Беседа c1 назначена.", "CAP-2: Что-то занято: «Занят»")]
+    [InlineData("fr, en;q=0.5", "en", "Conversation c1 was assigned.", "CAP-2: Something in use: Busy")]
+    [InlineData("not a language", "en", "Conversation c1 was assigned.", "CAP-2: Something in use: Busy")]
+    public async Task The_audit_speaks_the_language_of_who_reads_it(string asked, string answered, string sentence, string rule)
+    {
+        var ana = await service.WithConversationAsync();
+
+        var timeline = await _client.GetAsync($"agents/{ana}/timeline?type=conversation-assigned", Supervisor, ("Accept-Language", asked));
+        var why = await _client.GetAsync($"agents/{ana}/why", Supervisor, ("Accept-Language", asked));
+
+        Assert.Equal(sentence, timeline.Json.GetProperty("items")[0].GetProperty("explanation").GetString());
+        Assert.Contains(
+            rule,
+            why.Json.GetProperty("rules").EnumerateArray().Select(r => $"{r.GetProperty("id")}: {r.GetProperty("title")}")
+        );
+        Assert.All(
+            [timeline, why],
+            answer => Assert.Equal((answered, "Accept-Language"), (answer.Headers["Content-Language"], answer.Headers["Vary"]))
+        );
+    }
+
+    [Theory]
     [InlineData("type=presence-changed", "2 5 7")]
     [InlineData("type=presence-changed&order=desc", "7 5 2")]
     [InlineData("rule=CAP-7,CAP-2", "3 5 6")]

@@ -62,6 +62,26 @@ public sealed partial class WordingTests
     public void A_language_without_words_is_said_in_English() =>
         Assert.Equal(Wording.English.Title(Rules.Cap3), Wording.In(CultureInfo.GetCultureInfo("fr")).Title(Rules.Cap3));
 
+    [Fact]
+    public void Russian_has_words_for_all_and_puts_in_the_same_things()
+    {
+        var russian = Wording.AllIn(CultureInfo.GetCultureInfo("ru"));
+        Assert.Equal(Wording.All.Keys.Order(StringComparer.Ordinal), russian.Keys.Order(StringComparer.Ordinal));
+        Assert.All(russian, said => Assert.Equal(Places(Wording.All[said.Key]), Places(said.Value)));
+
+        static IEnumerable<string> Places(string template) => Place().Matches(template).Select(m => m.Value).Order(StringComparer.Ordinal);
+    }
+
+    [Fact]
+    public void Statuses_out_of_the_box_are_called_in_the_language_of_the_reader_and_custom_ones_as_the_centre_calls_them()
+    {
+        var russian = Wording.In(CultureInfo.GetCultureInfo("ru"));
+        var change = new Phrase("fact.presence-changed", ("status", new StatusName("away")));
+        var custom = new Phrase("fact.presence-changed", ("status", new StatusName("lunch")));
+        Assert.Equal("Статус сменился на «Нет на месте»", russian.Say(change, _ => "Away"));
+        Assert.Equal("Статус сменился на «Lunch break»", russian.Say(custom, _ => "Lunch break"));
+    }
+
     [Theory]
     [InlineData(0, "0 ms")]
     [InlineData(0.25, "250 ms")]
@@ -76,6 +96,9 @@ public sealed partial class WordingTests
     [Fact]
     public void What_is_not_given_is_seen_in_the_text() =>
         Assert.Equal("Conversation {conversation} was closed", Wording.English.Say(new Phrase("fact.conversation-closed"), id => id));
+
+    [GeneratedRegex(@"\{[^}]*\}")]
+    private static partial Regex Place();
 
     /// <summary>What the keys of phrases look like.</summary>
     [GeneratedRegex(
