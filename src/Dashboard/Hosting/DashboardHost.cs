@@ -7,8 +7,10 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.FluentUI.AspNetCore.Components;
 using PresenceLedger.Dashboard.Access;
 using PresenceLedger.Dashboard.Layout;
+using PresenceLedger.Dashboard.Reports;
 using PresenceLedger.Dashboard.Service;
 using PresenceLedger.Dashboard.Shared;
+using Radzen;
 
 namespace PresenceLedger.Dashboard.Hosting;
 
@@ -26,6 +28,7 @@ public static class DashboardHost
         services.AddSingleton(options);
         services.AddRazorComponents().AddInteractiveServerComponents();
         services.AddFluentUIComponents();
+        services.AddRadzenComponents();
         services.AddLocalization();
         services.AddCascadingAuthenticationState();
         services.AddAuthorization();
@@ -76,6 +79,7 @@ public static class DashboardHost
         app.MapRazorComponents<App>().AddInteractiveServerRenderMode(o => o.ContentSecurityFrameAncestorsPolicy = "'none'");
         SignInEndpoints.Map(app);
         LanguageEndpoint.Map(app);
+        ReportDownload.Map(app);
     }
 
     /// <summary>Shows people who mistyped an address a page instead of problem details.</summary>
