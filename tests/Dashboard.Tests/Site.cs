@@ -12,7 +12,7 @@ public sealed class SharedSite : ICollectionFixture<Site>
 }
 
 /// <summary>A browser, and the service with its pages on a database of its own.</summary>
-public sealed class Site : IAsyncLifetime
+public class Site : IAsyncLifetime
 {
     private const string Administrator = "administrator:root";
 
@@ -37,6 +37,7 @@ public sealed class Site : IAsyncLifetime
         SetDefaultExpectTimeout(15_000);
         var playwright = Playwright.CreateAsync();
         _database = await TestPostgres.CreateDatabaseAsync();
+        await WriteAsync(_database);
         _service = await ServiceProcess.StartAsync(_database.Arguments);
         Client = new ServiceClient(_service.Url);
         _playwright = await playwright;
@@ -51,6 +52,9 @@ public sealed class Site : IAsyncLifetime
         await _service.DisposeAsync();
         await _database.DisposeAsync();
     }
+
+    /// <summary>Writes what the ledger is to have before the service starts: nothing, unless a site of its own has a past.</summary>
+    protected virtual Task WriteAsync(TestDatabase database) => Task.CompletedTask;
 
     /// <summary>The service stops and starts again at the same address.</summary>
     public async Task RestartAsync()
