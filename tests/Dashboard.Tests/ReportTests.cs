@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.Json;
 using System.Text.RegularExpressions;
+using PresenceLedger.Ledger.Postgres;
 using PresenceLedger.Testing;
 
 namespace PresenceLedger.Dashboard.Tests;
@@ -14,8 +15,22 @@ public sealed class SimulatedWeek : Site
     /// <summary>The same, as the API has it.</summary>
     public const string WeekOfApi = "from=2026-03-23&to=2026-03-30&timeZone=Europe/Berlin";
 
+    public override async Task InitializeAsync()
+    {
+        await base.InitializeAsync();
+        // Waits for the past to be in the facts; the service itself does so for some seconds.
+        var now = DateTimeOffset.UtcNow.ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture);
+        Answer answer;
+        var tries = 0;
+        do
+            answer = await Client.GetAsync($"reports/historical/totals?bucket=total&{WeekOfApi}&asKnownAt={now}", "supervisor:sue");
+        while (answer.Status is 503 && ++tries < 10);
+        Assert.True(answer.Status is 200, answer.ToString());
+    }
+
     protected override async Task WriteAsync(TestDatabase database)
     {
+        await LedgerSchema.ApplyAsync(database.SuperuserConnectionString, "presence_ledger", CancellationToken.None);
         string[] simulate = ["simulate", "--agents", "24", "--days", "7", "--start", "2026-03-23", "--time-zone", "Europe/Berlin"];
         var ended = await ServiceProcess.RunAsync([.. simulate, "--connection", database.SuperuserConnectionString]);
         Assert.True(ended.ExitCode == 0, ended.Errors);
@@ -36,6 +51,9 @@ public sealed class ReportTests(SimulatedWeek site) : IClassFixture<SimulatedWee
     private const string Sue = "supervisor:sue";
     private const string Report = "/reports?" + SimulatedWeek.Week;
 
+    /// <summary>Those of agents; the table beside the picture is another.</summary>
+    private const string Rows = "section[aria-labelledby=agents] tbody tr:has(th)";
+
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
@@ -49,10 +67,9 @@ public sealed class ReportTests(SimulatedWeek site) : IClassFixture<SimulatedWee
         await Expect(tab.Page.Locator(".facts")).ToContainTextAsync("Agents: 24");
         await Expect(tab.Page.Locator(".facts")).ToContainTextAsync("Adds up");
         var first = await site.ReportAsync("historical/agents?bucket=day&limit=1&" + SimulatedWeek.WeekOfApi);
-        await Expect(tab.Page.Locator("tbody tr:has(th) td.number").First)
+        await Expect(tab.Page.Locator(Rows + " td.number").First)
             .ToHaveTextAsync(Length(first.GetProperty("items")[0].GetProperty("loginSeconds").GetDouble()));
-        await Expect(tab.Page.Locator(".chart svg .rz-stacked-column-series path, .chart svg .rz-column-series path").First)
-            .ToBeAttachedAsync();
+        await Expect(tab.Page.Locator(".chart svg path").First).ToBeAttachedAsync();
 
         await tab.IsAccessibleAsync();
         await tab.ShootAsync(dark ? "report-dark" : "report", fullPage: true);
@@ -95,7 +112,6 @@ public sealed class ReportTests(SimulatedWeek site) : IClassFixture<SimulatedWee
         await page.GetByLabel("Bucket").SelectOptionAsync("total");
         await page.GetByRole(AriaRole.Button, new() { Name = "Show" }).ClickAsync();
 
-        await Expect(page.Locator("tbody tr:has(th[scope=row]) [data-cell], tbody th[scope=row]")).Not.ToHaveCountAsync(0);
         await Expect(page.Locator(".facts")).ToContainTextAsync("Agents: 2");
         await Expect(page).ToHaveURLAsync(new Regex("bucket=total&agents=agent-0001%2Cagent-0002$"));
         await page.GetByRole(AriaRole.Link, new() { Name = "Averages" }).ClickAsync();
@@ -126,7 +142,7 @@ public sealed class ReportTests(SimulatedWeek site) : IClassFixture<SimulatedWee
 
         await days.Nth(1).Locator("td").Nth(10).Locator("a").ClickAsync();
         await Expect(tab.Page.Locator(".window")).ToContainTextAsync("2026-03-24 10:00 – 2026-03-24 11:00");
-        await Expect(tab.Page.Locator("tbody th[scope=row]").First).ToHaveTextAsync("agent-0001");
+        await Expect(tab.Page.Locator(Rows + " th").First).ToHaveTextAsync("agent-0001");
         tab.IsClean();
     }
 
@@ -186,9 +202,11 @@ public sealed class ReportTests(SimulatedWeek site) : IClassFixture<SimulatedWee
         {
             var tab = await site.OpenAsync(Sue, Report + "&columns=" + columns);
             await Expect(tab.Page.Locator("thead [role=tooltip]")).ToHaveCountAsync(11);
-            foreach (var definition in await tab.Page.Locator("#agents ~ *, thead [role=tooltip]").AllAsync())
-                if ((await definition.GetAttributeAsync("id"))?.Replace("definition-", "", StringComparison.Ordinal) is { } metric)
-                    Assert.Contains(formulas[metric], await definition.TextContentAsync(), StringComparison.Ordinal);
+            foreach (var definition in await tab.Page.Locator("thead [role=tooltip]").AllAsync())
+            {
+                var metric = (await definition.GetAttributeAsync("id"))!.Replace("definition-", "", StringComparison.Ordinal);
+                Assert.Contains(formulas[metric], await definition.TextContentAsync(), StringComparison.Ordinal);
+            }
 
             var last = tab.Page.Locator("thead .defined > a").Last;
             await last.FocusAsync();
@@ -208,7 +226,7 @@ public sealed class ReportTests(SimulatedWeek site) : IClassFixture<SimulatedWee
         await tab.Page.GetByRole(AriaRole.Link, new() { Name = "Presented" }).ClickAsync();
 
         await Expect(tab.Page.Locator("th[aria-sort=descending]")).ToContainTextAsync("Presented");
-        await Expect(tab.Page.Locator("tbody tr:has(th) td.number").First).ToHaveTextAsync(most.ToString(CultureInfo.InvariantCulture));
+        await Expect(tab.Page.Locator(Rows + " td.number").First).ToHaveTextAsync(most.ToString(CultureInfo.InvariantCulture));
     }
 
     [Fact]
@@ -244,7 +262,7 @@ public sealed class ReportTests(SimulatedWeek site) : IClassFixture<SimulatedWee
     {
         var own = await site.OpenAsync("agent:agent-0002", Report);
         await Expect(own.Page.Locator(".facts")).ToContainTextAsync("Agents: 1");
-        await Expect(own.Page.Locator("tbody th[scope=row]").First).ToHaveTextAsync("agent-0002");
+        await Expect(own.Page.Locator(Rows + " th").First).ToHaveTextAsync("agent-0002");
         var others = await site.OpenAsync("agent:agent-0002", Report + "&agents=agent-0001");
         await Expect(others.Page.GetByRole(AriaRole.Alert)).ToContainTextAsync("forbidden");
     }
@@ -256,6 +274,7 @@ public sealed class ReportTests(SimulatedWeek site) : IClassFixture<SimulatedWee
 
         await Expect(tab.Page.Locator("h1")).ToHaveTextAsync("Отчёт");
         await Expect(tab.Page.Locator(".facts")).ToContainTextAsync("Сходится");
+        await Expect(tab.Page.Locator(".chart svg path").First).ToBeAttachedAsync();
         await tab.ShootAsync("report-ru", fullPage: true);
         tab.IsClean();
     }
