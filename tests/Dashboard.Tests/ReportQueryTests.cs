@@ -65,7 +65,12 @@ public sealed class ReportQueryTests
     [Fact]
     public void A_window_that_ends_before_it_begins_is_none()
     {
-        var query = new ReportQuery { Period = ReportQuery.Custom, From = new DateTime(2026, 3, 2), To = new DateTime(2026, 3, 1) };
+        var query = new ReportQuery
+        {
+            Period = ReportQuery.Custom,
+            From = new DateTime(2026, 3, 2),
+            To = new DateTime(2026, 3, 1),
+        };
 
         Assert.Null(query.Window(Berlin, At("2026-03-29T12:00")));
         Assert.Null(new ReportQuery { Period = ReportQuery.Custom }.Window(Berlin, At("2026-03-29T12:00")));

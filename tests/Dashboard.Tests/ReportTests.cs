@@ -22,8 +22,7 @@ public sealed class SimulatedWeek : Site
         var now = DateTimeOffset.UtcNow.ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture);
         Answer answer;
         var tries = 0;
-        do
-            answer = await Client.GetAsync($"reports/historical/totals?bucket=total&{WeekOfApi}&asKnownAt={now}", "supervisor:sue");
+        do answer = await Client.GetAsync($"reports/historical/totals?bucket=total&{WeekOfApi}&asKnownAt={now}", "supervisor:sue");
         while (answer.Status is 503 && ++tries < 10);
         Assert.True(answer.Status is 200, answer.ToString());
     }
@@ -73,6 +72,27 @@ public sealed class ReportTests(SimulatedWeek site) : IClassFixture<SimulatedWee
 
         await tab.IsAccessibleAsync();
         await tab.ShootAsync(dark ? "report-dark" : "report", fullPage: true);
+        tab.IsClean();
+    }
+
+    [Fact]
+    public async Task A_bar_tells_its_numbers_and_leads_into_its_bucket()
+    {
+        var tab = await site.OpenAsync(Sue, Report);
+        var bar = tab.Page.Locator(".chart svg path:not([fill='none'])").First;
+        await Expect(bar).ToBeAttachedAsync();
+        await Expect(tab.Page.Locator(".chart svg .rz-tick-text").First).ToBeVisibleAsync();
+
+        var box = (await tab.Page.Locator(".chart svg").BoundingBoxAsync())!;
+        await tab.Page.Mouse.MoveAsync(box.X + 150, box.Y + 160);
+        await tab.Page.Mouse.MoveAsync(box.X + 152, box.Y + 162);
+        await Expect(tab.Page.Locator(".rz-chart-tooltip")).ToContainTextAsync("Available");
+        await tab.ShootAsync("report-bar");
+        await tab.Page.Mouse.ClickAsync(box.X + 152, box.Y + 162);
+
+        await Expect(tab.Page.Locator(".window")).ToContainTextAsync("2026-03-23 00:00 – 2026-03-24 00:00");
+        await tab.Page.GetByText("As a table").ClickAsync();
+        await Expect(tab.Page.GetByRole(AriaRole.Link, new() { Name = "14:00" })).ToBeVisibleAsync();
         tab.IsClean();
     }
 

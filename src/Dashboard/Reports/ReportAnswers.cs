@@ -45,8 +45,9 @@ public sealed record ReportItem(
             ? StatusSeconds.TryGetValue(metric[OfStatus.Length..], out var status)
                 ? status.Seconds
                 : 0
-        : Metrics.TryGetValue(metric, out var number) && number.ValueKind is JsonValueKind.Number ? number.GetDouble()
-        : null;
+            : Metrics.TryGetValue(metric, out var number) && number.ValueKind is JsonValueKind.Number
+                ? number.GetDouble()
+                : null;
 }
 
 /// <summary>How long a status stood.</summary>
@@ -128,7 +129,13 @@ public sealed record CoverageReport(
 );
 
 /// <summary>A stretch with too few.</summary>
-public sealed record Shortage(DateTimeOffset Start, DateTimeOffset End, double DurationSeconds, int Routable, IReadOnlyList<ShortageCause> Causes);
+public sealed record Shortage(
+    DateTimeOffset Start,
+    DateTimeOffset End,
+    double DurationSeconds,
+    int Routable,
+    IReadOnlyList<ShortageCause> Causes
+);
 
 /// <summary>Why an agent was not routable.</summary>
 public sealed record ShortageCause(string AgentId, string Cause, string? StatusId, DateTimeOffset? Since, string? Rule);

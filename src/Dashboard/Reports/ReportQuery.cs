@@ -134,7 +134,9 @@ public sealed record ReportQuery
             query.TryGetValue(name, out var values) && values.ToString().Trim() is { Length: > 0 } text ? text : null;
 
         DateTime? Local(string name) =>
-            DateTime.TryParseExact(Text(name), LocalPattern, CultureInfo.InvariantCulture, DateTimeStyles.None, out var local) ? local : null;
+            DateTime.TryParseExact(Text(name), LocalPattern, CultureInfo.InvariantCulture, DateTimeStyles.None, out var local)
+                ? local
+                : null;
 
         DateTimeOffset? At(string name) =>
             DateTimeOffset.TryParse(Text(name), CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var at) ? at : null;

@@ -74,9 +74,7 @@ public static class TableColumns
     /// <param name="set">Its name.</param>
     /// <param name="statuses">The statuses that stood, in order.</param>
     public static ImmutableArray<string> Of(string set, IEnumerable<StatusName> statuses) =>
-        set == Statuses
-            ? [.. statuses.Select(s => ReportItem.OfStatus + s.StatusId)]
-            : Sets.FirstOrDefault(s => s.Set == set).Metrics is { IsDefault: false } metrics
-                ? metrics
-                : Sets[0].Metrics;
+        set == Statuses ? [.. statuses.Select(s => ReportItem.OfStatus + s.StatusId)]
+        : Sets.FirstOrDefault(s => s.Set == set).Metrics is { IsDefault: false } metrics ? metrics
+        : Sets[0].Metrics;
 }
