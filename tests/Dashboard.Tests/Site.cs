@@ -38,7 +38,7 @@ public class Site : IAsyncLifetime
 
     public Uri Url => _service.Url;
 
-    public async Task InitializeAsync()
+    public virtual async Task InitializeAsync()
     {
         SetDefaultExpectTimeout(15_000);
         var playwright = Playwright.CreateAsync();

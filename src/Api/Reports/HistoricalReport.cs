@@ -33,7 +33,7 @@ public sealed class HistoricalParameters : FilterParameters
 }
 
 /// <summary>The historical agents report: what agents did, by agent and bucket of any window that the ledger holds.</summary>
-internal static class HistoricalReport
+internal static partial class HistoricalReport
 {
     /// <summary>Enough was written that it is to be sent, in bytes.</summary>
     private const int Enough = 64 * 1024;
@@ -44,7 +44,13 @@ internal static class HistoricalReport
     /// <summary>So long does one wait for others to end.</summary>
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
 
-    public static void Map(RouteGroupBuilder api) =>
+    public static void Map(RouteGroupBuilder api)
+    {
+        MapAgents(api);
+        MapTotals(api);
+    }
+
+    private static void MapAgents(RouteGroupBuilder api) =>
         api.MapGet("/reports/historical/agents", GetAsync)
             .WithTags("Reports")
             .WithMetadata(new Paged(ReportCursor.Most), new ReadsYourWrites())
@@ -69,16 +75,29 @@ internal static class HistoricalReport
             return badFormat;
         if (ReportCursor.Read(http, out var paging) is { } badPage)
             return badPage;
-        var mine = http.Actor() is { Kind: Persona.Agent, Id: var self } ? self : null;
-        if (mine is not null)
-        {
-            query = query with { Agents = query.Agents ?? [mine] };
-            if (query.Agents.FirstOrDefault(id => id != mine) is { } other)
-                return Problems.Of(Permissions.CheckAudit(http.Actor(), other)!);
-        }
+        if (CheckAgents(http, ref query) is { } forbidden)
+            return forbidden;
         if (format is ReportFormat.Json)
             return await PageAsync(http, query, paging);
 
+        var statuses = query.Statuses ?? configuration.Current.Statuses.Keys;
+        return await InTurnAsync(http, () => StreamAsync(http, query, format, [.. statuses.Order(StringComparer.Ordinal)]));
+    }
+
+    /// <summary>An agent is told of itself alone.</summary>
+    private static IResult? CheckAgents(HttpContext http, ref Query query)
+    {
+        if (http.Actor() is not { Kind: Persona.Agent, Id: var mine })
+            return null;
+        query = query with { Agents = query.Agents ?? [mine] };
+        return query.Agents.FirstOrDefault(id => id != mine) is { } other
+            ? Problems.Of(Permissions.CheckAudit(http.Actor(), other)!)
+            : null;
+    }
+
+    /// <summary>Tells what is long, a few at a time.</summary>
+    private static async Task<IResult> InTurnAsync(HttpContext http, Func<Task<IResult>> tell)
+    {
         if (!await Streams.WaitAsync(Patience, http.RequestAborted))
         {
             http.Response.Headers.RetryAfter = "10";
@@ -90,8 +109,7 @@ internal static class HistoricalReport
         }
         try
         {
-            var statuses = query.Statuses ?? configuration.Current.Statuses.Keys;
-            return await StreamAsync(http, query, format, [.. statuses.Order(StringComparer.Ordinal)]);
+            return await tell();
         }
         finally
         {
@@ -173,21 +191,7 @@ internal static class HistoricalReport
         using var json = new Utf8JsonWriter(http.Response.BodyWriter, ReportItems.JsonOptions);
         var items = new ReportItems(query.Statuses);
         json.WriteStartObject();
-        json.WriteString("asOf", Instant.Format(facts.AsOf));
-        json.WriteString("from", Instant.Format(query.From));
-        json.WriteString("to", Instant.Format(query.To));
-        json.WriteString("timeZone", query.Window.Zone.Id);
-        json.WriteString("timeZoneVersion", Zones.Version);
-        json.WriteString("bucket", Buckets.Word(query.Bucket));
-        json.WriteString("view", query.Window.View);
-        if (query.Window.KnownAt is { } knownAt)
-            json.WriteString("asKnownAt", Instant.Format(knownAt));
-        json.WriteBoolean("conserved", cells.All(agent => agent.Cells.All(cell => cell.Conserved)));
-        json.WriteString("definitions", ReportMetrics.FullPath);
-        json.WriteStartArray("notes");
-        foreach (var note in query.Notes())
-            json.WriteStringValue(note);
-        json.WriteEndArray();
+        WriteHead(json, facts, query, cells.All(agent => agent.Cells.All(cell => cell.Conserved)), query.Notes());
         json.WriteStartArray("items");
         foreach (var (agentId, ofAgent) in cells)
         foreach (var cell in ofAgent)
@@ -198,6 +202,26 @@ internal static class HistoricalReport
         json.WriteEndObject();
         await json.FlushAsync(ct);
         return Results.Empty;
+    }
+
+    /// <summary>What the items are of.</summary>
+    private static void WriteHead(Utf8JsonWriter json, ReportFacts facts, Query query, bool conserved, IEnumerable<string> notes)
+    {
+        json.WriteString("asOf", Instant.Format(facts.AsOf));
+        json.WriteString("from", Instant.Format(query.From));
+        json.WriteString("to", Instant.Format(query.To));
+        json.WriteString("timeZone", query.Window.Zone.Id);
+        json.WriteString("timeZoneVersion", Zones.Version);
+        json.WriteString("bucket", Buckets.Word(query.Bucket));
+        json.WriteString("view", query.Window.View);
+        if (query.Window.KnownAt is { } knownAt)
+            json.WriteString("asKnownAt", Instant.Format(knownAt));
+        json.WriteBoolean("conserved", conserved);
+        json.WriteString("definitions", ReportMetrics.FullPath);
+        json.WriteStartArray("notes");
+        foreach (var note in notes)
+            json.WriteStringValue(note);
+        json.WriteEndArray();
     }
 
     private static async Task<IResult> StreamAsync(HttpContext http, Query query, ReportFormat format, string[] statuses)

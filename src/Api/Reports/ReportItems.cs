@@ -46,10 +46,12 @@ internal sealed class ReportItems(IReadOnlyCollection<string>? statuses)
     /// <summary>Instants as bytes: every agent has the same buckets.</summary>
     private readonly Dictionary<DateTimeOffset, byte[]> _instants = [];
 
-    public void Write(Utf8JsonWriter json, string agentId, Cell cell)
+    /// <summary>An item of an agent, or of all of them together where none is named.</summary>
+    public void Write(Utf8JsonWriter json, string? agentId, Cell cell)
     {
         json.WriteStartObject();
-        json.WriteString(AgentId, agentId);
+        if (agentId is not null)
+            json.WriteString(AgentId, agentId);
         json.WriteString(BucketStart, Text(cell.Start));
         json.WriteString(BucketEnd, Text(cell.End));
         foreach (var column in Columns)

@@ -8,9 +8,11 @@ using Microsoft.FluentUI.AspNetCore.Components;
 using PresenceLedger.Dashboard.Access;
 using PresenceLedger.Dashboard.Agents;
 using PresenceLedger.Dashboard.Layout;
+using PresenceLedger.Dashboard.Reports;
 using PresenceLedger.Dashboard.Service;
 using PresenceLedger.Dashboard.Shared;
 using PresenceLedger.Dashboard.Wall;
+using Radzen;
 
 namespace PresenceLedger.Dashboard.Hosting;
 
@@ -28,6 +30,7 @@ public static class DashboardHost
         services.AddSingleton(options);
         services.AddRazorComponents().AddInteractiveServerComponents();
         services.AddFluentUIComponents();
+        services.AddRadzenComponents();
         services.AddLocalization();
         services.AddCascadingAuthenticationState();
         services.AddAuthorization();
@@ -80,6 +83,7 @@ public static class DashboardHost
         SignInEndpoints.Map(app);
         LanguageEndpoint.Map(app);
         EvidenceDownload.Map(app);
+        ReportDownload.Map(app);
     }
 
     /// <summary>Shows people who mistyped an address a page instead of problem details.</summary>

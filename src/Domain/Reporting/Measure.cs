@@ -94,9 +94,17 @@ public sealed class StatusTime(string statusId)
         Shortest = Math.Min(Shortest, milliseconds);
         Longest = Math.Max(Longest, milliseconds);
     }
+
+    internal void Add(StatusTime other)
+    {
+        Milliseconds += other.Milliseconds;
+        Episodes += other.Episodes;
+        Shortest = Math.Min(Shortest, other.Shortest);
+        Longest = Math.Max(Longest, other.Longest);
+    }
 }
 
-/// <summary>What an agent did in a bucket.</summary>
+/// <summary>What an agent did in a bucket, or several agents together.</summary>
 /// <param name="start">Where the bucket begins.</param>
 /// <param name="end">Where it ends; not part of it.</param>
 public sealed class Cell(DateTimeOffset start, DateTimeOffset end)
@@ -118,13 +126,28 @@ public sealed class Cell(DateTimeOffset start, DateTimeOffset end)
     /// <summary>REP-4: from registration on, the statuses fill the bucket, and so do the bases.</summary>
     public bool Conserved { get; internal set; }
 
+    /// <summary>A bucket to add up what several agents did in it; nothing was lost of nobody's time.</summary>
+    public static Cell OfNobody(DateTimeOffset start, DateTimeOffset end) => new(start, end) { Conserved = true };
+
+    /// <summary>Adds what an agent did in the same bucket. It is conserved while all that was added is.</summary>
+    public void Add(Cell agent)
+    {
+        for (var measure = 0; measure < Measures; measure++)
+            _amounts[measure] += agent._amounts[measure];
+        foreach (var status in agent._statuses)
+            Status(status.StatusId).Add(status);
+        Conserved &= agent.Conserved;
+    }
+
     internal void Add(Measure measure, long amount) => _amounts[(int)measure] += amount;
 
-    internal void AddStatus(string statusId, long milliseconds)
+    internal void AddStatus(string statusId, long milliseconds) => Status(statusId).Add(milliseconds);
+
+    private StatusTime Status(string statusId)
     {
         var status = _statuses.Find(s => s.StatusId == statusId);
         if (status is null)
             _statuses.Add(status = new StatusTime(statusId));
-        status.Add(milliseconds);
+        return status;
     }
 }

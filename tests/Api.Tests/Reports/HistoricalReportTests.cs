@@ -113,6 +113,40 @@ public sealed class HistoricalReportTests(WrittenPast past)
     }
 
     [Fact]
+    public async Task Totals_are_what_all_agents_did_together_by_bucket_and_in_all()
+    {
+        const string Query = "from=2025-05-05&to=2025-05-09&bucket=day";
+        var totals = (await past.GetAsync("reports/historical/totals?" + Query)).Json;
+        var items = await past.ItemsAsync(Query);
+
+        foreach (var metric in new[] { "loginSeconds", "awaySeconds", "offlineSeconds", "presentedSessions" })
+        {
+            var ofDays = totals.GetProperty("items").EnumerateArray().Select(day => (Start(day), Number(day, metric)));
+            Assert.Equal(items.GroupBy(Start).Select(day => (day.Key, (double?)day.Sum(i => Number(i, metric)))).Order(), ofDays);
+            Assert.Equal(items.Sum(i => Number(i, metric)), Number(totals.GetProperty("total"), metric));
+        }
+        Assert.Equal(items.Select(i => i.GetProperty("agentId").GetString()).Distinct().Count(), totals.GetProperty("agents").GetInt32());
+        Assert.True(totals.GetProperty("conserved").GetBoolean());
+        // A stretch that stood through all four days is one.
+        var ofLong = (await past.GetAsync("reports/historical/totals?agents=long&" + Query)).Json.GetProperty("total");
+        var away = ofLong.GetProperty("statusSeconds").GetProperty("away");
+        Assert.Equal((1, 4 * 86_400), (away.GetProperty("episodes").GetInt32(), away.GetProperty("maxSeconds").GetDouble()));
+
+        static string? Start(JsonElement item) => item.GetProperty("bucketStart").GetString();
+    }
+
+    [Fact]
+    public async Task Averages_of_totals_are_over_the_sessions_of_all()
+    {
+        var total = (await past.GetAsync($"reports/historical/totals?{SamsDay}&bucket=total")).Json.GetProperty("total");
+        var item = Assert.Single(await past.ItemsAsync(SamsDay + "&bucket=total"));
+
+        Assert.Equal(Number(item, "averageHandleSeconds"), Number(total, "averageHandleSeconds"));
+        Assert.Equal(Number(item, "rejectionRate"), Number(total, "rejectionRate"));
+        Assert.False(total.TryGetProperty("agentId", out _));
+    }
+
+    [Fact]
     public async Task Filters_narrow_sessions_and_the_answer_says_what_they_do_not()
     {
         var answer = (await past.GetAsync($"reports/historical/agents?{SamsDay}&bucket=total&queues=q1&statuses=away,busy")).Json;
