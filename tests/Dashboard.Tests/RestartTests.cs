@@ -15,4 +15,23 @@ public sealed class RestartTests(Site site) : IClassFixture<Site>
         await Expect(tab.Page.GetByText("supervisor:sue")).ToBeVisibleAsync();
         Assert.EndsWith("/?q=1", tab.Page.Url, StringComparison.Ordinal);
     }
+
+    [Fact]
+    public async Task An_agent_at_the_console_is_after_a_restart_what_it_was()
+    {
+        var agent = await site.AgentAsync(signedIn: false);
+        var tab = await site.OpenAsync("agent:" + agent, "/console");
+        await Expect(tab.Page.Locator(".tab")).ToHaveAttributeAsync("data-state", "online");
+        await tab.Page.GetByRole(AriaRole.Button, new() { Name = "Away" }).ClickAsync();
+        await Expect(tab.Page.Locator(".standing")).ToHaveAttributeAsync("data-status", "away");
+        var before = (await site.Client.GetAsync($"agents/{agent}/presence")).Json.GetProperty("version").GetInt64();
+
+        await site.RestartAsync();
+
+        await Expect(tab.Page.Locator("#components-reconnect-modal")).ToBeHiddenAsync(new() { Timeout = 30_000 });
+        await Expect(tab.Page.Locator(".tab")).ToHaveAttributeAsync("data-state", "online", new() { Timeout = 30_000 });
+        await Expect(tab.Page.Locator(".standing")).ToHaveAttributeAsync("data-status", "away");
+        var after = (await site.Client.GetAsync($"agents/{agent}/presence")).Json;
+        Assert.Equal(before, after.GetProperty("version").GetInt64());
+    }
 }

@@ -6,6 +6,7 @@ using Microsoft.AspNetCore.Localization;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.FluentUI.AspNetCore.Components;
 using PresenceLedger.Dashboard.Access;
+using PresenceLedger.Dashboard.Console;
 using PresenceLedger.Dashboard.Layout;
 using PresenceLedger.Dashboard.Service;
 using PresenceLedger.Dashboard.Shared;
@@ -46,6 +47,7 @@ public static class DashboardHost
             .SetApplicationName("presence-ledger")
             .PersistKeysToFileSystem(Directory.CreateDirectory(options.KeyFolder));
         services.AddSingleton<Door>();
+        services.AddSingleton<PracticeRouting>();
         services.AddScoped<CurrentViewer>();
         services.AddScoped<LedgerApi>();
         services.AddScoped<ViewerClock>();
