@@ -133,13 +133,13 @@ public sealed class ConsoleTests(Site site)
     public async Task Who_signed_out_stays_so_when_the_page_is_loaded_anew()
     {
         var (agent, tab) = await OpenAsync();
-        await tab.Page.GetByRole(AriaRole.Button, new() { Name = "Sign out" }).Last.ClickAsync();
+        await tab.Page.GetByRole(AriaRole.Button, new() { Name = "End work" }).ClickAsync();
         await IsAsync(tab, "signed-out");
 
         await tab.Page.ReloadAsync();
         await IsAsync(tab, "signed-out");
         Assert.Equal("offline", await StatusAsync(agent));
-        await tab.Page.GetByRole(AriaRole.Button, new() { Name = "Sign in" }).ClickAsync();
+        await tab.Page.GetByRole(AriaRole.Button, new() { Name = "Start work" }).ClickAsync();
 
         await IsAsync(tab, "online");
         await StandsAsync(tab, "available");
