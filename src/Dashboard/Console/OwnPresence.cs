@@ -1,3 +1,5 @@
+using PresenceLedger.Dashboard.Service;
+
 namespace PresenceLedger.Dashboard.Console;
 
 /// <summary>The agent's own presence, as the browser client and the API tell it.</summary>
