@@ -22,7 +22,9 @@ public sealed class ConsoleTests(Site site)
         await StandsAsync(tab, "away-coaching");
         await Expect(tab.Page.GetByRole(AriaRole.Button, new() { Name = "In coaching" })).ToHaveAttributeAsync("aria-pressed", "true");
         await Expect(tab.Page.Locator(".entries li").First).ToContainTextAsync("In coaching");
-        var entry = (await site.Client.GetAsync($"agents/{agent}/timeline?order=desc&limit=1", "agent:" + agent)).Json.GetProperty("items")[0];
+        var entry = (await site.Client.GetAsync($"agents/{agent}/timeline?order=desc&limit=1", "agent:" + agent)).Json.GetProperty("items")[
+            0
+        ];
         Assert.Equal("With Sue until three", entry.GetProperty("reason").GetProperty("text").GetString());
         Assert.Equal("agent-console", entry.GetProperty("client").GetString());
         await tab.IsAccessibleAsync();
@@ -57,7 +59,7 @@ public sealed class ConsoleTests(Site site)
         await StandsAsync(tab, "busy");
         await Expect(tab.Page.Locator(".ringing")).ToHaveCountAsync(0);
         await Expect(tab.Page.Locator("#conversations")).ToBeFocusedAsync();
-        await Expect(tab.Page.GetByText("40 of 100")).ToBeVisibleAsync();
+        await Expect(tab.Page.GetByText("40 of 100", new() { Exact = true })).ToBeVisibleAsync();
         await PressAsync(tab, "Put to wait");
         await StandsAsync(tab, "available");
         await PressAsync(tab, "Resume");
@@ -98,7 +100,17 @@ public sealed class ConsoleTests(Site site)
     {
         var (agent, tab) = await OpenAsync(dark: true);
         await StandsAsync(tab, "available");
-        await site.DoneAsync("PUT", $"agents/{agent}/conversations/c1", new { units = 60, channel = "chat", queue = "billing" }, "service:routing");
+        await site.DoneAsync(
+            "PUT",
+            $"agents/{agent}/conversations/c1",
+            new
+            {
+                units = 60,
+                channel = "chat",
+                queue = "billing",
+            },
+            "service:routing"
+        );
         await tab.Page.GetByRole(AriaRole.Button, new() { Name = "Accept" }).ClickAsync();
         await StandsAsync(tab, "busy");
 
@@ -188,7 +200,7 @@ public sealed class ConsoleTests(Site site)
 
         await IsAsync(tab, "online");
         await StandsAsync(tab, "available");
-        await Expect(tab.Page.GetByText("0 of 100")).ToBeVisibleAsync();
+        await Expect(tab.Page.GetByText("0 of 100", new() { Exact = true })).ToBeVisibleAsync();
     }
 
     [Fact]
@@ -224,7 +236,10 @@ public sealed class ConsoleTests(Site site)
     /// <summary>Goes to a button by Tab and presses it by Enter.</summary>
     private static async Task PressAsync(Tab tab, string name)
     {
-        var button = tab.Page.GetByRole(AriaRole.Button, new() { NameRegex = new Regex("^" + Regex.Escape(name), RegexOptions.None, TimeSpan.FromSeconds(1)) });
+        var button = tab.Page.GetByRole(
+            AriaRole.Button,
+            new() { NameRegex = new Regex("^" + Regex.Escape(name), RegexOptions.None, TimeSpan.FromSeconds(1)) }
+        );
         await Expect(button).ToBeVisibleAsync();
         for (var stops = 0; stops < 60; stops++)
         {

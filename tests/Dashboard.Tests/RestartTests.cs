@@ -26,14 +26,14 @@ public sealed class RestartTests(Site site) : IClassFixture<Site>
         await Expect(tab.Page.Locator(".tab")).ToHaveAttributeAsync("data-state", "online");
         await tab.Page.GetByRole(AriaRole.Button, new() { Name = "Away" }).ClickAsync();
         await Expect(tab.Page.Locator(".standing")).ToHaveAttributeAsync("data-status", "away");
-        var before = (await site.Client.GetAsync($"agents/{agent}/presence")).Json.GetProperty("version").GetInt64();
 
         await site.RestartAsync();
 
         await Expect(tab.Page.Locator("#components-reconnect-modal")).ToBeHiddenAsync(new() { Timeout = 30_000 });
         await Expect(tab.Page.Locator(".tab")).ToHaveAttributeAsync("data-state", "online", new() { Timeout = 30_000 });
         await Expect(tab.Page.Locator(".standing")).ToHaveAttributeAsync("data-status", "away");
-        var after = (await site.Client.GetAsync($"agents/{agent}/presence")).Json;
-        Assert.Equal(before, after.GetProperty("version").GetInt64());
+        // CON-6: it closed and came back, and that is all that there was.
+        var story = await site.Client.GetAsync($"agents/{agent}/timeline?type=presence-changed", "agent:" + agent);
+        Assert.True(story.Json.GetProperty("items").GetArrayLength() == 2, story.Text);
     }
 }

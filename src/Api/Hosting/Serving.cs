@@ -70,7 +70,10 @@ public static class Serving
         var log = LogOf(choice, builder.Configuration);
         var demo = isDemo ? Demo.Of(builder.Configuration, log) : null;
         await using var database = await DatabaseAsync(choice, builder.Configuration, startLogging.CreateLogger("PostgreSQL"), ct);
-        if (demo is not null && await demo.PrepareAsync(database.ConnectionString, choice.DataFolder, Console.Out, ct) is not 0 and var exit)
+        if (
+            demo is not null
+            && await demo.PrepareAsync(database.ConnectionString, choice.DataFolder, Console.Out, ct) is not 0 and var exit
+        )
             return exit;
         builder.Services.AddSingleton(SealSettings.Of(builder.Configuration, choice.DataFolder));
         Compose(builder, database.ConnectionString, log);

@@ -51,7 +51,12 @@ internal sealed record Demo(int Agents, int Days, double Speed)
                 if (await target.Log.ReadAllAsync(LogPosition.Start, 1, stop) is [])
                 {
                     await output.WriteLineAsync($"Writing {Days} days of {Agents} agents …");
-                    return await Simulate.WriteAsync(target, Simulate.Plan(Agents, Days, Seed, null, Zone, TimeProvider.System), output, stop);
+                    return await Simulate.WriteAsync(
+                        target,
+                        Simulate.Plan(Agents, Days, Seed, null, Zone, TimeProvider.System),
+                        output,
+                        stop
+                    );
                 }
                 var first = StreamNames.Agent(Centre.Desks(1).First().AgentId);
                 return await target.Log.ReadStreamBackwardsAsync(first, long.MaxValue, 1, stop) is []
