@@ -96,7 +96,7 @@ public static class Serving
             Greet(url, demo);
             // Its agents go home before the service stops.
             if (demo is not null)
-                await demo.LiveAsync(new Uri(url), app.Lifetime.ApplicationStopping);
+                await demo.LiveAsync(app.Services, new Uri(url), app.Lifetime.ApplicationStopping);
             await app.WaitForShutdownAsync(ct);
         }
         return 0;

@@ -1,8 +1,10 @@
+using Npgsql;
 using PresenceLedger.Api.Access;
 using PresenceLedger.Api.Hosting;
 using PresenceLedger.Domain.Access;
 using PresenceLedger.Ledger;
 using PresenceLedger.Ledger.EventStoreDb;
+using PresenceLedger.Projections;
 
 namespace PresenceLedger.Api.Simulation;
 
@@ -20,6 +22,7 @@ internal sealed record Demo(int Agents, int Days, double Speed)
 
     private const long Seed = 1;
     private const string Zone = "Europe/Berlin";
+    private static readonly TimeSpan LongestWait = TimeSpan.FromMinutes(2);
     private static readonly Actor Administrator = new(Persona.Administrator, "workforce-management");
 
     /// <summary>Where its ledger is, unless another folder is named.</summary>
@@ -69,9 +72,17 @@ internal sealed record Demo(int Agents, int Days, double Speed)
             ct
         );
 
-    /// <summary>The agents work until the service is to stop, and go home then.</summary>
-    public async Task LiveAsync(Uri url, CancellationToken stopping)
+    /// <summary>The agents work, once what is behind them can be read, until the service is to stop; they go home then.</summary>
+    public async Task LiveAsync(IServiceProvider services, Uri url, CancellationToken stopping)
     {
+        try
+        {
+            await CaughtUpAsync(services, stopping);
+        }
+        catch (OperationCanceledException)
+        {
+            return;
+        }
         using (var http = new HttpClient { BaseAddress = url })
         using (var caller = new Caller(http, new CallCounts()))
         {
@@ -84,5 +95,18 @@ internal sealed record Demo(int Agents, int Days, double Speed)
             (await caller.CallAsync(HttpMethod.Put, "agents/" + Visitor, visitor, Administrator))?.Dispose();
         }
         await LiveCentre.RunAsync(url, Agents, Seed, Speed, null, TextWriter.Null, TimeProvider.System, stopping);
+    }
+
+    /// <summary>On a small machine, who works while days of events are read into the models makes both slow.</summary>
+    private static async Task CaughtUpAsync(IServiceProvider services, CancellationToken stopping)
+    {
+        var clock = services.GetRequiredService<TimeProvider>();
+        var began = clock.GetUtcNow();
+        foreach (var loop in services.GetServices<ProjectionLoop>())
+            await new ReadPosition(services.GetRequiredService<NpgsqlDataSource>(), loop, clock).WaitAsync(
+                read => read.AsOf >= began,
+                LongestWait,
+                stopping
+            );
     }
 }
