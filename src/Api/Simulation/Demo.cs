@@ -83,6 +83,10 @@ internal sealed record Demo(int Agents, int Days, double Speed)
         {
             return;
         }
+        catch (NpgsqlException)
+        {
+            // A database that is too busy to say how far it is does not keep them from their work.
+        }
         using (var http = new HttpClient { BaseAddress = url })
         using (var caller = new Caller(http, new CallCounts()))
         {
