@@ -11,6 +11,7 @@ using PresenceLedger.Api.Live;
 using PresenceLedger.Api.Privacy;
 using PresenceLedger.Api.Reports;
 using PresenceLedger.Api.Reports.RealTime;
+using PresenceLedger.Api.Simulation;
 using PresenceLedger.Dashboard.Access;
 using PresenceLedger.Dashboard.Hosting;
 using PresenceLedger.Ledger;
@@ -36,8 +37,13 @@ public static class Serving
     private const string DefaultUrl = "http://127.0.0.1:5080";
 
     /// <summary>Runs the service until it is told to stop (SIGINT, SIGTERM).</summary>
+    /// <param name="choice">Which database.</param>
+    /// <param name="urls">Where to listen; null for what the configuration says.</param>
+    /// <param name="isDemo">Whether a simulated contact center is at work in it.</param>
+    /// <param name="args">What goes to the configuration.</param>
+    /// <param name="ct">Cancellation.</param>
     /// <exception cref="MisconfiguredException">It cannot start as configured.</exception>
-    public static async Task<int> RunAsync(DatabaseChoice choice, string? urls, string[] args, CancellationToken ct)
+    public static async Task<int> RunAsync(DatabaseChoice choice, string? urls, bool isDemo, string[] args, CancellationToken ct)
     {
         var builder = WebApplication.CreateBuilder(new WebApplicationOptions { Args = args, ContentRootPath = AppContext.BaseDirectory });
         builder.Logging.ClearProviders();
@@ -62,7 +68,13 @@ public static class Serving
         using var startLogging = LoggerFactory.Create(l => l.AddSimpleConsole(o => o.SingleLine = true));
         AccessSetup.Configure(builder, listen);
         var log = LogOf(choice, builder.Configuration);
+        var demo = isDemo ? Demo.Of(builder.Configuration, log) : null;
         await using var database = await DatabaseAsync(choice, builder.Configuration, startLogging.CreateLogger("PostgreSQL"), ct);
+        if (
+            demo is not null
+            && await demo.PrepareAsync(database.ConnectionString, choice.DataFolder, Console.Out, ct) is not 0 and var exit
+        )
+            return exit;
         builder.Services.AddSingleton(SealSettings.Of(builder.Configuration, choice.DataFolder));
         Compose(builder, database.ConnectionString, log);
         AddDashboard(builder, door, choice.DataFolder);
@@ -80,7 +92,11 @@ public static class Serving
             {
                 throw new MisconfiguredException("The service cannot listen: " + e.Message);
             }
-            Greet(app);
+            var url = app.Urls.FirstOrDefault() ?? DefaultUrl;
+            Greet(url, demo);
+            // Its agents go home before the service stops.
+            if (demo is not null)
+                await demo.LiveAsync(app.Services, new Uri(url), app.Lifetime.ApplicationStopping);
             await app.WaitForShutdownAsync(ct);
         }
         return 0;
@@ -368,9 +384,8 @@ public static class Serving
         return new RunningDatabase(server.ConnectionString(EmbeddedPostgres.ServiceRole, EmbeddedPostgres.Database), server);
     }
 
-    private static void Greet(WebApplication app)
+    private static void Greet(string url, Demo? demo)
     {
-        var url = app.Urls.FirstOrDefault() ?? DefaultUrl;
         Console.WriteLine(
             $"""
 
@@ -386,6 +401,14 @@ public static class Serving
 
             """
         );
+        if (demo is not null)
+            Console.WriteLine(
+                $"""
+                {demo.Agents} simulated agents begin to work. To be one yourself:
+                  {url}/sign-in?kind=agent&id={Demo.Visitor}&returnTo=/console
+
+                """
+            );
     }
 
     /// <summary>A database to use; its server stops with it where this process brought it along and is the last to use it.</summary>

@@ -30,15 +30,26 @@ public static class Verbs
         };
         var urls = new Option<string?>("--urls") { Description = "Where to listen (http://127.0.0.1:5080)." };
 
-        var serve = new Command("serve", "Runs the service.") { urls };
+        var demo = new Option<bool>("--demo")
+        {
+            Description = "With a simulated contact center at work, in a data folder of its own (.demo); for trying, in mode Open.",
+        };
+
+        var serve = new Command("serve", "Runs the service.") { urls, demo };
         // What the host understands beyond these goes to its configuration, as --Section:Key value.
         serve.TreatUnmatchedTokensAsErrors = false;
         serve.SetAction(
             (parsed, ct) =>
                 GuardAsync(() =>
                     Serving.RunAsync(
-                        new DatabaseChoice(parsed.GetRequiredValue(data), parsed.GetValue(connection)),
+                        new DatabaseChoice(
+                            parsed.GetValue(demo) && parsed.GetResult(data) is not { Implicit: false }
+                                ? Demo.DataFolder
+                                : parsed.GetRequiredValue(data),
+                            parsed.GetValue(connection)
+                        ),
                         parsed.GetValue(urls),
+                        parsed.GetValue(demo),
                         [.. parsed.UnmatchedTokens],
                         ct
                     )

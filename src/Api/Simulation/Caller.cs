@@ -52,7 +52,7 @@ internal sealed class Caller(HttpClient service, CallCounts counts) : IWitness, 
         if (command is AssignConversation { FromAgentId: { } from })
             // The service does both halves of a transfer at once; what this agent does next comes after it.
             _lastOf[desk.AgentId] = Task.WhenAll(LastOf(desk.AgentId), LastOf(from));
-        else if (CallOf(desk.Agent, command, envelope.Reason) is var (method, path, body))
+        else if (CallOf(desk, command, envelope.Reason) is var (method, path, body))
             _lastOf[desk.AgentId] = AfterAsync(LastOf(desk.AgentId), method, $"agents/{desk.AgentId}{path}", body, envelope.Actor);
     }
 
@@ -92,10 +92,10 @@ internal sealed class Caller(HttpClient service, CallCounts counts) : IWitness, 
     }
 
     /// <summary>The call that a command is; null for what the service does by itself.</summary>
-    private static (HttpMethod Method, string Path, object? Body)? CallOf(Agent agent, AgentCommand command, Reason? reason) =>
+    private static (HttpMethod Method, string Path, object? Body)? CallOf(Desk desk, AgentCommand command, Reason? reason) =>
         command switch
         {
-            ConfigureAgent c => (HttpMethod.Put, "", Settings(c.Change(agent.Settings))),
+            ConfigureAgent c => (HttpMethod.Put, "", Settings(desk, c.Change(desk.Agent.Settings))),
             SignIn c => (HttpMethod.Post, "/sign-in", new { c.ConnectionId, c.Client }),
             SignOut => (HttpMethod.Post, "/sign-out", null),
             CloseConnection c => (HttpMethod.Delete, "/connections/" + c.ConnectionId, null),
@@ -150,9 +150,10 @@ internal sealed class Caller(HttpClient service, CallCounts counts) : IWitness, 
             reason,
         };
 
-    private static object Settings(AgentSettings settings) =>
+    private static object Settings(Desk desk, AgentSettings settings) =>
         new
         {
+            DisplayName = Roster.NameOf(desk.Number),
             settings.DefaultStatusId,
             settings.Units,
             Profiles = settings.Profiles.Select(p => new { ProfileId = p.Key, CustomLimit = p.Value }),

@@ -37,6 +37,13 @@ internal static class Simulate
         // It allocates all the time, and nobody waits for an answer: collecting beside the work costs more than it spares.
         GCSettings.LatencyMode = GCLatencyMode.Batch;
         await using var target = await OpenedLog.OpenAsync(connection, dataFolder, prefix, prepare: true, ct);
+        return await WriteAsync(target, plan, output, ct);
+    }
+
+    /// <summary>Simulates into a log that is open; returns the exit code.</summary>
+    /// <exception cref="MisconfiguredException">The ledger is not empty.</exception>
+    public static async Task<int> WriteAsync(OpenedLog target, SimulationPlan plan, TextWriter output, CancellationToken ct)
+    {
         var progress = new Progress(output, TimeProvider.System);
         var streams = new HashSet<string>(StringComparer.Ordinal);
         try

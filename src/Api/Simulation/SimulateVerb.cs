@@ -74,7 +74,7 @@ internal static class SimulateVerb
     }
 
     /// <summary>Ctrl-C ends it in order: what is under way is finished or undone, agents go home.</summary>
-    private static async Task<int> UntilStoppedAsync(Func<CancellationToken, Task<int>> run, CancellationToken ct)
+    internal static async Task<int> UntilStoppedAsync(Func<CancellationToken, Task<int>> run, CancellationToken ct)
     {
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(ct);
         using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Stop);

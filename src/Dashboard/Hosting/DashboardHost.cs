@@ -7,6 +7,7 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.FluentUI.AspNetCore.Components;
 using PresenceLedger.Dashboard.Access;
 using PresenceLedger.Dashboard.Agents;
+using PresenceLedger.Dashboard.Console;
 using PresenceLedger.Dashboard.Layout;
 using PresenceLedger.Dashboard.Reports;
 using PresenceLedger.Dashboard.Service;
@@ -52,6 +53,7 @@ public static class DashboardHost
             .PersistKeysToFileSystem(Directory.CreateDirectory(options.KeyFolder));
         services.AddSingleton<Door>();
         services.AddSingleton<Boards>();
+        services.AddSingleton<PracticeRouting>();
         services.AddScoped<CurrentViewer>();
         services.AddScoped<LedgerApi>();
         services.AddScoped<ViewerClock>();

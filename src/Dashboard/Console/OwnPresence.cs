@@ -1,0 +1,108 @@
+using PresenceLedger.Dashboard.Service;
+
+namespace PresenceLedger.Dashboard.Console;
+
+/// <summary>The agent's own presence, as the browser client and the API tell it.</summary>
+/// <param name="Version">Version of the agent's last event.</param>
+/// <param name="StatusId">The status.</param>
+/// <param name="StatusText">What it is called.</param>
+/// <param name="Base">Its base.</param>
+/// <param name="Origin">What set it: manual, default, capacity, notification, connection.</param>
+/// <param name="Rule">The rule of the last change; null before the first.</param>
+/// <param name="Since">Since when it stands.</param>
+/// <param name="SignedIn">Whether the agent is signed in anywhere.</param>
+/// <param name="Connections">How many connections live.</param>
+/// <param name="Capacity">What the conversations take.</param>
+/// <param name="Conversations">Open conversations, the first assigned first.</param>
+/// <param name="Consults">Consults and monitors that are on.</param>
+public sealed record OwnPresence(
+    long Version,
+    string StatusId,
+    string StatusText,
+    string Base,
+    string Origin,
+    string? Rule,
+    DateTimeOffset Since,
+    bool SignedIn,
+    int Connections,
+    OwnCapacity Capacity,
+    IReadOnlyList<OwnConversation> Conversations,
+    IReadOnlyList<OwnConsult> Consults
+)
+{
+    // Of inactive, which is a base for the eye alone: to routing it is away.
+    private const string Inactive = "inactive";
+
+    /// <summary>The colour to show it in.</summary>
+    public string Mark => StatusId == Inactive ? Inactive : Base;
+
+    /// <summary>A missed or rejected notification set the status, and it stands until it is reset (NOT-4).</summary>
+    public bool StandsByNotification => Origin == "notification";
+
+    /// <summary>The notification was missed, not rejected.</summary>
+    public bool StandsByMissed => StandsByNotification && StatusId == Inactive;
+}
+
+/// <summary>Capacity in use.</summary>
+/// <param name="Units">Null where none are configured.</param>
+/// <param name="Profiles">The agent's profiles.</param>
+public sealed record OwnCapacity(OwnUnits? Units, IReadOnlyList<OwnProfile> Profiles);
+
+/// <summary>Capacity units.</summary>
+public sealed record OwnUnits(int Total, int Used);
+
+/// <summary>A capacity profile.</summary>
+public sealed record OwnProfile(string ProfileId, int Limit, int Used);
+
+/// <summary>An open conversation.</summary>
+/// <param name="ConversationId">Its id.</param>
+/// <param name="State">assigned (it rings), active, waiting or wrap-up.</param>
+/// <param name="Channel">Its channel.</param>
+/// <param name="Queue">Where it came in.</param>
+/// <param name="Units">What it takes.</param>
+/// <param name="Since">Since when it is in this state.</param>
+public sealed record OwnConversation(string ConversationId, string State, string? Channel, string? Queue, int Units, DateTimeOffset Since)
+{
+    /// <summary>The conversation waits for an answer.</summary>
+    public bool Rings => State == "assigned";
+}
+
+/// <summary>A consult or a monitor.</summary>
+/// <param name="ConversationId">Whose conversation it is about.</param>
+/// <param name="Mode">consult or monitor.</param>
+/// <param name="Since">Since when.</param>
+public sealed record OwnConsult(string ConversationId, string Mode, DateTimeOffset Since);
+
+/// <summary>A status of the catalogue.</summary>
+/// <param name="StatusId">Its id.</param>
+/// <param name="Text">What it is called.</param>
+/// <param name="Base">Its base.</param>
+/// <param name="Description">What it is for.</param>
+/// <param name="BuiltIn">One of those that always exist.</param>
+/// <param name="Retired">It cannot be chosen any more.</param>
+public sealed record StatusChoice(string StatusId, string Text, string Base, string? Description, bool BuiltIn, bool Retired);
+
+/// <summary>What the browser client tells of the tab.</summary>
+/// <param name="State">connecting, online, offline or signed-out.</param>
+/// <param name="ConnectionId">The connection of the tab.</param>
+/// <param name="Presence">What it knows; null before the first answer.</param>
+/// <param name="Problem">Why it is offline, where the service said so.</param>
+public sealed record TabState(string State, string? ConnectionId, OwnPresence? Presence, Problem? Problem);
+
+/// <summary>A list of the API.</summary>
+public sealed record Listed<T>(IReadOnlyList<T> Items);
+
+/// <summary>An entry of the agent's own timeline.</summary>
+/// <param name="Version">Version of the event.</param>
+/// <param name="OccurredAt">When it took effect.</param>
+/// <param name="Actor">Who did it.</param>
+/// <param name="To">The status that it set; null where it set none.</param>
+/// <param name="Rule">The rule.</param>
+/// <param name="Explanation">The sentence.</param>
+public sealed record OwnEntry(long Version, DateTimeOffset OccurredAt, EntryActor Actor, EntryStatus? To, string? Rule, string Explanation);
+
+/// <summary>Who did it.</summary>
+public sealed record EntryActor(string Kind, string Id);
+
+/// <summary>A status that was set.</summary>
+public sealed record EntryStatus(string StatusId, string Base);
