@@ -59,12 +59,7 @@ public sealed class SetupTests(OpenService service)
     {
         var version = (await _client.GetAsync("configuration")).Json.GetProperty("version").GetInt64();
         var waiting = _client.GetAsync($"configuration?after={version}");
-        await service.DoneAsync(
-            "PUT",
-            "statuses/" + service.NewId("away-told"),
-            new { text = "Told", @base = "away" },
-            Administrator
-        );
+        await service.DoneAsync("PUT", "statuses/" + service.NewId("away-told"), new { text = "Told", @base = "away" }, Administrator);
         // It would wait for 25 s else.
         var told = await waiting.WaitAsync(TimeSpan.FromSeconds(10));
         Assert.True(told.Json.GetProperty("version").GetInt64() > version);

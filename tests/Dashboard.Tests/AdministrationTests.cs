@@ -118,7 +118,10 @@ public sealed class AdministrationTests(Site site)
         await tab.Page.GetByRole(AriaRole.Button, new() { Name = "Try it" }).ClickAsync();
 
         await Expect(tab.Page.Locator("#changed-scenarios")).ToBeVisibleAsync();
-        var changed = int.Parse((await tab.Page.Locator("#changed-scenarios").InnerTextAsync()).Split(' ')[0], CultureInfo.InvariantCulture);
+        var changed = int.Parse(
+            (await tab.Page.Locator("#changed-scenarios").InnerTextAsync()).Split(' ')[0],
+            CultureInfo.InvariantCulture
+        );
         Assert.InRange(changed, 3, 50);
         await Expect(tab.Page.GetByRole(AriaRole.Link, new() { Name = agent, Exact = true })).ToBeVisibleAsync();
         await Expect(tab.Page.GetByText("no longer holds").First).ToBeVisibleAsync();

@@ -23,11 +23,7 @@ internal static class AccessEndpoint
                     options.Audience,
                     options.IdClaim,
                     options.RoleClaim,
-                    [
-                        .. options
-                            .Roles.OrderBy(r => r.Key, StringComparer.OrdinalIgnoreCase)
-                            .Select(r => new RoleAnswer(r.Key, r.Value)),
-                    ]
+                    [.. options.Roles.OrderBy(r => r.Key, StringComparer.OrdinalIgnoreCase).Select(r => new RoleAnswer(r.Key, r.Value))]
                 ),
                 WireJson.Options
             );

@@ -56,7 +56,10 @@ internal static class CapacityProfiles
             return badPage;
         // The version that a change of one of them may name in If-Match.
         CommandEndpoint.SetVersion(http, configuration.Current.Version);
-        return Results.Json(paging.Of(configuration.Current.Profiles.Values, p => p.Id, p => new CapacityProfileAnswer(p)), WireJson.Options);
+        return Results.Json(
+            paging.Of(configuration.Current.Profiles.Values, p => p.Id, p => new CapacityProfileAnswer(p)),
+            WireJson.Options
+        );
     }
 
     private static async Task<IResult> ResetAsync(

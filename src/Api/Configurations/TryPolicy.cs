@@ -107,7 +107,8 @@ internal static class TryPolicy
         number = usual;
         if (text is null)
             return null;
-        return double.TryParse(text, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out number)
+        return
+            double.TryParse(text, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out number)
             && number > above
             && number <= most
             ? null

@@ -47,7 +47,9 @@ internal static class ShippedScenarios
     {
         var (before, after) = (await RunAsync(scenario, present), await RunAsync(scenario, tried));
         var transitions = before
-            .Changes.Keys.Union(after.Changes.Keys, StringComparer.Ordinal)
+            .Changes.Concat(after.Changes)
+            .Select(changes => changes.Key)
+            .Distinct(StringComparer.Ordinal)
             .Order(StringComparer.Ordinal)
             .SelectMany(agentId =>
                 OtherTransition

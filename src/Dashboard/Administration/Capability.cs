@@ -24,7 +24,7 @@ internal sealed record Capability(string Name, Func<Actor, string, Refusal?> Che
 
     /// <summary>The personas that people and programs have.</summary>
     public static IReadOnlyList<Persona> Personas { get; } =
-        [Persona.Agent, Persona.Supervisor, Persona.Administrator, Persona.Auditor, Persona.Service];
+    [Persona.Agent, Persona.Supervisor, Persona.Administrator, Persona.Auditor, Persona.Service];
 
     /// <summary>All of it, in the order in which it is shown.</summary>
     public static IReadOnlyList<Capability> All { get; } =

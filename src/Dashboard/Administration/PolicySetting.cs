@@ -72,7 +72,10 @@ internal sealed record PolicySetting(string Name, SettingKind Kind, string Rules
             case SettingKind.SecondsByChannel:
                 var channels = new JsonObject();
                 foreach (var one in text.Split(',', StringSplitOptions.RemoveEmptyEntries))
-                    if (one.Split('=', StringSplitOptions.TrimEntries) is not [{ Length: > 0 } channel, var after] || Seconds(after) is not { } s)
+                    if (
+                        one.Split('=', StringSplitOptions.TrimEntries) is not [{ Length: > 0 } channel, var after]
+                        || Seconds(after) is not { } s
+                    )
                         return false;
                     else
                         channels[channel] = s;

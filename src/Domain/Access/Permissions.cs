@@ -27,7 +27,10 @@ public static class Permissions
             ? null
             : new(RefusalCodes.Forbidden, $"{actor} may not change statuses, capacity profiles or policy; an administrator may.");
 
-    /// <summary>How the service is set up and how it does is for supervisors, auditors and administrators; so is trying a policy, which records nothing.</summary>
+    /// <summary>
+    /// How the service is set up and how it does is for supervisors, auditors and administrators; so is trying a policy, which records
+    /// nothing.
+    /// </summary>
     public static Refusal? CheckSetup(Actor actor) =>
         actor.Kind is Persona.Supervisor or Persona.Auditor or Persona.Administrator
             ? null

@@ -28,7 +28,7 @@ public sealed class ConfigurationStream(ILog log, IReasonTexts texts, TimeProvid
     /// <summary>The configuration as this node knows it.</summary>
     public Configuration Current => _held.Configuration;
 
-    /// <summary>Completes when this node learns of a change. Take it before looking at <see cref="Current"/>, so that nothing falls between.</summary>
+    /// <summary>Completes when this node learns of a change. Take it before <see cref="Current"/>, so that nothing falls between.</summary>
     public Task NextChange => _changed.Next;
 
     /// <summary>Decides and appends a command.</summary>
