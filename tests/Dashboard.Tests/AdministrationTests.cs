@@ -56,7 +56,7 @@ public sealed class AdministrationTests(Site site)
         await Expect(tab.Page.GetByRole(AriaRole.Row, new() { Name = id })).ToContainTextAsync("The midday break");
 
         await tab.Page.GetByRole(AriaRole.Link, new() { Name = "Retire Lunch " + id }).ClickAsync();
-        await tab.Page.GetByLabel("Reason").FillAsync("Nobody eats any more");
+        await tab.Page.GetByLabel("Reason", new() { Exact = true }).FillAsync("Nobody eats any more");
         await tab.Page.GetByRole(AriaRole.Button, new() { Name = "Retire" }).ClickAsync();
         await Expect(tab.Page.GetByRole(AriaRole.Row, new() { Name = id })).ToHaveCountAsync(0);
 
@@ -72,12 +72,12 @@ public sealed class AdministrationTests(Site site)
         var id = NewId("busy-mail");
         await site.DoneAsync("PUT", "statuses/" + id, new { text = "Mail", @base = "busy" }, Administrator);
         var tab = await site.OpenAsync(Administrator, "/administration/statuses?edit=" + id);
-        await tab.Page.GetByLabel("Text").FillAsync("Letters");
+        await tab.Page.Locator("#status-text").FillAsync("Letters");
 
         await site.DoneAsync("PUT", "statuses/" + id, new { text = "Parcels", @base = "busy" }, Administrator);
         await Expect(tab.Page.GetByRole(AriaRole.Row, new() { Name = id })).ToContainTextAsync("Parcels");
 
-        await Expect(tab.Page.GetByLabel("Text")).ToHaveValueAsync("Letters");
+        await Expect(tab.Page.Locator("#status-text")).ToHaveValueAsync("Letters");
         tab.IsClean();
     }
 
@@ -97,7 +97,7 @@ public sealed class AdministrationTests(Site site)
 
         await site.DoneAsync("PUT", "agents/" + agent, new { profiles = new[] { new { profileId = id } } }, Administrator);
         await site.DoneAsync("PUT", $"agents/{agent}/conversations/c1", new { profiles = new[] { id } }, "service:routing");
-        await tab.Page.GetByRole(AriaRole.Link, new() { Name = "Reset Voice " + id }).ClickAsync();
+        await tab.Page.GetByRole(AriaRole.Link, new() { Name = "Reset now Voice " + id }).ClickAsync();
         await tab.IsAccessibleAsync();
         await tab.Page.GetByRole(AriaRole.Button, new() { Name = "Reset now" }).ClickAsync();
         await Expect(tab.Page.GetByText("Given back for 1 agents.")).ToBeVisibleAsync();
@@ -147,7 +147,7 @@ public sealed class AdministrationTests(Site site)
     {
         var watching = await site.OpenAsync("supervisor:sue", "/administration/policy");
         var tab = await site.OpenAsync(Administrator, "/administration/policy");
-        var times = tab.Page.GetByLabel("Flapping beyond");
+        var times = tab.Page.Locator("#flappingTimes");
         var next = int.Parse(await times.InputValueAsync(), CultureInfo.InvariantCulture) + 1;
 
         await times.FillAsync("many");
@@ -158,11 +158,11 @@ public sealed class AdministrationTests(Site site)
         await Expect(tab.Page.GetByRole(AriaRole.Alert)).ToContainTextAsync("flappingTimes");
 
         await times.FillAsync(next.ToString(CultureInfo.InvariantCulture));
-        await tab.Page.GetByLabel("Reason").FillAsync("Fewer false alarms");
+        await tab.Page.GetByLabel("Reason", new() { Exact = true }).FillAsync("Fewer false alarms");
         await tab.Page.GetByRole(AriaRole.Button, new() { Name = "Put into force" }).ClickAsync();
 
         await Expect(tab.Page.GetByText("The policy is in force.")).ToBeVisibleAsync();
-        await Expect(watching.Page.GetByLabel("Flapping beyond"))
+        await Expect(watching.Page.Locator("#flappingTimes"))
             .ToHaveValueAsync(next.ToString(CultureInfo.InvariantCulture), new() { Timeout = 3000 });
         tab.IsClean();
     }
