@@ -244,7 +244,7 @@ public sealed class AdministrationTests(Site site)
         await tab.ShootAsync("administration-personas");
 
         await tab.Page.GetByRole(AriaRole.Link, new() { Name = "Service", Exact = true }).ClickAsync();
-        await Expect(tab.Page.GetByRole(AriaRole.Row, new() { Name = "presence" })).ToBeVisibleAsync();
+        await Expect(tab.Page.GetByRole(AriaRole.Row, new() { Name = "facts" })).ToBeVisibleAsync();
         await tab.Page.GetByRole(AriaRole.Button, new() { Name = "Seal now" }).ClickAsync();
         await Expect(tab.Page.GetByText("seals were made.")).ToBeVisibleAsync();
         await tab.Page.GetByRole(AriaRole.Button, new() { Name = "Verify" }).ClickAsync();
