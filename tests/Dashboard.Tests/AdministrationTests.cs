@@ -100,7 +100,7 @@ public sealed class AdministrationTests(Site site)
         await tab.Page.GetByRole(AriaRole.Link, new() { Name = "Reset now Voice " + id }).ClickAsync();
         await tab.IsAccessibleAsync();
         await tab.Page.GetByRole(AriaRole.Button, new() { Name = "Reset now" }).ClickAsync();
-        await Expect(tab.Page.GetByText("Given back for 1 agents.")).ToBeVisibleAsync();
+        await Expect(tab.Page.GetByText("Agents for whom it was given back: 1.")).ToBeVisibleAsync();
         await tab.ShootAsync("administration-profiles");
         tab.IsClean();
     }
@@ -220,7 +220,7 @@ public sealed class AdministrationTests(Site site)
 
         await tab.Page.GetByLabel("Agent", new() { Exact = true }).FillAsync(agent);
         await tab.Page.Keyboard.PressAsync("Enter");
-        await Expect(tab.Page.GetByText($"2 prerequisites fail for {agent}.")).ToBeVisibleAsync();
+        await Expect(tab.Page.GetByText($"Prerequisites of {agent} that fail: 2.")).ToBeVisibleAsync();
         await Expect(tab.Page.GetByRole(AriaRole.Row, new() { Name = "A connection lives" })).ToContainTextAsync("The agent signs in.");
         await tab.IsAccessibleAsync();
         await tab.ShootAsync("administration-diagnostics");
@@ -246,7 +246,7 @@ public sealed class AdministrationTests(Site site)
         await tab.Page.GetByRole(AriaRole.Link, new() { Name = "Service", Exact = true }).ClickAsync();
         await Expect(tab.Page.GetByRole(AriaRole.Row, new() { Name = "facts" })).ToBeVisibleAsync();
         await tab.Page.GetByRole(AriaRole.Button, new() { Name = "Seal now" }).ClickAsync();
-        await Expect(tab.Page.GetByText("seals were made.")).ToBeVisibleAsync();
+        await Expect(tab.Page.GetByText("Seals made:")).ToBeVisibleAsync();
         await tab.Page.GetByRole(AriaRole.Button, new() { Name = "Verify" }).ClickAsync();
         await Expect(tab.Page.GetByText("events hold.")).ToBeVisibleAsync();
         await tab.IsAccessibleAsync();
