@@ -59,8 +59,8 @@ public sealed class TryPolicyTests(OpenService service)
         Assert.Equal(ana, agent.GetProperty("agentId").GetString());
 
         Assert.Equal(policy.Text, (await _client.GetAsync("policy", Administrator)).Text);
-        var presence = await _client.GetAsync($"agents/{ana}/presence?minVersion={inactive.Json.GetProperty("version").GetInt64()}");
-        Assert.Equal(inactive.Json.GetProperty("version").GetInt64(), presence.Json.GetProperty("version").GetInt64());
+        var presence = await _client.GetAsync($"agents/{ana}/presence?minVersion={inactive.GetProperty("version").GetInt64()}");
+        Assert.Equal(inactive.GetProperty("version").GetInt64(), presence.Json.GetProperty("version").GetInt64());
     }
 
     [Fact]
