@@ -19,6 +19,7 @@ internal static class AgentEndpoints
         MapPresence(agent);
         MapConversations(agent);
         RegisterAgent.Map(agent);
+        GetAgent.Map(agent);
         Heartbeats.Map(api, agent);
         GetPresence.Map(agent);
         ListAgents.Map(api);

@@ -50,9 +50,17 @@ internal static class CapacityProfiles
             .ProducesProblem(StatusCodes.Status404NotFound);
     }
 
-    private static IResult Get(HttpContext http, ConfigurationStream configuration) =>
-        Paging.Read(http, out var paging)
-        ?? Results.Json(paging.Of(configuration.Current.Profiles.Values, p => p.Id, p => new CapacityProfileAnswer(p)), WireJson.Options);
+    private static IResult Get(HttpContext http, ConfigurationStream configuration)
+    {
+        if (Paging.Read(http, out var paging) is { } badPage)
+            return badPage;
+        // The version that a change of one of them may name in If-Match.
+        CommandEndpoint.SetVersion(http, configuration.Current.Version);
+        return Results.Json(
+            paging.Of(configuration.Current.Profiles.Values, p => p.Id, p => new CapacityProfileAnswer(p)),
+            WireJson.Options
+        );
+    }
 
     private static async Task<IResult> ResetAsync(
         HttpContext http,

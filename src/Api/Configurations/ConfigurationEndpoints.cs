@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json;
 using MediatR;
 using PresenceLedger.Api.Agents;
@@ -36,11 +37,35 @@ public sealed class ConfigurationRequestHandler(ConfigurationStream configuratio
 /// <summary>The addresses of statuses, capacity profiles and policy.</summary>
 internal static class ConfigurationEndpoints
 {
+    private static readonly TimeSpan LongestWait = TimeSpan.FromSeconds(25);
+
     public static void Map(RouteGroupBuilder api)
     {
         Statuses.Map(api);
         CapacityProfiles.Map(api);
         PolicyEndpoints.Map(api);
+        TryPolicy.Map(api);
+        api.MapGet("/configuration", GetVersionAsync)
+            .WithTags("Configuration")
+            .WithSummary("The version of statuses, capacity profiles and policy; with after=VERSION as soon as there is a later one.")
+            .Produces<ConfigurationVersionAnswer>();
+    }
+
+    /// <summary>Waits for a change, so that who shows the configuration need not ask all the time.</summary>
+    private static async Task<IResult> GetVersionAsync(
+        HttpContext http,
+        string? after,
+        ConfigurationStream configuration,
+        TimeProvider clock
+    )
+    {
+        var known = long.MaxValue;
+        if (after is not null && !long.TryParse(after, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out known))
+            return Problems.Validation("after", "must be the version of an earlier answer");
+        var changed = configuration.NextChange;
+        if (after is not null && configuration.Current.Version <= known)
+            await Task.WhenAny(changed, Task.Delay(LongestWait, clock, http.RequestAborted));
+        return Results.Json(new ConfigurationVersionAnswer(configuration.Current.Version), WireJson.Options);
     }
 
     /// <summary>Sends a command on the configuration and answers with what <paramref name="present"/> shows of it.</summary>
@@ -76,3 +101,6 @@ internal static class ConfigurationEndpoints
                 : Remembered.Of(CommandEndpoint.Refusal(o, namedInPath));
     }
 }
+
+/// <summary>The version of statuses, capacity profiles and policy; -1 where nothing was ever configured.</summary>
+public sealed record ConfigurationVersionAnswer(long Version);

@@ -48,9 +48,14 @@ internal static class Statuses
             .ProducesProblem(StatusCodes.Status404NotFound);
     }
 
-    private static IResult Get(HttpContext http, ConfigurationStream configuration) =>
-        Paging.Read(http, out var paging)
-        ?? Results.Json(paging.Of(configuration.Current.Statuses.Values, s => s.Id, s => new StatusAnswer(s)), WireJson.Options);
+    private static IResult Get(HttpContext http, ConfigurationStream configuration)
+    {
+        if (Paging.Read(http, out var paging) is { } badPage)
+            return badPage;
+        // The version that a change of one of them may name in If-Match.
+        CommandEndpoint.SetVersion(http, configuration.Current.Version);
+        return Results.Json(paging.Of(configuration.Current.Statuses.Values, s => s.Id, s => new StatusAnswer(s)), WireJson.Options);
+    }
 }
 
 /// <summary>A custom status. Of name and text one may be left out; it is the other then.</summary>

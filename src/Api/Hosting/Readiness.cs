@@ -116,17 +116,6 @@ internal sealed class Readiness(
     private static Task WriteAsync(HttpContext context, HealthReport report)
     {
         context.Response.ContentType = "application/json";
-        var body = new
-        {
-            status = report.Status.ToString().ToLowerInvariant(),
-            checks = report.Entries.Select(e => new
-            {
-                name = e.Key,
-                status = e.Value.Status.ToString().ToLowerInvariant(),
-                description = e.Value.Description,
-                data = e.Value.Data,
-            }),
-        };
-        return context.Response.WriteAsync(JsonSerializer.Serialize(body));
+        return context.Response.WriteAsync(JsonSerializer.Serialize(HealthAnswer.Of(report), JsonSerializerOptions.Web));
     }
 }

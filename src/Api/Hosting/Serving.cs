@@ -194,6 +194,8 @@ public static class Serving
         VerifyEndpoints.Map(api);
         EvidenceEndpoint.Map(api);
         ConfigurationEndpoints.Map(api);
+        AccessEndpoint.Map(api);
+        HealthEndpoint.Map(api);
         LiveStream.Map(api);
         Eligible.Map(api);
         RealTimeEndpoints.Map(api);

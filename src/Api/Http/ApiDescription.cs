@@ -11,6 +11,9 @@ internal sealed record Paged(int Limit = 100);
 /// <summary>Says that an endpoint waits for <c>Ledger-Position</c>.</summary>
 internal sealed record ReadsYourWrites;
 
+/// <summary>Says that an endpoint records nothing, although its method is not GET.</summary>
+internal sealed record RecordsNothing;
+
 /// <summary>The OpenAPI description: what the endpoints' signatures cannot say.</summary>
 internal static class ApiDescription
 {
@@ -39,6 +42,7 @@ internal static class ApiDescription
                 if (
                     context.Description.HttpMethod is not "GET"
                     && context.Description.RelativePath?.Contains("heartbeat", StringComparison.Ordinal) != true
+                    && !metadata.OfType<RecordsNothing>().Any()
                 )
                 {
                     Header(operation, "Idempotency-Key", "The same key with the same request within 24 h gives the first answer again.");

@@ -34,6 +34,7 @@ public sealed class ScenarioRun : IDisposable
     private static readonly string[] Described = ["do", "agent", "conversation", "status", "profile", "connection", "to"];
 
     private readonly Scenario _scenario;
+    private readonly Policy _policy;
     private readonly VirtualClock _clock;
     private readonly VirtualSigns _signs = new();
     private readonly InMemoryLog _log = new();
@@ -45,9 +46,9 @@ public sealed class ScenarioRun : IDisposable
     private readonly SortedDictionary<string, Agent> _known = new(StringComparer.Ordinal);
     private int _commands;
 
-    private ScenarioRun(Scenario scenario)
+    private ScenarioRun(Scenario scenario, Policy policy)
     {
-        _scenario = scenario;
+        (_scenario, _policy) = (scenario, policy);
         _clock = new VirtualClock(scenario.Start);
         _configuration = new ConfigurationStream(_log, _texts, _clock, NullLogger<ConfigurationStream>.Instance);
         _agents = new AgentStreams(_log, new NoSnapshots(), _signs, _configuration, _texts, _clock, NullLogger<AgentStreams>.Instance);
@@ -66,10 +67,12 @@ public sealed class ScenarioRun : IDisposable
     public static async Task<IReadOnlyList<StepOutcome>> RunAsync(Scenario scenario) => (await RecordAsync(scenario)).Steps;
 
     /// <summary>Runs a scenario; the outcome of each step, and the records that it leaves.</summary>
+    /// <param name="scenario">The scenario.</param>
+    /// <param name="policy">The policy where the scenario itself says nothing; the one out of the box where left out.</param>
     /// <exception cref="ScenarioException">It cannot be run as it is written.</exception>
-    public static async Task<(IReadOnlyList<StepOutcome> Steps, Records Records)> RecordAsync(Scenario scenario)
+    public static async Task<(IReadOnlyList<StepOutcome> Steps, Records Records)> RecordAsync(Scenario scenario, Policy? policy = null)
     {
-        using var run = new ScenarioRun(scenario);
+        using var run = new ScenarioRun(scenario, policy ?? new Policy());
         try
         {
             scenario.Check();
@@ -92,7 +95,9 @@ public sealed class ScenarioRun : IDisposable
     private async Task PrepareAsync()
     {
         if (_scenario.Root.Map("policy") is { } policy)
-            await ConfigureAsync(new ChangePolicy(Policies.Read(policy, new Policy())));
+            await ConfigureAsync(new ChangePolicy(Policies.Read(policy, _policy)));
+        else if (_policy != new Policy())
+            await ConfigureAsync(new ChangePolicy(_policy));
         foreach (var (id, node) in Entries("statuses"))
             await ConfigureAsync(ReadStatus(id, node));
         foreach (var (id, node) in Entries("profiles"))

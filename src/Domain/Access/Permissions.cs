@@ -27,6 +27,18 @@ public static class Permissions
             ? null
             : new(RefusalCodes.Forbidden, $"{actor} may not change statuses, capacity profiles or policy; an administrator may.");
 
+    /// <summary>
+    /// How the service is set up and how it does is for supervisors, auditors and administrators; so is trying a policy, which records
+    /// nothing.
+    /// </summary>
+    public static Refusal? CheckSetup(Actor actor) =>
+        actor.Kind is Persona.Supervisor or Persona.Auditor or Persona.Administrator
+            ? null
+            : new(
+                RefusalCodes.Forbidden,
+                $"{actor} may not see how the service is set up, nor try a policy; supervisor, auditor or administrator may."
+            );
+
     /// <summary>Anybody reads presence; the audit of an agent is for the agent, supervisors, services, auditors and administrators.</summary>
     public static Refusal? CheckAudit(Actor actor, string agentId) =>
         actor.Kind is Persona.Agent && actor.Id != agentId

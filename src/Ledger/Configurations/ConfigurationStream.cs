@@ -22,10 +22,14 @@ public sealed class ConfigurationStream(ILog log, IReasonTexts texts, TimeProvid
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(50);
 
     private readonly SemaphoreSlim _refreshing = new(1, 1);
+    private readonly Wake _changed = new();
     private volatile Held _held = new(Configuration.Initial, HashChain.Genesis);
 
     /// <summary>The configuration as this node knows it.</summary>
     public Configuration Current => _held.Configuration;
+
+    /// <summary>Completes when this node learns of a change. Take it before <see cref="Current"/>, so that nothing falls between.</summary>
+    public Task NextChange => _changed.Next;
 
     /// <summary>Decides and appends a command.</summary>
     /// <param name="command">What is asked.</param>
@@ -106,7 +110,10 @@ public sealed class ConfigurationStream(ILog log, IReasonTexts texts, TimeProvid
                     break;
             }
             _held = held;
-            return held.Configuration.Version > before;
+            if (held.Configuration.Version == before)
+                return false;
+            _changed.Give();
+            return true;
         }
         finally
         {

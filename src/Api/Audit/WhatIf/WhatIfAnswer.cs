@@ -41,7 +41,7 @@ internal sealed record WhatIfAnswer
     public static WhatIfAnswer Of(
         IReadOnlyList<AgentComparison> agents,
         Alternative alternative,
-        WhatIfFile file,
+        IEnumerable<(string What, string Is)> settings,
         DateTimeOffset from,
         DateTimeOffset to,
         int first
@@ -53,7 +53,7 @@ internal sealed record WhatIfAnswer
         {
             From = from,
             To = to,
-            Settings = [.. Differences(recorded, other), .. file.Settings.Select(s => new SettingAnswer(s.What, null, s.Is))],
+            Settings = [.. Differences(recorded, other), .. settings.Select(s => new SettingAnswer(s.What, null, s.Is))],
             AgentsCompared = agents.Count,
             AgentsOther = agents.Count(a => a.Differs),
             Total = TimesAnswer.Of(agents),

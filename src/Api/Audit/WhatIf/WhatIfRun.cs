@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using PresenceLedger.Domain.Access;
 using PresenceLedger.Domain.Agents;
 using PresenceLedger.Domain.Configurations;
@@ -56,6 +57,51 @@ internal sealed class WhatIfRun : IDisposable
             }
         );
         return [.. compared.OfType<AgentComparison>()];
+    }
+
+    /// <summary>
+    /// Compares as many agents as there is time for, beside everything else that the service does. Who was registered later than the window
+    /// was looked at, and has nothing to compare.
+    /// </summary>
+    /// <param name="agentIds">Whom.</param>
+    /// <param name="from">From when on.</param>
+    /// <param name="to">Until when.</param>
+    /// <param name="time">Ends when there is no more time: agents that were begun are compared to the end.</param>
+    /// <param name="ct">Cancellation.</param>
+    public async Task<(IReadOnlyList<AgentComparison> Compared, int LookedAt)> CompareWithinAsync(
+        IReadOnlyList<string> agentIds,
+        DateTimeOffset from,
+        DateTimeOffset to,
+        CancellationToken time,
+        CancellationToken ct
+    )
+    {
+        var compared = new ConcurrentBag<AgentComparison>();
+        var lookedAt = 0;
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(time, ct);
+        var half = new ParallelOptions
+        {
+            MaxDegreeOfParallelism = Math.Max(1, Environment.ProcessorCount / 2),
+            CancellationToken = either.Token,
+        };
+        try
+        {
+            await Parallel.ForEachAsync(
+                agentIds,
+                half,
+                async (agentId, _) =>
+                {
+                    if (await CompareAsync(agentId, from, to, ct) is { } one)
+                        compared.Add(one);
+                    Interlocked.Increment(ref lookedAt);
+                }
+            );
+        }
+        catch (OperationCanceledException) when (!ct.IsCancellationRequested)
+        {
+            // There was no more time: what is known by now is told.
+        }
+        return ([.. compared.OrderBy(c => c.AgentId, StringComparer.Ordinal)], lookedAt);
     }
 
     /// <inheritdoc />

@@ -106,7 +106,7 @@ internal static class WhatIfVerb
             using var run = await WhatIfRun.OpenAsync(opened.Log, file.AlternativeTo, ct);
             var ids = agents is null ? outline.AgentIds : [.. agents.Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal)];
             var compared = await run.CompareAsync(ids, start, end, new Progress(ids.Count), ct);
-            var answer = WhatIfAnswer.Of(compared, run.Alternative, file, start, end, first);
+            var answer = WhatIfAnswer.Of(compared, run.Alternative, file.Settings, start, end, first);
             await output.WriteAsync(WhatIfWriter.Write(answer, format, first));
             return 0;
         }
