@@ -37,8 +37,8 @@ internal sealed class VerifyBenchmark : IBenchmark
         var simulated = await ServiceProcess.RunAsync([
             "simulate",
             "--agents",
-            // A simulated agent has some 3,400 events in 30 days.
-            Math.Max(1, Wanted / 3400).ToString(CultureInfo.InvariantCulture),
+            // A simulated agent has some 3,100 events in 30 days.
+            Math.Max(1, (Wanted + 2999) / 3000).ToString(CultureInfo.InvariantCulture),
             "--days",
             "30",
             "--seed",

@@ -1,6 +1,7 @@
 using System.Security.Claims;
 using System.Text;
 using System.Text.Json;
+using System.Threading.Channels;
 using Microsoft.AspNetCore.Http.Connections;
 using Microsoft.AspNetCore.SignalR.Client;
 using Microsoft.IdentityModel.JsonWebTokens;
@@ -243,12 +244,13 @@ public sealed class JwtTests(JwtService service) : IClassFixture<JwtService>
                 }
             )
             .Build();
-        var changed = new TaskCompletionSource<JsonElement>();
-        connection.On<JsonElement>("PresenceChanged", change => changed.TrySetResult(change));
+        var pushed = Channel.CreateUnbounded<long>();
+        connection.On<JsonElement>("PresenceChanged", change => pushed.Writer.TryWrite(change.GetProperty("version").GetInt64()));
         await connection.StartAsync();
         var answer = await connection.InvokeAsync<JsonElement>("SignIn", new { connectionId = transport.ToString() });
-        var pushed = await changed.Task.WaitAsync(TimeSpan.FromSeconds(30));
-        Assert.Equal(answer.GetProperty("presence").GetProperty("version").GetInt64(), pushed.GetProperty("version").GetInt64());
+        // Others of the same agent may still be on their way out.
+        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(30));
+        while (await pushed.Reader.ReadAsync(limit.Token) != answer.GetProperty("presence").GetProperty("version").GetInt64()) { }
     }
 
     [Fact]

@@ -22,9 +22,15 @@ public sealed class Site : IAsyncLifetime
     private IBrowser _browser = null!;
     private int _ids;
 
+    /// <summary>What it is started with beside the database.</summary>
+    public string[] Settings { get; init; } = [];
+
+    /// <summary>What is in its environment.</summary>
+    public (string Name, string Value)[] Environment { get; init; } = [];
+
     /// <summary>Where the screenshots of the tests go; kept, and looked at.</summary>
     public static string Screenshots { get; } =
-        Environment.GetEnvironmentVariable("PRESENCE_LEDGER_SCREENSHOTS") is { Length: > 0 } folder
+        System.Environment.GetEnvironmentVariable("PRESENCE_LEDGER_SCREENSHOTS") is { Length: > 0 } folder
             ? folder
             : Path.Combine(AppContext.BaseDirectory, "screenshots");
 
@@ -37,7 +43,7 @@ public sealed class Site : IAsyncLifetime
         SetDefaultExpectTimeout(15_000);
         var playwright = Playwright.CreateAsync();
         _database = await TestPostgres.CreateDatabaseAsync();
-        _service = await ServiceProcess.StartAsync(_database.Arguments);
+        _service = await ServiceProcess.StartAsync([.. _database.Arguments, .. Settings], Environment);
         Client = new ServiceClient(_service.Url);
         _playwright = await playwright;
         _browser = await _playwright.Chromium.LaunchAsync(new() { ExecutablePath = ChromiumPath.Find(), Args = ["--no-sandbox"] });
@@ -58,7 +64,7 @@ public sealed class Site : IAsyncLifetime
         var url = _service.Url;
         Assert.Equal(0, await _service.StopAsync("TERM"));
         await _service.DisposeAsync();
-        _service = await ServiceProcess.StartAtAsync(url, _database.Arguments);
+        _service = await ServiceProcess.StartAtAsync(url, [.. _database.Arguments, .. Settings], Environment);
     }
 
     /// <summary>A viewer's browser: a profile with a cookie of its own.</summary>
@@ -67,7 +73,19 @@ public sealed class Site : IAsyncLifetime
     /// <param name="dark">Whether it prefers dark colours.</param>
     public async Task<IBrowserContext> SignedInAsync(string actor, string language = "en-GB", bool dark = false)
     {
-        var context = await _browser.NewContextAsync(
+        var context = await ProfileAsync(language, dark);
+        var form = context.APIRequest.CreateFormData();
+        var (kind, id) = (actor.Split(':')[0], actor.Split(':')[1]);
+        form.Append("kind", kind);
+        form.Append("id", id);
+        var answer = await context.APIRequest.PostAsync("/session", new() { Form = form, MaxRedirects = 0 });
+        Assert.Equal(302, answer.Status);
+        return context;
+    }
+
+    /// <summary>A browser profile of somebody who is not signed in.</summary>
+    public Task<IBrowserContext> ProfileAsync(string language = "en-GB", bool dark = false) =>
+        _browser.NewContextAsync(
             new()
             {
                 BaseURL = Url.GetLeftPart(UriPartial.Authority),
@@ -78,14 +96,6 @@ public sealed class Site : IAsyncLifetime
                 AcceptDownloads = true,
             }
         );
-        var form = context.APIRequest.CreateFormData();
-        var (kind, id) = (actor.Split(':')[0], actor.Split(':')[1]);
-        form.Append("kind", kind);
-        form.Append("id", id);
-        var answer = await context.APIRequest.PostAsync("/session", new() { Form = form, MaxRedirects = 0 });
-        Assert.Equal(302, answer.Status);
-        return context;
-    }
 
     /// <summary>Opens a page and waits until it is alive; whatever its console or the policy complains of fails the test that asks <see cref="Tab.IsClean"/>.</summary>
     public async Task<Tab> OpenAsync(IBrowserContext context, string path)

@@ -49,7 +49,8 @@ public sealed class CopyLogTests
         // The old one has not what the new one has: it is not copied over.
         var stale = await CopyAsync(database, store);
         Assert.True(stale.ExitCode == 1, stale.ToString());
-        Assert.Contains("'agent-ana'", stale.Output, StringComparison.Ordinal);
+        // Which it meets first is open: the new service has sealed, too.
+        Assert.Matches("The target has events of '(agent-ana|seals)'", stale.Output);
     }
 
     [Fact]

@@ -10,7 +10,7 @@ public sealed class KilledProjectionTests
 {
     /// <summary>How often; PRESENCE_TEST_KILLS=50 takes two minutes.</summary>
     private static readonly int Kills = int.Parse(
-        Environment.GetEnvironmentVariable("PRESENCE_TEST_KILLS") ?? "4",
+        Environment.GetEnvironmentVariable("PRESENCE_TEST_KILLS") ?? "2",
         CultureInfo.InvariantCulture
     );
 

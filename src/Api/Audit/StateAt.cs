@@ -16,8 +16,7 @@ namespace PresenceLedger.Api.Audit;
 internal static class StateAt
 {
     /// <summary>What states of the past are read with.</summary>
-    public static void Add(IServiceCollection services) =>
-        services.AddSingleton<PastStates>().AddSingleton<PastConfiguration>().AddSingleton<PastCorrections>();
+    public static void Add(IServiceCollection services) => services.AddSingleton<PastStates>().AddSingleton<PastCorrections>();
 
     public static void Map(RouteGroupBuilder agent) =>
         agent
@@ -34,7 +33,7 @@ internal static class StateAt
         HttpContext http,
         string agentId,
         PastStates states,
-        PastConfiguration configuration,
+        Records records,
         PastCorrections corrections,
         ILog log,
         TimeProvider clock,
@@ -71,7 +70,7 @@ internal static class StateAt
             new StateAnswer(
                 asOf,
                 known,
-                new PresenceAnswer(state.Agent, await configuration.AsOfAsync(asOf, known, ct)),
+                new PresenceAnswer(state.Agent, await records.Configurations.AsOfAsync(asOf, known, ct)),
                 await corrections.FindAsync(agentId, asOf, known, ct),
                 state.Agent,
                 Convert.ToHexStringLower(state.Hash)

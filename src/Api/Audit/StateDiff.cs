@@ -29,7 +29,7 @@ internal static class StateDiff
         HttpContext http,
         string agentId,
         PastStates states,
-        PastConfiguration configuration,
+        Records records,
         ILog log,
         TimeProvider clock,
         string? from,
@@ -74,7 +74,7 @@ internal static class StateDiff
         );
 
         async Task<PresenceAnswer?> PresenceAsync(PastState state, DateTimeOffset at) =>
-            state.Agent.IsRegistered ? new PresenceAnswer(state.Agent, await configuration.AsOfAsync(at, known, ct)) : null;
+            state.Agent.IsRegistered ? new PresenceAnswer(state.Agent, await records.Configurations.AsOfAsync(at, known, ct)) : null;
     }
 
     /// <summary>The state as the API shows it; nothing in it before registration.</summary>

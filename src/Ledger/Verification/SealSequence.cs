@@ -30,6 +30,9 @@ internal sealed class SealSequence(ILog log, Keyring keys, long lastVersion)
     private long _end;
     private string? _previous = SealStatement.NonePrevious;
     private (long From, long Count)? _gap;
+
+    // Seals that are there, of which nothing can be made: reported as such, and not missing too.
+    private readonly HashSet<long> _unusable = [];
     private (long Version, LedgerSealed First, LedgerSealed Last)? _unvouched;
 
     /// <summary>What is wrong with seals and keys.</summary>
@@ -89,6 +92,7 @@ internal sealed class SealSequence(ILog log, Keyring keys, long lastVersion)
     /// <summary>What an event of the stream says; null where it is no seal, or nothing can be made of it.</summary>
     private Read? Look(EventRecord record)
     {
+        LedgerSealed? seal = null;
         try
         {
             switch (WireNames.Read(record))
@@ -99,13 +103,16 @@ internal sealed class SealSequence(ILog log, Keyring keys, long lastVersion)
                 case SealingKeyRetired e when keys.Apply(e) is { } problem:
                     Report(record, FindingKind.SignatureWrong, problem);
                     break;
-                case LedgerSealed seal:
-                    return Look(record, seal);
+                case LedgerSealed found:
+                    seal = found;
+                    return Look(record, found);
             }
         }
         catch (Exception e) when (e is InvalidDataException or FormatException or System.Text.Json.JsonException or ArgumentNullException)
         {
             Report(record, FindingKind.SealChanged, $"This event of the stream '{StreamNames.Seals}' cannot be read: {e.Message}");
+            if (seal is not null)
+                _unusable.Add(seal.Number);
         }
         return null;
     }
@@ -123,6 +130,7 @@ internal sealed class SealSequence(ILog log, Keyring keys, long lastVersion)
                 $"Seal {seal.Number} does not have the fingerprints of {seal.Count} events, or no root.",
                 seal.Number
             );
+            _unusable.Add(seal.Number);
             return null;
         }
         var statement = seal.Statement();
@@ -142,6 +150,8 @@ internal sealed class SealSequence(ILog log, Keyring keys, long lastVersion)
             Report(read, FindingKind.SealChanged, $"Seal {seal.Number} comes after seal {_number}, and covers what that one covers.");
             yield break;
         }
+        while (_unusable.Remove(_number + 1))
+            (_number, _previous) = (_number + 1, null);
         if (seal.Number > _number + 1)
             Miss(read, seal.Number - _number - 1);
         else if (_previous is not null && seal.Previous != _previous)

@@ -4,13 +4,13 @@ using PresenceLedger.Ledger.Agents;
 namespace PresenceLedger.Projections.States;
 
 /// <summary>
-/// States of every agent on the way: after each of its events whose version is a multiple of 500. From one of them and what comes after it
+/// States of every agent on the way: after each of its events whose version is a multiple of 200. From one of them and what comes after it
 /// any state of the past is a few hundred events away, however long the stream. Rows are only ever added.
 /// </summary>
 public sealed class StatesModel(ILog log) : IReadModel
 {
     /// <summary>Events from a row of an agent to the next.</summary>
-    public const int Interval = 500;
+    public const int Interval = 200;
 
     /// <summary>The name of this read model.</summary>
     public const string ModelName = "states";

@@ -16,7 +16,7 @@ namespace PresenceLedger.Api.Tests.Audit;
 public sealed class WhatIfTests : IAsyncLifetime
 {
     private static readonly SimulationPlan Month = new(
-        50,
+        35,
         30,
         7,
         new DateOnly(2026, 3, 10),
@@ -50,11 +50,11 @@ public sealed class WhatIfTests : IAsyncLifetime
     [Fact]
     public void Any_week_of_it_too()
     {
-        var ledger = Centre.Ledger(Month with { Agents = 12 }).SelectMany(p => p).ToArray();
+        var ledger = Centre.Ledger(Month with { Agents = 6 }).SelectMany(p => p).ToArray();
         var configurations = ConfigurationsOf(ledger);
         var random = new Random(3);
         foreach (var agent in ledger.Where(e => StreamNames.AgentId(e.Stream) is not null).GroupBy(e => e.Stream, StringComparer.Ordinal))
-            for (var n = 0; n < 40; n++)
+            for (var n = 0; n < 20; n++)
             {
                 var from = Month.Begin.AddMilliseconds(random.NextInt64((long)TimeSpan.FromDays(29).TotalMilliseconds));
                 AssertSame(agent.Key, [.. agent], configurations, from, from.AddDays(7 * random.NextDouble()));
@@ -78,7 +78,7 @@ public sealed class WhatIfTests : IAsyncLifetime
                 }
             );
             var url = service.Url.GetLeftPart(UriPartial.Authority);
-            var life = ServiceProcess.RunAsync(["simulate", "--live", "--agents", "40", "--speed", "250", "--for", "12", "--url", url]);
+            var life = ServiceProcess.RunAsync(["simulate", "--live", "--agents", "40", "--speed", "250", "--for", "8", "--url", url]);
             await UntilThereIsMuchAsync();
             await SetPolicyAsync(
                 client,

@@ -325,6 +325,7 @@ public sealed class TamperingTests(TamperedLedger ledger) : IClassFixture<Tamper
 
     [Theory]
     [InlineData("root")]
+    [InlineData("no root")]
     [InlineData("fingerprints")]
     [InlineData("count")]
     [InlineData("first")]
@@ -592,6 +593,7 @@ public sealed class TamperingTests(TamperedLedger ledger) : IClassFixture<Tamper
     private static LedgerSealed Changed(LedgerSealed seal, string member) =>
         member switch
         {
+            "no root" => seal with { Root = "0" + seal.Root },
             "root" => seal with { Root = new string('a', 64) },
             "fingerprints" => seal with { Fingerprints = Convert.ToBase64String(new byte[8 * seal.Count]) },
             "count" => seal with

@@ -20,7 +20,7 @@ public abstract class StatesTests : ReadSideTests
     private PastStates Past => new(_node.Database, _node.Log);
 
     [Fact]
-    public async Task A_row_is_the_state_after_every_500th_event()
+    public async Task A_row_is_the_state_after_every_two_hundredth_event()
     {
         var ledger = await ImportAsync(ThreeWeeks);
         await CaughtUpAsync(await StartAsync(_node, Model));
@@ -57,7 +57,7 @@ public abstract class StatesTests : ReadSideTests
         var reading = await StartAsync(_node, Model);
         await _node.RegisterAsync("ana");
         var signedIn = await _node.AcceptAsync("ana", new SignIn("main", null));
-        await ConsultAsync(499 - (int)signedIn.Agent.Version);
+        await ConsultAsync(StatesModel.Interval - 1 - (int)signedIn.Agent.Version);
         await CaughtUpAsync(reading);
         Assert.Equal(0L, await ScalarAsync("select count(*) from states_v1.state"));
 
@@ -83,7 +83,7 @@ public abstract class StatesTests : ReadSideTests
         await ExecuteAsync(
             """
             update states_v1.state set hash = '\x00', state = jsonb_set(state::jsonb, '{rule}', '"SPOILED"')::json where version = 1000;
-            update states_v1.state set state = '{"agentId": []}' where version = 500 and agent_id = 'agent-0001'
+            update states_v1.state set state = '{"agentId": []}' where version = 400 and agent_id = 'agent-0001'
             """
         );
 
@@ -180,7 +180,7 @@ public abstract class StatesTests : ReadSideTests
         [
             .. ledger
                 .OrderBy(a => a.Id, StringComparer.Ordinal)
-                .SelectMany(a => a.Records.Where(e => e.Version > 0 && e.Version % 500 == 0).Select(e => Row(a, e))),
+                .SelectMany(a => a.Records.Where(e => e.Version > 0 && e.Version % StatesModel.Interval == 0).Select(e => Row(a, e))),
         ];
 
     private static string Row(Told agent, EventRecord e)

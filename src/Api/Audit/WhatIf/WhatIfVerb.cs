@@ -92,6 +92,8 @@ internal static class WhatIfVerb
         if (connection is null && !Directory.Exists(dataFolder))
             throw new MisconfiguredException($"There is no ledger in {dataFolder}; --data or --connection names one.");
         await using var opened = await OpenedLog.OpenAsync(connection, dataFolder, prefix, prepare: false, ct);
+        // What is committed by now counts, though an older transaction may hold it back yet.
+        await opened.Log.SettleAsync(ct);
         var outline =
             await LedgerOutline.OfAsync(opened.Log, opened.Database, ct) ?? throw new MisconfiguredException("The ledger has no events.");
         if (file.AgentIds.Concat(agents ?? []).Except(outline.AgentIds, StringComparer.Ordinal).FirstOrDefault() is { } unknown)

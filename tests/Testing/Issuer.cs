@@ -3,17 +3,19 @@ using System.Text;
 using Microsoft.IdentityModel.JsonWebTokens;
 using Microsoft.IdentityModel.Tokens;
 
-namespace PresenceLedger.Browser.Tests;
+namespace PresenceLedger.Testing;
 
 /// <summary>Makes bearer tokens.</summary>
 /// <param name="Key">What it signs with.</param>
-internal sealed record Issuer(string Key)
+public sealed record Issuer(string Key)
 {
+    /// <summary>For whom.</summary>
     public const string Audience = "presence-ledger";
 
     /// <summary>The header of an administrator's calls.</summary>
     public (string Name, string Value) Administrator => ("Authorization", "Bearer " + Token("root", "administrator"));
 
+    /// <summary>A token for an hour.</summary>
     public string Token(string id, string role) =>
         new JsonWebTokenHandler().CreateToken(
             new SecurityTokenDescriptor
