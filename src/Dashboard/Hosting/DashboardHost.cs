@@ -99,6 +99,15 @@ public static class DashboardHost
             || !http.Request.Headers.Accept.ToString().Contains("text/html", StringComparison.OrdinalIgnoreCase)
         )
             return false;
+        // By this the framework knows that the page is the answer to a 404, and not one that is to be held back.
+        http.Features.Set<IStatusCodeReExecuteFeature>(
+            new StatusCodeReExecuteFeature
+            {
+                OriginalPathBase = http.Request.PathBase.Value ?? "",
+                OriginalPath = http.Request.Path.Value ?? "",
+                OriginalQueryString = http.Request.QueryString.Value,
+            }
+        );
         http.SetEndpoint(null);
         http.Request.RouteValues.Clear();
         http.Request.Path = NotFoundPath;
