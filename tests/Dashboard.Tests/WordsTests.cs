@@ -13,8 +13,17 @@ public sealed class WordsTests
         .. typeof(DashboardHost).Assembly.GetTypes().Where(type => type.Name == "Words").Select(type => type.FullName!),
     ];
 
-    public static TheoryData<string, string> Translations =>
-        [.. from feature in Features from language in DashboardHost.Languages.Skip(1) select (feature, language)];
+    public static TheoryData<string, string> Translations
+    {
+        get
+        {
+            var all = new TheoryData<string, string>();
+            foreach (var feature in Features)
+            foreach (var language in DashboardHost.Languages.Skip(1))
+                all.Add(feature, language);
+            return all;
+        }
+    }
 
     [Theory]
     [MemberData(nameof(Translations))]
