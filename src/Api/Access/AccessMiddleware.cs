@@ -1,5 +1,6 @@
 using System.Security.Claims;
 using Microsoft.AspNetCore.Authentication;
+using Microsoft.AspNetCore.Authentication.JwtBearer;
 using PresenceLedger.Api.Http;
 using PresenceLedger.Api.Live;
 using PresenceLedger.Api.Reports.RealTime;
@@ -98,7 +99,11 @@ internal sealed class AccessMiddleware(RequestDelegate next, AccessOptions optio
     /// <summary>Whom the bearer token of a request names, and until when; nobody where it is not valid.</summary>
     public static async Task<(Actor? Actor, DateTimeOffset? Expires)> ReadTokenAsync(HttpContext context, AccessOptions options)
     {
-        var result = await context.AuthenticateAsync();
+        // A scope of its own: within the request's the handler answers once and for all, and has, before the token was there.
+        await using var scope = context.RequestServices.CreateAsyncScope();
+        var handlers = scope.ServiceProvider.GetRequiredService<IAuthenticationHandlerProvider>();
+        var handler = (await handlers.GetHandlerAsync(context, JwtBearerDefaults.AuthenticationScheme))!;
+        var result = await handler.AuthenticateAsync();
         if (!result.Succeeded || result.Principal.FindFirstValue(options.IdClaim) is not { } id || !Identifiers.IsValid(id))
             return (null, null);
         var roles = result.Principal.FindAll(options.RoleClaim).Select(c => c.Value);
