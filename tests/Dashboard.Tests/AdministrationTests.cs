@@ -4,8 +4,12 @@ namespace PresenceLedger.Dashboard.Tests;
 
 /// <summary>The pages of the administration.</summary>
 [Collection(SharedSite.Name)]
-public sealed class AdministrationTests(Site site)
+public sealed class AdministrationTests(Site site) : IAsyncLifetime
 {
+    public Task InitializeAsync() => Task.CompletedTask;
+
+    public Task DisposeAsync() => site.CloseAsync();
+
     private const string Administrator = "administrator:root";
 
     // From the command's answer to the page; a second is meant, the rest is for a machine that is busy with the tests themselves.

@@ -8,8 +8,12 @@ namespace PresenceLedger.Dashboard.Tests;
 
 /// <summary>The list of agents, and the page of an agent.</summary>
 [Collection(SharedSite.Name)]
-public sealed class AgentTests(Site site)
+public sealed class AgentTests(Site site) : IAsyncLifetime
 {
+    public Task InitializeAsync() => Task.CompletedTask;
+
+    public Task DisposeAsync() => site.CloseAsync();
+
     private const string Supervisor = "supervisor:sue";
 
     [Fact]
@@ -198,8 +202,12 @@ public sealed class SimulatedDays : Site
 }
 
 /// <summary>The picture of a day, of agents with a past.</summary>
-public sealed class DayPictureTests(SimulatedDays site) : IClassFixture<SimulatedDays>
+public sealed class DayPictureTests(SimulatedDays site) : IClassFixture<SimulatedDays>, IAsyncLifetime
 {
+    public Task InitializeAsync() => Task.CompletedTask;
+
+    public Task DisposeAsync() => site.CloseAsync();
+
     private const string Agent = "agent-0001";
     private const string Day = $"/agents/{Agent}?day=2026-03-24";
 

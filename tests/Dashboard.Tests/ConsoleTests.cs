@@ -5,8 +5,12 @@ namespace PresenceLedger.Dashboard.Tests;
 
 /// <summary>The agent's console: by the browser client, at a service of mode Open.</summary>
 [Collection(SharedSite.Name)]
-public sealed class ConsoleTests(Site site)
+public sealed class ConsoleTests(Site site) : IAsyncLifetime
 {
+    public Task InitializeAsync() => Task.CompletedTask;
+
+    public Task DisposeAsync() => site.CloseAsync();
+
     private const string Administrator = "administrator:root";
 
     [Fact]

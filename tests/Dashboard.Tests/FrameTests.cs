@@ -2,8 +2,12 @@ namespace PresenceLedger.Dashboard.Tests;
 
 /// <summary>What all pages share.</summary>
 [Collection(SharedSite.Name)]
-public sealed class FrameTests(Site site)
+public sealed class FrameTests(Site site) : IAsyncLifetime
 {
+    public Task InitializeAsync() => Task.CompletedTask;
+
+    public Task DisposeAsync() => site.CloseAsync();
+
     [Fact]
     public async Task A_page_opens_without_a_complaint_of_the_browser()
     {

@@ -45,8 +45,12 @@ public sealed class SimulatedWeek : Site
 }
 
 /// <summary>The historical report.</summary>
-public sealed class ReportTests(SimulatedWeek site) : IClassFixture<SimulatedWeek>
+public sealed class ReportTests(SimulatedWeek site) : IClassFixture<SimulatedWeek>, IAsyncLifetime
 {
+    public Task InitializeAsync() => Task.CompletedTask;
+
+    public Task DisposeAsync() => site.CloseAsync();
+
     private const string Sue = "supervisor:sue";
     private const string Report = "/reports?" + SimulatedWeek.Week;
 

@@ -1,8 +1,12 @@
 namespace PresenceLedger.Dashboard.Tests;
 
 /// <summary>A service that restarts under its pages; not one that other tests use.</summary>
-public sealed class RestartTests(Site site) : IClassFixture<Site>
+public sealed class RestartTests(Site site) : IClassFixture<Site>, IAsyncLifetime
 {
+    public Task InitializeAsync() => Task.CompletedTask;
+
+    public Task DisposeAsync() => site.CloseAsync();
+
     [Fact]
     public async Task A_page_comes_back_after_the_service_restarts()
     {

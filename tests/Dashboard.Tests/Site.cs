@@ -47,7 +47,9 @@ public class Site : IAsyncLifetime
         _service = await ServiceProcess.StartAsync([.. _database.Arguments, .. Settings], Environment);
         Client = new ServiceClient(_service.Url);
         _playwright = await playwright;
-        _browser = await _playwright.Chromium.LaunchAsync(new() { ExecutablePath = ChromiumPath.Find(), Args = ["--no-sandbox"] });
+        _browser = await _playwright.Chromium.LaunchAsync(
+            new() { ExecutablePath = ChromiumPath.Find(), Args = ["--no-sandbox", "--disable-gpu"] }
+        );
     }
 
     public async Task DisposeAsync()
@@ -57,6 +59,13 @@ public class Site : IAsyncLifetime
         Client.Dispose();
         await _service.DisposeAsync();
         await _database.DisposeAsync();
+    }
+
+    /// <summary>Closes the pages of a test that has ended; open ones would go on following the service, all at once.</summary>
+    public async Task CloseAsync()
+    {
+        foreach (var context in _browser.Contexts.ToArray())
+            await context.CloseAsync();
     }
 
     /// <summary>Writes what the ledger is to have before the service starts: nothing, unless a site of its own has a past.</summary>

@@ -4,8 +4,12 @@ namespace PresenceLedger.Dashboard.Tests;
 
 /// <summary>The wall of supervisors, in a browser.</summary>
 [Collection(SharedSite.Name)]
-public sealed partial class WallTests(Site site)
+public sealed partial class WallTests(Site site) : IAsyncLifetime
 {
+    public Task InitializeAsync() => Task.CompletedTask;
+
+    public Task DisposeAsync() => site.CloseAsync();
+
     private const string Administrator = "administrator:root";
     private const string Routing = "service:routing";
     private const string Sue = "supervisor:sue";
