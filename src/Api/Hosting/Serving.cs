@@ -106,6 +106,8 @@ public static class Serving
     {
         // Where it was built they are found through a manifest; where it was published they lie beside it.
         builder.WebHost.UseStaticWebAssets();
+        // Files that come after the build need no endpoint; the one that stands for them takes every path, so that what is unknown is not 404.
+        builder.Configuration["ReloadStaticAssetsAtRuntime"] = "false";
         var isOpen = !string.Equals(builder.Configuration["Access:Mode"], nameof(AccessMode.Jwt), StringComparison.OrdinalIgnoreCase);
         // Nodes that share a ledger share these, or each signs out whom another has signed in.
         var keys = builder.Configuration["Dashboard:KeyFolder"] ?? Path.Combine(dataFolder, "cookie-keys");

@@ -1,5 +1,5 @@
 // Starts the pages. Reconnecting is patient: while the service restarts, the page stays as it was, says so, and comes back by itself.
-import "./dashboard.js";
+import "./browser.js";
 
 const attempts = 1000;
 

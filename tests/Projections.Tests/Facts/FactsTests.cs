@@ -56,7 +56,7 @@ public sealed class FactsTests : IAsyncLifetime
     {
         var random = new Random(seed);
         var began = _clock.GetUtcNow().ToMillisecond();
-        await LiveAsync(random, 400);
+        await LiveAsync(random, 600);
         await using var projected = await ProjectedFacts.OfAsync(_database, _node, pageSize: 1 + random.Next(60));
         await using var snapshot = await projected.Reader.OpenAsync(default);
         var asOf = snapshot.Read.AsOf;

@@ -21,7 +21,7 @@ public sealed class EmbeddedPostgres : IAsyncDisposable
 
     private static readonly TimeSpan LaunchRetryLimit = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan LaunchRetryPause = TimeSpan.FromMilliseconds(100);
-    private const int UserChecks = 10;
+    private const int UserChecks = 30;
     private static readonly TimeSpan UserCheckPause = TimeSpan.FromMilliseconds(30);
     private static readonly TimeSpan SocketCheck = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan LongestRestartPause = TimeSpan.FromSeconds(10);
