@@ -36,6 +36,7 @@ public sealed class WhatIfTests : IAsyncLifetime
     }
 
     [Fact]
+    [Trait("Takes", "long")]
     public void A_simulated_month_replayed_with_the_same_policy_is_as_it_was_to_the_event()
     {
         var ledger = Centre.Ledger(Month).SelectMany(p => p).ToArray();
@@ -48,6 +49,7 @@ public sealed class WhatIfTests : IAsyncLifetime
     }
 
     [Fact]
+    [Trait("Takes", "long")]
     public void Any_week_of_it_too()
     {
         var ledger = Centre.Ledger(Month with { Agents = 6 }).SelectMany(p => p).ToArray();
@@ -62,6 +64,7 @@ public sealed class WhatIfTests : IAsyncLifetime
     }
 
     [Fact]
+    [Trait("Takes", "long")]
     public async Task What_a_service_recorded_of_a_busy_time_is_replayed_as_it_was()
     {
         await using (var service = await ServiceProcess.StartAsync(_database.Arguments))
