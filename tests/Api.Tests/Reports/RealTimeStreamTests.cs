@@ -48,8 +48,9 @@ public sealed class RealTimeStreamTests(StreamNodes nodes)
         var answered = Stopwatch.GetTimestamp();
         var rows = (await stream.NextAsync("rows")).Data;
         Assert.InRange(Stopwatch.GetElapsedTime(answered), TimeSpan.Zero, TimeSpan.FromSeconds(1));
-        Assert.Equal([ana], Expect.Ids(rows, "agentId"));
-        Assert.Equal("away", Text(rows.GetProperty("items")[0], "statusId"));
+        // That ben signed in may be told once more: it was on its way when the report was read.
+        var row = Assert.Single(rows.GetProperty("items").EnumerateArray(), item => Text(item, "agentId") == ana);
+        Assert.Equal("away", Text(row, "statusId"));
         Assert.Empty(rows.GetProperty("gone").EnumerateArray());
         var summary = (await stream.NextAsync("summary")).Data.GetProperty("summary");
         Assert.Equal((1, 1), (summary.GetProperty("byBase").GetProperty("away").GetInt32(), summary.GetProperty("routable").GetInt32()));
