@@ -10,10 +10,8 @@ using PresenceLedger.Domain.Access;
 namespace PresenceLedger.Api.Access;
 
 /// <summary>Finds out who calls (DIA-1), before any endpoint is asked.</summary>
-internal sealed class AccessMiddleware(RequestDelegate next, AccessOptions options, IServiceProvider services)
+internal sealed class AccessMiddleware(RequestDelegate next, AccessOptions options, PrivateDoor door)
 {
-    private readonly PrivateDoor? _door = services.GetService<PrivateDoor>();
-
     private const string Header = "X-Actor";
     private static readonly Actor Default = new(Persona.Service, "local");
 
@@ -29,7 +27,7 @@ internal sealed class AccessMiddleware(RequestDelegate next, AccessOptions optio
             return;
         }
         var problem =
-            _door?.Admitted(context) == true ? Named(context)
+            door.Admitted(context) ? Named(context)
             : options.Mode is AccessMode.Open ? Open(context)
             : await JwtAsync(context);
         if (problem is not null)

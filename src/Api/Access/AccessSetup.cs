@@ -51,7 +51,9 @@ internal static class AccessSetup
 {
     private const int LeastKeyBytes = 32;
 
-    public static void Configure(WebApplicationBuilder builder, string urls)
+    /// <summary>Reads the section, and has tokens checked where it says so.</summary>
+    /// <exception cref="MisconfiguredException">It cannot be read, or what it says does not go together.</exception>
+    public static AccessOptions Configure(WebApplicationBuilder builder, string urls)
     {
         var options = new AccessOptions();
         try
@@ -71,7 +73,7 @@ internal static class AccessSetup
         if (options.Mode is AccessMode.Open)
         {
             RequireLoopback(urls, builder.Configuration);
-            return;
+            return options;
         }
         if (options.Authority is null == options.SigningKey is null)
             throw new MisconfiguredException("Access:Mode=Jwt needs either Access:Authority or Access:SigningKey.");
@@ -102,6 +104,7 @@ internal static class AccessSetup
                 jwt.TokenValidationParameters.ValidateIssuer = options.Issuer is not null;
                 jwt.TokenValidationParameters.ValidIssuer = options.Issuer;
             });
+        return options;
     }
 
     /// <summary>In mode Open whoever reaches the service is believed, so only this machine may.</summary>

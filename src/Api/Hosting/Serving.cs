@@ -66,7 +66,7 @@ public static class Serving
         builder.Services.AddSingleton(_ => door);
 
         using var startLogging = LoggerFactory.Create(l => l.AddSimpleConsole(o => o.SingleLine = true));
-        AccessSetup.Configure(builder, listen);
+        var access = AccessSetup.Configure(builder, listen);
         var log = LogOf(choice, builder.Configuration);
         var demo = isDemo ? Demo.Of(builder.Configuration, log) : null;
         await using var database = await DatabaseAsync(choice, builder.Configuration, startLogging.CreateLogger("PostgreSQL"), ct);
@@ -77,7 +77,7 @@ public static class Serving
             return exit;
         builder.Services.AddSingleton(SealSettings.Of(builder.Configuration, choice.DataFolder));
         Compose(builder, database.ConnectionString, log);
-        AddDashboard(builder, door, choice.DataFolder);
+        AddDashboard(builder, access, door, choice.DataFolder);
 
         var app = builder.Build();
         Map(app);
@@ -102,16 +102,16 @@ public static class Serving
         return 0;
     }
 
-    private static void AddDashboard(WebApplicationBuilder builder, PrivateDoor door, string dataFolder)
+    private static void AddDashboard(WebApplicationBuilder builder, AccessOptions access, PrivateDoor door, string dataFolder)
     {
         // Where it was built they are found through a manifest; where it was published they lie beside it.
         builder.WebHost.UseStaticWebAssets();
         // Files that come after the build need no endpoint; the one that stands for them takes every path, so that what is unknown is not 404.
         builder.Configuration["ReloadStaticAssetsAtRuntime"] = "false";
-        var isOpen = !string.Equals(builder.Configuration["Access:Mode"], nameof(AccessMode.Jwt), StringComparison.OrdinalIgnoreCase);
         // Nodes that share a ledger share these, or each signs out whom another has signed in.
         var keys = builder.Configuration["Dashboard:KeyFolder"] ?? Path.Combine(dataFolder, "cookie-keys");
-        DashboardHost.Add(builder.Services, new DashboardOptions(door.Address, isOpen, keys));
+        var isOpen = access.Mode is AccessMode.Open;
+        DashboardHost.Add(builder.Services, new DashboardOptions(door.Address, isOpen, host => !isOpen || Loopback.Is(host), keys));
         builder.Services.AddSingleton<ITokens, DashboardTokens>();
     }
 
@@ -178,7 +178,7 @@ public static class Serving
         app.UseExceptionHandler();
         app.UseStatusCodePages(async context =>
         {
-            if (app.Services.GetService<DashboardOptions>() is null || !await DashboardHost.ShowNotFoundAsync(context))
+            if (!await DashboardHost.ShowNotFoundAsync(context))
                 await Problems.ForEmptyResponsesAsync(context);
         });
         app.UseRouting();
@@ -186,8 +186,7 @@ public static class Serving
         app.UseCors();
         app.UseRateLimiter();
         app.UseMiddleware<AccessMiddleware>();
-        if (app.Services.GetService<DashboardOptions>() is not null)
-            DashboardHost.Use(app);
+        DashboardHost.Use(app);
 
         var api = app.MapGroup("/api/v1").AddEndpointFilter<IdentifierFilter>().AddEndpointFilter<ReadRecordingFilter>();
         AgentEndpoints.Map(api);

@@ -8,7 +8,8 @@ using PresenceLedger.Domain.Access;
 
 namespace PresenceLedger.Dashboard.Access;
 
-/// <summary>Signing in to the pages and out of them. In mode Open one says who one is; in mode Jwt a bearer token says it.</summary>
+/// <summary>Signing in to the pages and out of them. In mode Open one says who one is; in mode Jwt a bearer token says it.
+/// Nobody else's page gets here (<see cref="Pages"/>).</summary>
 internal static class SignInEndpoints
 {
     public const string Page = "/sign-in";
@@ -22,12 +23,9 @@ internal static class SignInEndpoints
 
     private static async Task<IResult> SignInAsync(HttpContext http, DashboardOptions options)
     {
-        // The cookie is of this site alone (SameSite), and nobody else's page may set it.
-        if (!IsFromHere(http.Request))
-            return Results.StatusCode(StatusCodes.Status403Forbidden);
         var form = await http.Request.ReadFormAsync(http.RequestAborted);
         var returnTo = form["returnTo"].ToString();
-        if (!IsLocal(returnTo))
+        if (!Pages.IsLocal(returnTo))
             returnTo = "/";
         Viewer viewer;
         DateTimeOffset? expires = null;
@@ -57,23 +55,12 @@ internal static class SignInEndpoints
 
     private static async Task<IResult> SignOutAsync(HttpContext http)
     {
-        if (!IsFromHere(http.Request))
-            return Results.StatusCode(StatusCodes.Status403Forbidden);
         await http.SignOutAsync(Viewer.Scheme);
         return Results.LocalRedirect(Page);
     }
 
     private static IResult Again(string problem, string returnTo) =>
         Results.LocalRedirect($"{Page}?problem={problem}&returnTo={Uri.EscapeDataString(returnTo)}");
-
-    private static bool IsFromHere(HttpRequest request)
-    {
-        var origin = request.Headers.Origin.ToString();
-        return origin.Length == 0 || (Uri.TryCreate(origin, UriKind.Absolute, out var from) && from.Authority == request.Host.Value);
-    }
-
-    private static bool IsLocal(string path) =>
-        path.StartsWith('/') && !path.StartsWith("//", StringComparison.Ordinal) && !path.StartsWith("/\\", StringComparison.Ordinal);
 
     private static bool IsId(string id) =>
         id.Length is > 0 and <= 128 && id.All(c => char.IsAsciiLetterOrDigit(c) || "._~:@-".Contains(c, StringComparison.Ordinal));

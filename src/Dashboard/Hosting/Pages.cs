@@ -1,4 +1,4 @@
-using System.Net;
+using System.Diagnostics.CodeAnalysis;
 using Microsoft.AspNetCore.Authentication;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;
@@ -52,8 +52,8 @@ internal static class Pages
         var origin = http.Request.Headers.Origin.ToString();
         var isForeign =
             origin.Length > 0 && !(Uri.TryCreate(origin, UriKind.Absolute, out var from) && from.Authority == http.Request.Host.Value);
-        var isOpen = http.RequestServices.GetRequiredService<DashboardOptions>().IsOpen;
-        if (isForeign || (isOpen && !IsLoopback(http.Request.Host.Host)))
+        var options = http.RequestServices.GetRequiredService<DashboardOptions>();
+        if (isForeign || !options.IsServedAs(http.Request.Host.Host))
         {
             http.Response.StatusCode = StatusCodes.Status403Forbidden;
             return http.Response.WriteAsync(
@@ -90,7 +90,7 @@ internal static class Pages
         await next(http);
     }
 
-    private static bool IsLoopback(string host) =>
-        host.Equals("localhost", StringComparison.OrdinalIgnoreCase)
-        || (IPAddress.TryParse(host.Trim('[', ']'), out var address) && IPAddress.IsLoopback(address));
+    /// <summary>Whether an address that a request names is one of these pages, to lead to after something else.</summary>
+    public static bool IsLocal([NotNullWhen(true)] string? path) =>
+        path is ['/', ..] && !path.StartsWith("//", StringComparison.Ordinal) && !path.Contains('\\', StringComparison.Ordinal);
 }

@@ -26,11 +26,7 @@ internal static class LanguageEndpoint
                                 IsEssential = true,
                             }
                         );
-                    var isLocal =
-                        returnTo is ['/', ..]
-                        && !returnTo.StartsWith("//", StringComparison.Ordinal)
-                        && !returnTo.Contains('\\', StringComparison.Ordinal);
-                    return Results.LocalRedirect(isLocal ? returnTo! : "/");
+                    return Results.LocalRedirect(Pages.IsLocal(returnTo) ? returnTo : "/");
                 }
             )
             .ExcludeFromDescription();
