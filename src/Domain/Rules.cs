@@ -194,6 +194,9 @@ public static class Rules
     /// <summary>Instants are UTC.</summary>
     public const string Tim4 = "TIM-4";
 
+    /// <summary>A policy that changes dates nothing before the change.</summary>
+    public const string Tim6 = "TIM-6";
+
     /// <summary>Every rule, in the order of the rules document.</summary>
     public static ImmutableArray<string> All { get; } =
     [
@@ -259,5 +262,6 @@ public static class Rules
         Tim2,
         Tim3,
         Tim4,
+        Tim6,
     ];
 }

@@ -171,7 +171,6 @@ public sealed class ReportTests(SimulatedWeek site) : IClassFixture<SimulatedWee
     }
 
     [Fact]
-    [Trait("Takes", "long")]
     public async Task Each_status_is_listed_with_its_start_and_end_and_downloaded()
     {
         var tab = await site.OpenAsync(Sue, Report);
@@ -201,7 +200,6 @@ public sealed class ReportTests(SimulatedWeek site) : IClassFixture<SimulatedWee
     }
 
     [Fact]
-    [Trait("Takes", "long")]
     public async Task Coverage_says_when_too_few_of_a_queue_were_routable_and_why()
     {
         var tab = await site.OpenAsync(Sue, Report + "&show=coverage");
@@ -218,7 +216,6 @@ public sealed class ReportTests(SimulatedWeek site) : IClassFixture<SimulatedWee
     }
 
     [Fact]
-    [Trait("Takes", "long")]
     public async Task Definitions_are_those_of_the_API_and_shown_on_focus()
     {
         var formulas = (await site.ReportAsync("metrics"))
@@ -272,7 +269,6 @@ public sealed class ReportTests(SimulatedWeek site) : IClassFixture<SimulatedWee
     }
 
     [Fact]
-    [Trait("Takes", "long")]
     public async Task What_cannot_be_shown_says_why_and_what_to_do()
     {
         var backwards = await site.OpenAsync(Sue, "/reports?period=custom&from=2026-03-24T00%3A00&to=2026-03-23T00%3A00");

@@ -109,7 +109,7 @@ public abstract class ReadSideTests : IAsyncLifetime
 
     private protected async Task<Reading> StartAsync(Node node, IReadModel? model = null)
     {
-        var reading = new Reading(node, model ?? new PresenceModel(node.Log, node.Clock));
+        var reading = new Reading(node, model ?? new PresenceModel(node.Log));
         lock (_open)
             _open.Add(reading);
         await reading.Loop.StartAsync(default);

@@ -9,7 +9,6 @@ namespace PresenceLedger.Resilience.Tests;
 /// At the server that <c>LEDGER_TEST_EVENTSTOREDB</c> names; else at a cluster in this process, with fewer commands, where now and
 /// then something goes wrong and the leader dies in the middle.
 /// </summary>
-[Trait("Takes", "long")]
 public sealed class EventStoreDbConcurrencyTests(ITestOutputHelper output) : ConcurrencyTests(output)
 {
     private readonly ITestOutputHelper _output = output;

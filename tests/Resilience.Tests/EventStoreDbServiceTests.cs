@@ -6,7 +6,6 @@ using PresenceLedger.Testing.EventStoreDb;
 namespace PresenceLedger.Resilience.Tests;
 
 /// <summary>The service with its log in an EventStoreDB, as an operator has it.</summary>
-[Trait("Takes", "long")]
 public sealed class EventStoreDbServiceTests
 {
     private const string Administrator = "administrator:root";

@@ -6,7 +6,6 @@ using PresenceLedger.Testing;
 namespace PresenceLedger.Resilience.Tests;
 
 /// <summary>A node that dies while it keeps the facts, again and again.</summary>
-[Trait("Takes", "long")]
 public sealed class KilledProjectionTests
 {
     /// <summary>How often; PRESENCE_TEST_KILLS=50 takes two minutes.</summary>

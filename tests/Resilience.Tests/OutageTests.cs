@@ -6,7 +6,6 @@ using PresenceLedger.Testing;
 namespace PresenceLedger.Resilience.Tests;
 
 /// <summary>Restarts are not losses (CON-8): the database away for long.</summary>
-[Trait("Takes", "long")]
 public sealed class OutageTests
 {
     /// <summary>Many times the timeout; PRESENCE_TEST_OUTAGE=60 takes a minute.</summary>

@@ -6,7 +6,6 @@ using PresenceLedger.Testing;
 namespace PresenceLedger.Resilience.Tests;
 
 /// <summary>Restarts are not losses (CON-8): a process that stood still.</summary>
-[Trait("Takes", "long")]
 public sealed class StandstillTests
 {
     [Fact]

@@ -36,7 +36,7 @@ public sealed class Node : IAsyncDisposable
         Texts = new PostgresReasonTexts(Database, clock);
         Access = new AccessLog(Log, clock);
         Configuration = new ConfigurationStream(Log, Texts, clock, NullLogger<ConfigurationStream>.Instance);
-        Leases = new Leases(Database, clock, NullLogger<Leases>.Instance);
+        Leases = new Leases(Database, Configuration, Arrivals = new Arrivals(clock), clock, NullLogger<Leases>.Instance);
         Agents = new AgentStreams(
             Log,
             new PostgresSnapshots(Database),
@@ -60,6 +60,8 @@ public sealed class Node : IAsyncDisposable
     public AccessLog Access { get; }
 
     public ConfigurationStream Configuration { get; }
+
+    public Arrivals Arrivals { get; }
 
     public Leases Leases { get; }
 
@@ -146,10 +148,17 @@ public sealed class Node : IAsyncDisposable
         }
     }
 
-    public async ValueTask DisposeAsync()
+    /// <summary>Stops what was started.</summary>
+    public async Task StopAsync()
     {
         for (var n = _started.Count - 1; n >= 0; n--)
             await _started[n].StopAsync(CancellationToken.None);
+        _started.Clear();
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await StopAsync();
         Due.Dispose();
         Access.Dispose();
         Agents.Dispose();

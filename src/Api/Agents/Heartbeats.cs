@@ -46,14 +46,13 @@ internal static class Heartbeats
         string agentId,
         string connectionId,
         AgentStreams agents,
-        Leases leases,
-        TimeProvider clock
+        Leases leases
     )
     {
         // Who may close a connection may keep it alive.
         if (Permissions.Check(http.Actor(), agentId, new CloseConnection(connectionId)) is { } forbidden)
             return Problems.Of(forbidden);
-        return await IsAliveAsync(agentId, connectionId, agents, leases, clock.Now(), http.RequestAborted)
+        return await IsAliveAsync(agentId, connectionId, agents, leases, http.ArrivedAt(), http.RequestAborted)
             ? Results.NoContent()
             : Results.Problem(Problems.Details(Refusal.ConnectionUnknown(agentId, connectionId), RefusalCodes.ConnectionUnknown));
     }
@@ -62,52 +61,40 @@ internal static class Heartbeats
         HttpContext http,
         Body<HeartbeatsBody> body,
         AgentStreams agents,
-        Leases leases,
-        TimeProvider clock
+        Leases leases
     )
     {
         if (http.Actor() is { Kind: not (Persona.Service or Persona.Administrator) } actor)
             return Problems.Of(new Refusal(RefusalCodes.Forbidden, $"{actor} may not do this; service or administrator may."));
         if (body.Problem is { } bad)
             return bad;
-        var now = clock.Now();
+        var at = http.ArrivedAt();
         var heartbeats = body.Value.Heartbeats!;
         // All at once: those that this node does not know are looked up together.
-        var taken = await Task.WhenAll(
-            heartbeats.Select(h => leases.TakeAsync(h.AgentId, h.ConnectionId, now, http.RequestAborted).AsTask())
+        var alive = await Task.WhenAll(
+            heartbeats.Select(h => IsAliveAsync(h.AgentId, h.ConnectionId, agents, leases, at, http.RequestAborted))
         );
-        var unknown = new List<HeartbeatBody>();
-        foreach (var (heartbeat, known) in heartbeats.Zip(taken))
-            if (!known && !await IsOpenAsync(heartbeat.AgentId, heartbeat.ConnectionId, agents, leases, now, http.RequestAborted))
-                unknown.Add(heartbeat);
-        return Results.Json(new HeartbeatsAnswer(unknown), WireJson.Options);
+        return Results.Json(new HeartbeatsAnswer([.. heartbeats.Where((_, n) => !alive[n])]), WireJson.Options);
     }
 
-    /// <summary>Takes a heartbeat; false where the connection is none (CON-9).</summary>
+    /// <summary>Takes a heartbeat; false where the connection is none, or was lost by the time it arrived (CON-1, CON-9).</summary>
     public static async Task<bool> IsAliveAsync(
         string agentId,
         string connectionId,
         AgentStreams agents,
         Leases leases,
-        DateTimeOffset now,
-        CancellationToken ct
-    ) => await leases.TakeAsync(agentId, connectionId, now, ct) || await IsOpenAsync(agentId, connectionId, agents, leases, now, ct);
-
-    /// <summary>A connection without a lease: the log knows whether it is lost, or so new that it has none yet.</summary>
-    private static async Task<bool> IsOpenAsync(
-        string agentId,
-        string connectionId,
-        AgentStreams agents,
-        Leases leases,
-        DateTimeOffset now,
+        DateTimeOffset at,
         CancellationToken ct
     )
     {
-        var agent = await agents.CurrentAsync(agentId, ct);
-        if (!agent.Connections.ContainsKey(connectionId))
-            return false;
-        leases.Seen(agentId, connectionId, now);
-        return true;
+        try
+        {
+            return await leases.TakeAsync(agentId, connectionId, at, ct) || await agents.IsOpenAsync(agentId, connectionId, at, ct);
+        }
+        finally
+        {
+            leases.Decided(agentId, connectionId, at);
+        }
     }
 
     private static async Task<IResult> CloseAsync(HttpContext http, string agentId, string connectionId)

@@ -31,7 +31,7 @@ public sealed class Entries(Records records)
             {
                 if (DecisionInputs.NeedState(followed?.Event))
                     state = await StateAsync(history, state, followed!.Version - 1, ct);
-                inputs = DecisionInputs.Of(changed, followed?.Event, state, configuration.Policy);
+                inputs = DecisionInputs.Of(changed, followed?.Event, state, configuration);
             }
             var sentence = new Phrase("sentence", ("what", Explanation.Of(e.Event, followed?.Event)));
             entries[e.Version] = TimelineEntry.Of(e, wording.Say(sentence, configuration.StatusText), inputs, causes);
@@ -49,7 +49,7 @@ public sealed class Entries(Records records)
     )
     {
         var state = DecisionInputs.NeedState(followed?.Event) ? await StateAsync(history, null, followed!.Version - 1, ct) : null;
-        return DecisionInputs.Of(change, followed?.Event, state, configuration.Policy);
+        return DecisionInputs.Of(change, followed?.Event, state, configuration);
     }
 
     /// <summary>The event that a change of presence names as the one it follows from.</summary>

@@ -77,7 +77,7 @@ public sealed class Inquiry(Records records, Entries entries)
             evidence = evidence with
             {
                 Standing = under.Cause(change, causes),
-                Policy = decided.Policy,
+                DecidedWith = decided,
                 Inputs = await entries.InputsOfAsync(history, (PresenceChanged)change.Event, followed, decided, ct),
             };
             if (await BecameAsync(history, change) is { } became && became.Version != change.Version)

@@ -128,6 +128,7 @@ public static class Serving
         PrivacyEndpoints.Add(builder);
         services.AddSingleton<ISnapshots, PostgresSnapshots>();
         services.AddSingleton<ConfigurationStream>();
+        services.AddSingleton<Arrivals>();
         services.AddSingleton<Leases>();
         services.AddSingleton<ISignsOfLife>(s => s.GetRequiredService<Leases>());
         services.AddSingleton<AgentStreams>();
@@ -176,6 +177,7 @@ public static class Serving
     public static void Map(WebApplication app)
     {
         app.UseExceptionHandler();
+        Arrival.Use(app);
         app.UseStatusCodePages(async context =>
         {
             if (!await DashboardHost.ShowNotFoundAsync(context))

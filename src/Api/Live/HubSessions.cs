@@ -3,6 +3,7 @@ using Microsoft.AspNetCore.SignalR;
 using PresenceLedger.Api.Agents;
 using PresenceLedger.Domain.Access;
 using PresenceLedger.Domain.Agents;
+using PresenceLedger.Ledger;
 using PresenceLedger.Ledger.Agents;
 using PresenceLedger.Ledger.Events;
 using PresenceLedger.Ledger.Heartbeats;
@@ -62,7 +63,7 @@ internal sealed class HubSessions(
             return;
         End(context);
         if (session.SignedIn && !lifetime.ApplicationStopping.IsCancellationRequested)
-            _ = CloseAsync(session);
+            _ = CloseAsync(session, clock.Now());
     }
 
     private static async Task PushAsync(Follower follower, IClientProxy client, CancellationToken ct)
@@ -81,20 +82,20 @@ internal sealed class HubSessions(
         }
     }
 
-    private async Task CloseAsync(HubSession session)
+    private async Task CloseAsync(HubSession session, DateTimeOffset brokeAt)
     {
         try
         {
             // It may have come back already over another connection, or another node, that has not told yet.
-            await Task.Delay(Leases.Doubt, clock, lifetime.ApplicationStopping);
+            await leases.KnownThroughAsync(brokeAt, lifetime.ApplicationStopping);
             var agent = await agents.KnownAsync(session.AgentId, lifetime.ApplicationStopping);
             if (!agent.Connections.ContainsKey(session.ConnectionId))
                 return;
             var signs = await leases.ReadAsync(agent, lifetime.ApplicationStopping);
             if (signs[session.ConnectionId].LastSeenAt > session.LastSeenAt)
                 return;
-            var id = Guid.CreateVersion7(clock.GetUtcNow());
-            var envelope = new CommandEnvelope(Actor.Ledger, id, id.ToString("N"));
+            var id = Guid.CreateVersion7(brokeAt);
+            var envelope = new CommandEnvelope(Actor.Ledger, id, id.ToString("N")) { ArrivedAt = brokeAt };
             await mediator.Send(new AgentRequest(session.AgentId, new CloseConnection(session.ConnectionId), envelope));
         }
         catch (OperationCanceledException)

@@ -21,6 +21,7 @@ internal sealed class PresenceHub(
     AgentStreams agents,
     Leases leases,
     HubSessions sessions,
+    Arrivals arrivals,
     TimeProvider clock,
     ILogger<PresenceHub> logger
 ) : Hub
@@ -88,10 +89,11 @@ internal sealed class PresenceHub(
         {
             if (sessions.Of(Context) is not { } session)
                 return NotSignedIn;
-            var now = clock.Now();
-            if (!await Heartbeats.IsAliveAsync(session.AgentId, session.ConnectionId, agents, leases, now, Context.ConnectionAborted))
+            using var arrival = arrivals.Begin();
+            var at = arrival.At;
+            if (!await Heartbeats.IsAliveAsync(session.AgentId, session.ConnectionId, agents, leases, at, Context.ConnectionAborted))
                 return HubAnswer.Of(Problems.Details(Refusal.ConnectionUnknown(session.AgentId, session.ConnectionId)));
-            session.LastSeenAt = now;
+            session.LastSeenAt = at;
             return new HubAnswer(null, null);
         });
 
@@ -141,9 +143,11 @@ internal sealed class PresenceHub(
         Func<AgentAccepted, PresenceAnswer>? present = null
     )
     {
-        var id = Guid.CreateVersion7(clock.GetUtcNow());
+        using var arrival = arrivals.Begin();
+        var id = Guid.CreateVersion7(arrival.At);
         var envelope = new CommandEnvelope(Actor, id, id.ToString("N"))
         {
+            ArrivedAt = arrival.At,
             Reason = reason,
             ConnectionId = session.ConnectionId,
             IfMatch = ifMatch,

@@ -216,14 +216,14 @@ public sealed class ScenarioRun : IDisposable
             case "heartbeat":
                 if (!Known(agentId, step).Connections.ContainsKey(connection))
                     return Refusal.ConnectionUnknown(agentId, connection);
-                _signs.Seen(agentId, connection, Now);
+                _signs.Heard(agentId, connection, Now);
                 return null;
             case "configure" when !_known.ContainsKey(agentId):
                 return Refusal.AgentUnknown(agentId);
             case "sign-in":
                 var refusal = await OnAgentAsync(agentId, new SignIn(connection, null), ActorOf(step, Persona.Agent));
                 if (refusal is null)
-                    _signs.Seen(agentId, connection, Now);
+                    _signs.Heard(agentId, connection, Now);
                 return refusal;
         }
         var (command, persona) = Command(verb, step, agentId, connection);
@@ -291,7 +291,7 @@ public sealed class ScenarioRun : IDisposable
                     (
                         agent.AgentId,
                         At: DueWork
-                            .Of(agent, _configuration.Current, _signs.Of(agent, until))
+                            .Of(agent, _configuration.Current, _signs.Of(agent, _configuration.Current, until))
                             .Select(d => (DateTimeOffset?)d.At)
                             .FirstOrDefault()
                     )
@@ -427,7 +427,7 @@ public sealed class ScenarioRun : IDisposable
                 var change = events.FirstOrDefault(e => WireNames.Short(e.Record.Type) == "presence-changed");
                 return change is null ? "" : LedgerJson.Read<EventMetadata>(change.Record.Metadata).Actor.ToString();
             case "diagnostics":
-                var failing = Prerequisites.Of(agent, _configuration.Current, _signs.Of(agent, Now), Now).Where(p => !p.Passes);
+                var failing = Prerequisites.Of(agent, _configuration.Current, _signs.Of(agent, _configuration.Current, Now), Now).Where(p => !p.Passes);
                 return string.Join(", ", failing.Select(p => p.Check));
             case var other:
                 throw value.Wrong($"'{other}' cannot be expected");

@@ -1,5 +1,5 @@
 using PresenceLedger.Domain.Agents;
-using PresenceLedger.Domain.Policies;
+using PresenceLedger.Domain.Configurations;
 using PresenceLedger.Ledger.Agents;
 
 namespace PresenceLedger.Api.Scenarios;
@@ -9,7 +9,7 @@ internal sealed class VirtualSigns : ISignsOfLife
 {
     private readonly Dictionary<(string AgentId, string ConnectionId), DateTimeOffset> _silentSince = [];
     private readonly Dictionary<(string AgentId, string ConnectionId), DateTimeOffset> _heardAt = [];
-    private DateTimeOffset _grantedAt = DateTimeOffset.MinValue;
+    private readonly List<Outage> _outages = [];
 
     /// <summary>Its last sign of life is now; one that said it closes, and was not heard since, is silent already.</summary>
     public void Silence(string agentId, string connectionId, Connection connection, DateTimeOffset now)
@@ -19,16 +19,19 @@ internal sealed class VirtualSigns : ISignsOfLife
     }
 
     /// <summary>The server restarts: every connection gets a full timeout (CON-8).</summary>
-    public void Restart(DateTimeOffset now) => _grantedAt = now;
+    public void Restart(DateTimeOffset now) => _outages.Add(new Outage(now, now));
 
-    public ValueTask<IReadOnlyDictionary<string, SignOfLife>> OfAsync(
-        Agent agent,
-        Policy policy,
-        DateTimeOffset now,
-        CancellationToken ct
-    ) => ValueTask.FromResult(Of(agent, now));
+    /// <summary>It is heard; what was due has been settled, so that it came in time.</summary>
+    public void Heard(string agentId, string connectionId, DateTimeOffset now)
+    {
+        _silentSince.Remove((agentId, connectionId));
+        _heardAt[(agentId, connectionId)] = now;
+    }
 
-    public IReadOnlyDictionary<string, SignOfLife> Of(Agent agent, DateTimeOffset now)
+    public ValueTask<Heard> OfAsync(Agent agent, Configuration configuration, DateTimeOffset now, bool wait, CancellationToken ct) =>
+        ValueTask.FromResult(new Heard(Of(agent, configuration, now), now));
+
+    public IReadOnlyDictionary<string, SignOfLife> Of(Agent agent, Configuration configuration, DateTimeOffset now)
     {
         var signs = new Dictionary<string, SignOfLife>(agent.Connections.Count, StringComparer.Ordinal);
         foreach (var (id, connection) in agent.Connections)
@@ -38,16 +41,19 @@ internal sealed class VirtualSigns : ISignsOfLife
                 _silentSince.TryGetValue(key, out var since) ? since
                 : IsClosing(key, connection) ? connection.ClosingAt!.Value
                 : now;
-            signs[id] = new SignOfLife(seen, seen > _grantedAt ? seen : _grantedAt);
+            signs[id] = DueWork.SignOf(connection, seen, _outages, configuration);
         }
         return signs;
     }
 
-    public void Seen(string agentId, string connectionId, DateTimeOffset now)
-    {
-        _silentSince.Remove((agentId, connectionId));
-        _heardAt[(agentId, connectionId)] = now;
-    }
+    // Steps say themselves what is heard.
+    public void Arrived(string agentId, string connectionId, DateTimeOffset at) { }
+
+    public void Decided(string agentId, string connectionId, DateTimeOffset at) { }
+
+    public void Opened(string agentId, string connectionId, DateTimeOffset at) => Heard(agentId, connectionId, at);
+
+    public void Closing(string agentId, string connectionId, DateTimeOffset at) { }
 
     public void Forget(string agentId, string connectionId)
     {

@@ -164,7 +164,7 @@ internal sealed partial class Team
         var signs = desk.Signs(Now);
         var due = DueWork.NextAt(desk.Agent, _configuration, signs);
         foreach (var (id, connection) in desk.Agent.Connections)
-            if (desk.IsSilent(id) && DueWork.LossOf(id, connection, signs[id], _configuration.Policy).At is var loss && !(due < loss))
+            if (desk.IsSilent(id) && DueWork.LossOf(id, connection, signs[id], _configuration).At is var loss && !(due < loss))
                 due = loss;
         if (due is not { } at || (desk.LookAt > Now && desk.LookAt <= at))
             return;

@@ -10,14 +10,25 @@ namespace PresenceLedger.Domain.Agents;
 /// </param>
 public readonly record struct SignOfLife(DateTimeOffset LastSeenAt, DateTimeOffset CountsFrom);
 
+/// <summary>
+/// A time in which the service may not have heard everybody: a restart, a crash, a standstill. Afterwards every connection that
+/// may have been alive gets one full heartbeat timeout to show up again (CON-8).
+/// </summary>
+/// <param name="From">Everything that arrived before this instant is known.</param>
+/// <param name="Until">From when on everybody is heard again.</param>
+public readonly record struct Outage(DateTimeOffset From, DateTimeOffset Until);
+
 /// <summary>What a decision on an agent may look at beside the agent's own state.</summary>
-/// <param name="Now">The server's clock, UTC.</param>
+/// <param name="Now">The instant to decide for, UTC: when a command arrived, or the ledger's clock.</param>
 /// <param name="Configuration">Statuses, profiles and policy.</param>
 /// <param name="SignsOfLife">
 /// By connection id. A connection that is missing here was last seen when it opened.
 /// </param>
 public sealed record AgentContext(DateTimeOffset Now, Configuration Configuration, IReadOnlyDictionary<string, SignOfLife> SignsOfLife)
 {
+    /// <summary>When somebody noticed what is due: the ledger's clock, which may be later than <see cref="Now"/>.</summary>
+    public DateTimeOffset NoticedAt { get; init; } = Now;
+
     /// <summary>Nothing known of any connection beyond its opening.</summary>
     public static IReadOnlyDictionary<string, SignOfLife> NoSigns { get; } = ImmutableDictionary<string, SignOfLife>.Empty;
 }

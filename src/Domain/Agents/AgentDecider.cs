@@ -18,7 +18,7 @@ public static class AgentDecider
     /// <summary>The events of a command, those that were due before it first, or why it is refused.</summary>
     public static Decision<AgentEvent> Decide(Agent agent, AgentCommand command, AgentContext context)
     {
-        var unfolding = new Unfolding(agent, context with { Now = context.Now.ToMillisecond() });
+        var unfolding = new Unfolding(agent, context with { Now = context.Now.ToMillisecond(), NoticedAt = context.NoticedAt.ToMillisecond() });
         unfolding.Settle();
         var due = unfolding.Events.Count;
         var refusal = unfolding.Handle(command);
@@ -51,7 +51,7 @@ public static class AgentDecider
                 switch (due)
                 {
                     case DueWork.WrapUpEnd end:
-                        Record(new WrapUpBlockEnded(end.ConversationId, end.At, context.Now) { Rule = Rules.Wrp3 });
+                        Record(new WrapUpBlockEnded(end.ConversationId, end.At, context.NoticedAt) { Rule = Rules.Wrp3 });
                         CapacityDecides(Latest);
                         break;
                     case DueWork.DayEnd end:
@@ -148,7 +148,7 @@ public static class AgentDecider
                 return null;
             }
 
-            var captured = _agent.Captured is { } stood && _at <= stood.At + _configuration.Policy.RestoreWindow ? stood : null;
+            var captured = _agent.Captured is { } stood && _at <= _configuration.RestoreUntil(stood.At) ? stood : null;
             Record(new AgentSignedIn(c.ConnectionId, c.Client, Returned: captured is not null));
             if (captured is null)
                 BeginPresence(Latest);
@@ -193,13 +193,13 @@ public static class AgentDecider
 
         /// <summary>It said that it closes, and nothing since gave it a timeout again.</summary>
         private bool IsClosing(string connectionId, Connection connection) =>
-            DueWork.LossOf(connectionId, connection, context.SignsOfLife, _configuration.Policy).Cause is LossCause.Closed;
+            DueWork.LossOf(connectionId, connection, context.SignsOfLife, _configuration).Cause is LossCause.Closed;
 
         private void Lose(DueWork.Loss loss)
         {
             var last = _agent.Connections.Count == 1;
             Record(
-                new ConnectionLost(loss.ConnectionId, loss.Cause, loss.LastSeenAt, loss.At, context.Now, last)
+                new ConnectionLost(loss.ConnectionId, loss.Cause, loss.LastSeenAt, loss.At, context.NoticedAt, last)
                 {
                     Rule = last ? Rules.Con3 : Rules.Con2,
                 }

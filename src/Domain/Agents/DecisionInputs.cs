@@ -1,4 +1,4 @@
-using PresenceLedger.Domain.Policies;
+using PresenceLedger.Domain.Configurations;
 using PresenceLedger.Domain.Statuses;
 
 namespace PresenceLedger.Domain.Agents;
@@ -16,8 +16,8 @@ public sealed record DecisionInputs(CapacityInputs? Capacity, string? DefaultSta
     /// <param name="e">The change.</param>
     /// <param name="followed">The event it follows from.</param>
     /// <param name="before">The agent before that event; may be left out where it is not needed.</param>
-    /// <param name="policy">The policy that decided.</param>
-    public static DecisionInputs Of(PresenceChanged e, AgentEvent? followed, Agent? before, Policy policy)
+    /// <param name="configuration">The configuration that decided.</param>
+    public static DecisionInputs Of(PresenceChanged e, AgentEvent? followed, Agent? before, Configuration configuration)
     {
         if (followed is AgentSignedIn && before is not null)
         {
@@ -25,16 +25,16 @@ public sealed record DecisionInputs(CapacityInputs? Capacity, string? DefaultSta
             return new(
                 e.Capacity,
                 asked ? before.Settings.DefaultStatusId ?? BuiltInStatuses.Available.Id : null,
-                before.Captured is { } captured ? Kept(captured.Status, captured.At, captured.CapacityMoved, policy) : null
+                before.Captured is { } captured ? Kept(captured.Status, captured.At, captured.CapacityMoved, configuration) : null
             );
         }
         return followed is not null && Cause.IsDeparture(followed)
-            ? new(e.Capacity, null, Kept(e.From, e.OccurredAt, capacityMoved: false, policy))
+            ? new(e.Capacity, null, Kept(e.From, e.OccurredAt, capacityMoved: false, configuration))
             : new(e.Capacity, null, null);
     }
 
-    private static KeptStatus Kept(StandingStatus status, DateTimeOffset at, bool capacityMoved, Policy policy) =>
-        new(status, at, (at + policy.RestoreWindow).ToMillisecond(), capacityMoved);
+    private static KeptStatus Kept(StandingStatus status, DateTimeOffset at, bool capacityMoved, Configuration configuration) =>
+        new(status, at, configuration.RestoreUntil(at), capacityMoved);
 }
 
 /// <summary>A status that is kept for a return in time (CON-4).</summary>

@@ -1,5 +1,4 @@
 using PresenceLedger.Domain.Configurations;
-using PresenceLedger.Domain.Policies;
 
 namespace PresenceLedger.Domain.Agents;
 
@@ -47,7 +46,7 @@ public abstract record DueWork(DateTimeOffset At)
     )
     {
         var closings = agent
-            .Connections.Select(c => LossOf(c.Key, c.Value, signsOfLife ?? AgentContext.NoSigns, configuration.Policy))
+            .Connections.Select(c => LossOf(c.Key, c.Value, signsOfLife ?? AgentContext.NoSigns, configuration))
             .Where(loss => loss.Cause is LossCause.Closed)
             .Select(loss => loss.At);
         var others = All(agent with { Connections = agent.Connections.Clear() }, configuration, AgentContext.NoSigns).Select(due => due.At);
@@ -58,22 +57,51 @@ public abstract record DueWork(DateTimeOffset At)
     /// When a connection is lost unless it shows up. One that said it closes has the refresh grace, unless it was seen (or
     /// granted a timeout) after saying so.
     /// </summary>
-    public static Loss LossOf(string connectionId, Connection connection, SignOfLife? sign, Policy policy)
+    public static Loss LossOf(string connectionId, Connection connection, SignOfLife? sign, Configuration configuration)
     {
         var seen = Latest(connection.OpenedAt, connection.ClosingAt, sign?.LastSeenAt.ToMillisecond());
         var countsFrom = Latest(seen, sign?.CountsFrom.ToMillisecond(), null);
         return connection.ClosingAt is { } closing && countsFrom <= closing
             ? new Loss(
-                (closing + Shorter(policy.RefreshGrace, policy.HeartbeatTimeout)).ToMillisecond(),
+                configuration.After(closing, policy => Shorter(policy.RefreshGrace, policy.HeartbeatTimeout)),
                 connectionId,
                 LossCause.Closed,
                 seen
             )
-            : new Loss((countsFrom + policy.HeartbeatTimeout).ToMillisecond(), connectionId, LossCause.Heartbeat, seen);
+            : new Loss(configuration.After(countsFrom, policy => policy.HeartbeatTimeout), connectionId, LossCause.Heartbeat, seen);
     }
 
-    internal static Loss LossOf(string connectionId, Connection connection, IReadOnlyDictionary<string, SignOfLife> signs, Policy policy) =>
-        LossOf(connectionId, connection, signs.TryGetValue(connectionId, out var sign) ? sign : null, policy);
+    /// <summary>
+    /// A connection's last sign of life, with the full timeout that outages grant it (CON-8). One whose deadline had passed before an
+    /// outage began is lost at that deadline all the same: everything that could have saved it was heard.
+    /// </summary>
+    /// <param name="connection">The connection.</param>
+    /// <param name="lastSeenAt">Its last sign of life.</param>
+    /// <param name="outages">In the order of their ends.</param>
+    /// <param name="configuration">The policy, and those before.</param>
+    public static SignOfLife SignOf(
+        Connection connection,
+        DateTimeOffset lastSeenAt,
+        IReadOnlyList<Outage> outages,
+        Configuration configuration
+    )
+    {
+        var sign = new SignOfLife(lastSeenAt, lastSeenAt);
+        foreach (var outage in outages)
+            if (
+                outage.Until > Latest(connection.OpenedAt, connection.ClosingAt, sign.CountsFrom)
+                && outage.From < LossOf("", connection, sign, configuration).At
+            )
+                sign = sign with { CountsFrom = outage.Until };
+        return sign;
+    }
+
+    internal static Loss LossOf(
+        string connectionId,
+        Connection connection,
+        IReadOnlyDictionary<string, SignOfLife> signs,
+        Configuration configuration
+    ) => LossOf(connectionId, connection, signs.TryGetValue(connectionId, out var sign) ? sign : null, configuration);
 
     private static IEnumerable<DueWork> All(Agent agent, Configuration configuration, IReadOnlyDictionary<string, SignOfLife> signsOfLife)
     {
@@ -82,15 +110,15 @@ public abstract record DueWork(DateTimeOffset At)
                 yield return new WrapUpEnd(endsAt, id);
 
         foreach (var (id, connection) in agent.Connections)
-            yield return LossOf(id, connection, signsOfLife, configuration.Policy);
+            yield return LossOf(id, connection, signsOfLife, configuration);
 
         if (agent.Captured is { } captured)
             foreach (var id in agent.Consults.Keys)
-                yield return new ConsultEnd((captured.At + configuration.Policy.RestoreWindow).ToMillisecond() + Beyond, id, captured.At);
+                yield return new ConsultEnd(configuration.RestoreUntil(captured.At) + Beyond, id, captured.At);
 
-        if (configuration.Policy.EndOfDay is { } endOfDay)
-            foreach (var (id, count) in agent.DayCounts)
-                yield return new DayEnd(endOfDay.NextAfter(count.Since), id);
+        foreach (var (id, count) in agent.DayCounts)
+            if (configuration.FallsDue(count.Since, policy => policy.EndOfDay?.NextAfter(count.Since)) is { } dayEnd)
+                yield return new DayEnd(dayEnd, id);
     }
 
     /// <summary>What comes first loses it (CON-1): a grace that is longer than the timeout does not keep a silent connection.</summary>

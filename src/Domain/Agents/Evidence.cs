@@ -1,6 +1,5 @@
 using PresenceLedger.Domain.Access;
 using PresenceLedger.Domain.Configurations;
-using PresenceLedger.Domain.Policies;
 
 namespace PresenceLedger.Domain.Agents;
 
@@ -52,8 +51,8 @@ public sealed record Evidence(DateTimeOffset At, Agent Agent, Configuration Conf
     /// <summary>What that was decided with.</summary>
     public DecisionInputs? Inputs { get; init; }
 
-    /// <summary>The policy that decided it.</summary>
-    public Policy Policy { get; init; } = new();
+    /// <summary>The configuration that it was decided with.</summary>
+    public Configuration DecidedWith { get; init; } = Configuration.Initial;
 
     /// <summary>The change by which the status became the status, where it is another: only the origin changed since.</summary>
     public CausedChange? Became { get; init; }

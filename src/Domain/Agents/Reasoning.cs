@@ -104,7 +104,7 @@ public sealed record Reasoning(IReadOnlyList<Phrase> Sentences, IReadOnlyList<st
                 if (lost.Cause is LossCause.Closed)
                     Say(new Phrase("why.refresh", ("deadline", lost.Deadline)), Domain.Rules.Con6);
                 // Beyond its own timeout only a restart of the server lets a silent connection live.
-                else if (lost.Deadline > lost.LastSeenAt + evidence.Policy.HeartbeatTimeout)
+                else if (lost.Deadline > evidence.DecidedWith.After(lost.LastSeenAt, policy => policy.HeartbeatTimeout))
                     Say(new Phrase("why.restart"), Domain.Rules.Con8);
             var late = standing.Change.RecordedAt - standing.Event.OccurredAt;
             if (late >= Late)
@@ -243,7 +243,7 @@ public sealed record Reasoning(IReadOnlyList<Phrase> Sentences, IReadOnlyList<st
             var takesNothing = inputs.UnitsUsed == 0 && inputs.Profiles.All(p => p.Used == 0);
             if (takesNothing && e.To.Base is BaseStatus.Busy)
                 Say(new Phrase("why.takes-nothing"), Domain.Rules.Cap14);
-            else if (takesNothing && !evidence.Policy.ZeroCapacityWorkSetsBusy && _agent.Conversations.Values.Any(c => c.HoldsCapacity))
+            else if (takesNothing && !evidence.DecidedWith.Policy.ZeroCapacityWorkSetsBusy && _agent.Conversations.Values.Any(c => c.HoldsCapacity))
                 Say(new Phrase("why.takes-nothing.ignored"), Domain.Rules.Cap14);
 
             foreach (var p in inputs.Profiles)

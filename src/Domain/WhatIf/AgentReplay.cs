@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using PresenceLedger.Domain.Agents;
+using PresenceLedger.Domain.Configurations;
 using PresenceLedger.Domain.Policies;
 
 namespace PresenceLedger.Domain.WhatIf;
@@ -186,7 +187,7 @@ public sealed record AgentReplay(int Begin, int End, ImmutableArray<ReplayedEven
         /// <param name="noticed">Up to which happening the losses were noticed.</param>
         private Dictionary<string, SignOfLife> Signs(DateTimeOffset now, long version, int noticed)
         {
-            var (recorded, other) = (_alternative.Recorded.At(version).Policy, _alternative.Other.At(version).Policy);
+            var (recorded, other) = (_alternative.Recorded.At(version).Policy, _alternative.Other.At(version));
             var signs = new Dictionary<string, SignOfLife>(_other.Connections.Count, StringComparer.Ordinal);
             foreach (var (id, connection) in _other.Connections)
                 signs[id] = SignOf(id, connection, now, noticed, recorded, other);
@@ -203,7 +204,7 @@ public sealed record AgentReplay(int Begin, int End, ImmutableArray<ReplayedEven
             DateTimeOffset now,
             int noticed,
             Policy recorded,
-            Policy other
+            Configuration other
         )
         {
             var alive = new SignOfLife(now, Later(now, connection.ClosingAt ?? now) + DueWork.Beyond);
@@ -211,7 +212,8 @@ public sealed record AgentReplay(int Begin, int End, ImmutableArray<ReplayedEven
                 return alive;
             if (silence.Noticed <= noticed)
                 return silence.Sign;
-            var timesAreTheSame = recorded.HeartbeatTimeout == other.HeartbeatTimeout && recorded.RefreshGrace == other.RefreshGrace;
+            var timesAreTheSame =
+                recorded.HeartbeatTimeout == other.Policy.HeartbeatTimeout && recorded.RefreshGrace == other.Policy.RefreshGrace;
             return timesAreTheSame || DueWork.LossOf(connectionId, connection, silence.Sign, other).At >= silence.Deadline
                 ? alive
                 : silence.Sign;

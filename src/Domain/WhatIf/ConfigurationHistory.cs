@@ -34,6 +34,17 @@ public sealed class ConfigurationHistory
         return At(version);
     }
 
-    /// <summary>The same versions, each with something changed.</summary>
-    public ConfigurationHistory Select(Func<Configuration, Configuration> change) => new(change(_initial), [.. _versions.Select(change)]);
+    /// <summary>The same versions, each with something changed; the policies of before are changed with them.</summary>
+    public ConfigurationHistory Select(Func<Configuration, Configuration> change)
+    {
+        var initial = change(_initial);
+        var versions = ImmutableArray.CreateBuilder<Configuration>(_versions.Length);
+        var before = initial;
+        foreach (var version in _versions)
+        {
+            before = change(version).Following(before);
+            versions.Add(before);
+        }
+        return new(initial, versions.MoveToImmutable());
+    }
 }

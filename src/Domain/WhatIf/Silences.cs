@@ -41,7 +41,7 @@ internal sealed class Silences
 
     private void Take(RecordedEvent recorded, int happening, Happening of, ConfigurationHistory configurations)
     {
-        var policy = configurations.At(recorded.ConfigurationVersion).Policy;
+        var configuration = configurations.At(recorded.ConfigurationVersion);
         switch (recorded.Event)
         {
             case ConnectionClosing e:
@@ -50,7 +50,7 @@ internal sealed class Silences
             case ConnectionLost e:
                 var after = e.Cause is LossCause.Closed && _closing.TryGetValue(e.ConnectionId, out var closing) ? closing.Happening : -1;
                 // What a restart granted (CON-8) is in the deadline.
-                var countsFrom = e.Cause is LossCause.Closed ? e.LastSeenAt : e.Deadline - policy.HeartbeatTimeout;
+                var countsFrom = e.Cause is LossCause.Closed ? e.LastSeenAt : e.Deadline - configuration.Policy.HeartbeatTimeout;
                 Add(e.ConnectionId, new Silence(after, new SignOfLife(e.LastSeenAt, countsFrom), e.Deadline, happening, int.MaxValue));
                 _closing.Remove(e.ConnectionId);
                 break;
@@ -61,7 +61,7 @@ internal sealed class Silences
                 // Where it was heard by a heartbeat meanwhile, nobody knows when: it counts as never gone.
                 if (
                     _closing.TryGetValue(e.ConnectionId, out var gone)
-                    && DueWork.LossOf(e.ConnectionId, new Connection(null, gone.At, gone.At), sign: null, policy).At is var deadline
+                    && DueWork.LossOf(e.ConnectionId, new Connection(null, gone.At, gone.At), sign: null, configuration).At is var deadline
                     && of.At < deadline
                 )
                     Add(

@@ -4,6 +4,7 @@ using System.Text;
 using Microsoft.Extensions.Caching.Memory;
 using Microsoft.Extensions.Logging;
 using PresenceLedger.Domain;
+using PresenceLedger.Domain.Access;
 using PresenceLedger.Domain.Agents;
 using PresenceLedger.Domain.Configurations;
 using PresenceLedger.Domain.Policies;
@@ -50,7 +51,7 @@ public sealed class AgentStreams(
     /// <param name="envelope">Who asks, and how.</param>
     /// <param name="answer">The answer to remember under the envelope's idempotency key, from the outcome.</param>
     /// <param name="ct">Cancels loading; an append that began is seen through.</param>
-    /// <exception cref="LedgerUnavailableException">The log could not be reached, or the agent is fought over by too many.</exception>
+    /// <exception cref="LedgerUnavailableException">The log could not be reached, or too many change the agent at once.</exception>
     public async Task<CommandOutcome> TransactAsync(
         string agentId,
         AgentCommand command,
@@ -64,15 +65,20 @@ public sealed class AgentStreams(
         if (!log.SpansStreams && agentIds.Length == 2 && envelope.IdempotencyKey is { } key)
             envelope = envelope with { CommandId = IdOf(key, envelope.Fingerprint) };
         var reason = new CommandReason(texts);
-        using var held = await _locks.EnterAsync(agentIds, ct);
+        var arrivedAt = envelope.ArrivedAt?.ToMillisecond() ?? clock.Now();
+        // A connection that says it closes is not seen to come back by saying so; one that signs in again is.
+        var over = command is CloseConnection ? null : (command as SignIn)?.ConnectionId ?? envelope.ConnectionId;
+        if (over is not null)
+            signsOfLife.Arrived(agentId, over, arrivedAt);
         try
         {
+            using var held = await _locks.EnterAsync(agentIds, ct);
             var agents = new Loaded[agentIds.Length];
             for (var n = 0; n < agentIds.Length; n++)
                 agents[n] = await LoadAsync(agentIds[n], ct);
             for (var attempt = 0; attempt < Attempts; attempt++)
             {
-                if (await TryAsync(agents, command, envelope, reason, caughtUp: attempt > 0, answer, ct) is { } outcome)
+                if (await TryAsync(agents, command, envelope, arrivedAt, reason, caughtUp: attempt > 0, answer, ct) is { } outcome)
                     return outcome;
 
                 // Another node was faster, or might have been: catch up, and decide again.
@@ -88,7 +94,21 @@ public sealed class AgentStreams(
                 _cache.Remove(id);
             throw;
         }
+        finally
+        {
+            if (over is not null)
+                signsOfLife.Decided(agentId, over, arrivedAt);
+        }
         throw new LedgerUnavailableException($"Agent '{agentId}' is changed by too many at once.", null);
+    }
+
+    /// <summary>Whether a connection was open when something arrived over it; what was due by then is recorded (CON-9).</summary>
+    public async Task<bool> IsOpenAsync(string agentId, string connectionId, DateTimeOffset arrivedAt, CancellationToken ct)
+    {
+        var id = Guid.CreateVersion7(clock.GetUtcNow());
+        var envelope = new CommandEnvelope(Actor.Ledger, id, id.ToString("N")) { ArrivedAt = arrivedAt };
+        return await TransactAsync(agentId, new SettleDue(), envelope, answer: null, ct) is AgentAccepted accepted
+            && accepted.Agent.Connections.ContainsKey(connectionId);
     }
 
     /// <summary>The agent as the log has it now.</summary>
@@ -144,6 +164,7 @@ public sealed class AgentStreams(
         Loaded[] agents,
         AgentCommand command,
         CommandEnvelope envelope,
+        DateTimeOffset arrivedAt,
         CommandReason reason,
         bool caughtUp,
         Func<CommandOutcome, string>? answer,
@@ -152,23 +173,19 @@ public sealed class AgentStreams(
     {
         var settings = configuration.Current;
         var first = agents[0];
-        var now = clock.Now();
         envelope = envelope.CameFrom(first.Agent, command);
-        // A connection that says it closes is not seen to come back by saying so; one that signs in again is.
-        if (
-            command is not CloseConnection
-            && envelope.ConnectionId is { } connectionId
-            && first.Agent.Connections.ContainsKey(connectionId)
-        )
-            signsOfLife.Seen(first.Agent.AgentId, connectionId, now);
-
         var decisions = new Decision<AgentEvent>[agents.Length];
         CommandOutcome? refused =
             envelope.IfMatch is { } version && version != first.Agent.Version
                 ? new CommandOutcome.VersionConflict(version, first.Agent.Version)
-            : await DecideAsync(agents, command, envelope, caughtUp, settings, now, decisions, ct) is { } refusal
+            : await DecideAsync(agents, command, envelope, caughtUp, settings, arrivedAt, decisions, ct) is { } refusal
                 ? new CommandOutcome.Refused(refusal)
             : null;
+
+        var now = clock.Now();
+        // Before a loss is recorded, which cannot be taken back, this node is to know of the newest policy (TIM-6).
+        if (!caughtUp && decisions.Any(d => d is { Due: > 0 } && d.Events.Any(e => e is ConnectionLost)))
+            return null;
 
         var changes = new List<Change>();
         if (refused is null)
@@ -302,12 +319,14 @@ public sealed class AgentStreams(
         CommandEnvelope envelope,
         bool caughtUp,
         Configuration settings,
-        DateTimeOffset now,
+        DateTimeOffset arrivedAt,
         Decision<AgentEvent>[] decisions,
         CancellationToken ct
     )
     {
-        decisions[0] = await DecideAsync(agents[0].Agent, command, settings, now, ct);
+        // What the service does by itself waits for nobody: what cannot be decided yet is due again in a moment.
+        var wait = command is not SettleDue || envelope.ArrivedAt is not null;
+        decisions[0] = await DecideAsync(agents[0].Agent, command, settings, arrivedAt, wait, ct);
         if (decisions[0].Refusal is { } refused || agents.Length == 1)
             return decisions[0].Refusal;
 
@@ -326,7 +345,7 @@ public sealed class AgentStreams(
         }
         var work = agents[0].Agent.Conversations[transfer.ConversationId].Work;
         var assign = new AssignConversation(transfer.ConversationId, work, FromAgentId: agents[0].Agent.AgentId);
-        decisions[1] = await DecideAsync(agents[1].Agent, assign, settings, now, ct);
+        decisions[1] = await DecideAsync(agents[1].Agent, assign, settings, arrivedAt, wait, ct);
         return decisions[1].Refusal;
     }
 
@@ -334,9 +353,14 @@ public sealed class AgentStreams(
         Agent agent,
         AgentCommand command,
         Configuration settings,
-        DateTimeOffset now,
+        DateTimeOffset at,
+        bool wait,
         CancellationToken ct
-    ) => AgentDecider.Decide(agent, command, new AgentContext(now, settings, await signsOfLife.OfAsync(agent, settings.Policy, now, ct)));
+    )
+    {
+        var heard = await signsOfLife.OfAsync(agent, settings, at, wait, ct);
+        return AgentDecider.Decide(agent, command, new AgentContext(heard.AsOf, settings, heard.Signs) { NoticedAt = clock.Now() });
+    }
 
     private static Change Seal(
         Loaded before,
@@ -422,6 +446,9 @@ public sealed class AgentStreams(
                 case ConnectionOpened opened:
                     Opened(opened.ConnectionId, e.OccurredAt);
                     break;
+                case ConnectionClosing closing:
+                    signsOfLife.Closing(before.AgentId, closing.ConnectionId, e.OccurredAt);
+                    break;
                 case ConnectionLost lost:
                     signsOfLife.Forget(before.AgentId, lost.ConnectionId);
                     ConnectionMetrics.Lost(lost);
@@ -434,7 +461,7 @@ public sealed class AgentStreams(
 
         void Opened(string connectionId, DateTimeOffset at)
         {
-            signsOfLife.Seen(before.AgentId, connectionId, at);
+            signsOfLife.Opened(before.AgentId, connectionId, at);
             if (change.After.Agent.IsFlapping(policy, at) && change.After.Agent.Regained.Contains(at))
                 ConnectionMetrics.Flapped();
         }

@@ -72,7 +72,7 @@ public sealed class DueWorker(
     {
         var now = clock.Now();
         var due = await ClaimDueAsync(now, ct);
-        var overdue = await leases.ClaimOverdueAsync(configuration.Current.Policy, now, AtMost, ct);
+        var overdue = await leases.ClaimOverdueAsync(AtMost, ct);
         // Several at a time, so that they share commits; one agent is in here once.
         await Parallel.ForEachAsync(
             due.Keys.Union(overdue, StringComparer.Ordinal),
@@ -152,8 +152,12 @@ public sealed class DueWorker(
         var id = Guid.CreateVersion7(now);
         var envelope = new CommandEnvelope(Actor.Ledger, id, id.ToString("N"));
         var outcome = await agents.TransactAsync(agentId, new SettleDue(), envelope, answer: null, ct);
-        if (outcome is AgentAccepted { Events.Count: 0 } nothing && due.TryGetValue(agentId, out var dueAt))
+        if (outcome is not AgentAccepted { Events.Count: 0 } nothing)
+            return;
+        if (due.TryGetValue(agentId, out var dueAt))
             await ScheduleAsync(nothing.Agent, dueAt, ct);
+        else
+            await leases.TidyAsync(nothing.Agent, ct);
     }
 
     private async Task<Dictionary<string, DateTimeOffset>> ClaimDueAsync(DateTimeOffset now, CancellationToken ct)
@@ -179,7 +183,7 @@ public sealed class DueWorker(
         return due;
     }
 
-    /// <summary>Nothing was due after all (the policy moved, or a loss is still doubted): look again when it may be.</summary>
+    /// <summary>Nothing was due after all (the policy moved, or it is not known yet what other nodes heard): look again when it may be.</summary>
     private async Task ScheduleAsync(Agent agent, DateTimeOffset dueAt, CancellationToken ct)
     {
         var next = DueWork.NextAt(agent, configuration.Current, await leases.ReadAsync(agent, ct)) ?? Never;

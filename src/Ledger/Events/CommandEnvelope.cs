@@ -21,6 +21,12 @@ public sealed record CommandEnvelope(Actor Actor, Guid CommandId, string Correla
     /// <summary>What the client of that connection calls itself; found out when the command is decided.</summary>
     public string? Client { get; init; }
 
+    /// <summary>
+    /// When it arrived at the service, by the ledger's clock: what decides over connections and windows, however late it is processed
+    /// (CON-1). Null for what the service does by itself, which takes effect when it is decided.
+    /// </summary>
+    public DateTimeOffset? ArrivedAt { get; init; }
+
     /// <summary>The version of the agent the caller decided on; null for any.</summary>
     public long? IfMatch { get; init; }
 

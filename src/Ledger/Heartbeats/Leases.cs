@@ -1,153 +1,200 @@
 using System.Collections.Concurrent;
+using System.Collections.Immutable;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Npgsql;
 using PresenceLedger.Domain.Agents;
-using PresenceLedger.Domain.Policies;
+using PresenceLedger.Domain.Configurations;
 using PresenceLedger.Ledger.Agents;
+using PresenceLedger.Ledger.Configurations;
 using PresenceLedger.Ledger.Due;
 
 namespace PresenceLedger.Ledger.Heartbeats;
 
 /// <summary>
-/// Signs of life: kept in memory, flushed four times a second in one statement to the table <c>ledger.lease</c>, whose rows come
-/// and go with the events of the log. Heartbeats are not events (CON-7).
+/// Signs of life: kept in memory, and flushed four times a second in one round trip to the table <c>ledger.lease</c>. With each
+/// flush a node says up to when it has told everything that arrived at it. A loss is decided once all nodes have told what arrived
+/// before its deadline, never on a guess (CON-1, ADR 21). Heartbeats are not events (CON-7).
 /// </summary>
-public sealed class Leases(NpgsqlDataSource database, TimeProvider clock, ILogger<Leases> logger) : BackgroundService, ISignsOfLife
+public sealed class Leases(
+    NpgsqlDataSource database,
+    ConfigurationStream configurations,
+    Arrivals arrivals,
+    TimeProvider clock,
+    ILogger<Leases> logger
+) : BackgroundService, ISignsOfLife
 {
     /// <summary>How often signs of life go to the table.</summary>
     public static readonly TimeSpan FlushInterval = TimeSpan.FromMilliseconds(250);
 
-    /// <summary>
-    /// How long after the heartbeat timeout a loss is still doubted: another node may have seen the connection and not flushed
-    /// yet. One that said it closes is not expected to send heartbeats, so its grace ends when it ends.
-    /// </summary>
-    public static readonly TimeSpan Doubt = TimeSpan.FromMilliseconds(500);
-
     /// <summary>A flush that is this late says that the process, the machine or the database stood still; or the node is gone.</summary>
     public static readonly TimeSpan Standstill = TimeSpan.FromSeconds(5);
 
-    /// <summary>A lease that comes later than this after its connection counts from when it comes.</summary>
-    public static readonly TimeSpan Late = TimeSpan.FromSeconds(5);
+    /// <summary>For how long a command waits until it is known what other nodes heard.</summary>
+    public static readonly TimeSpan Patience = TimeSpan.FromSeconds(8);
 
-    private static readonly TimeSpan AliveInterval = TimeSpan.FromSeconds(1);
+    /// <summary>A lease comes at most this long after its connection opened, unless what keeps them is late.</summary>
+    private static readonly TimeSpan Late = TimeSpan.FromSeconds(5);
 
-    private readonly Guid _nodeId = Guid.NewGuid();
+    private readonly NodePresence _node = new(database);
     private readonly Lock _lock = new();
-    private readonly ConcurrentDictionary<(string AgentId, string ConnectionId), Known> _signs = new();
-    private readonly ConcurrentDictionary<(string AgentId, string ConnectionId), DateTimeOffset> _unflushed = new();
-    private DateTimeOffset _grantedAt;
-    private DateTimeOffset _toldAliveAt;
+    private readonly ConcurrentDictionary<ConnectionKey, Known> _known = new();
+    private readonly ConcurrentDictionary<ConnectionKey, DateTimeOffset> _unflushed = new();
 
-    // No lease counts from before; so nothing is overdue for a while.
+    // What arrived at or after the deadline as this node knows it, or over a connection that it does not know.
+    private readonly UndecidedSigns _undecided = new();
+
+    // Connections to look up with the next flush, and who waits for that; under the lock.
+    private HashSet<ConnectionKey> _asked = [];
+    private TaskCompletionSource _flushed = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    private volatile View _view = new(DateTimeOffset.MinValue, []);
+    private volatile bool _runs;
+    private DateTimeOffset _toldUntil = DateTimeOffset.MinValue;
+
+    // When this node last told what it heard, by the ledger's clock: a jump of it is as bad as a standstill.
+    private DateTimeOffset? _flushedAt;
+
+    // No lease was last seen before; so nothing is overdue for a while.
     private DateTimeOffset _oldest;
 
-    // Of the next flush: the leases there are, of those that were seen.
-    private TaskCompletionSource<HashSet<(string, string)>> _flush = new(TaskCreationOptions.RunContinuationsAsynchronously);
-
-    // When signs of life were last flushed; null where nobody flushes.
-    private long? _flushedAt;
-
     /// <summary>
-    /// Takes a heartbeat. True where the connection has a lease: from memory, or, of one that this node has not heard of yet, by the
-    /// next flush, so that very many who come at once cost one statement. False where it has none: lost, or so new that only the
-    /// log knows.
+    /// Takes a heartbeat: true where it surely came before the deadline of a connection. Otherwise it is not decided: the agent tells
+    /// (<see cref="AgentStreams.IsOpenAsync"/>), and then <see cref="Decided"/> is to be called. A connection that this node has not heard of
+    /// yet is looked up with the next flush, so that very many who come at once cost one statement.
     /// </summary>
-    /// <exception cref="LedgerUnavailableException">This node does not know it, and the database is away.</exception>
-    public ValueTask<bool> TakeAsync(string agentId, string connectionId, DateTimeOffset now, CancellationToken ct)
+    /// <exception cref="LedgerUnavailableException">This node does not know the connection, and the database is away.</exception>
+    public ValueTask<bool> TakeAsync(string agentId, string connectionId, DateTimeOffset at, CancellationToken ct)
     {
-        var key = (agentId, connectionId);
-        if (_signs.ContainsKey(key))
-        {
-            Seen(agentId, connectionId, now);
+        var key = new ConnectionKey(agentId, connectionId);
+        ConnectionMetrics.Beat();
+        if (IsInTime(key, at))
             return ValueTask.FromResult(true);
-        }
-        return AskedAsync();
-
-        async ValueTask<bool> AskedAsync()
+        _undecided.Add(key, at);
+        if (_known.ContainsKey(key) || !_runs)
+            return ValueTask.FromResult(false);
+        lock (_lock)
         {
-            Task<HashSet<(string, string)>> flushed;
-            lock (_lock)
-            {
-                _unflushed[key] = now;
-                flushed = _flush.Task;
-            }
-            if (!(await flushed.WaitAsync(ct)).Contains(key))
+            _asked.Add(key);
+            return LookedUpAsync(_flushed.Task);
+        }
+
+        async ValueTask<bool> LookedUpAsync(Task flushed)
+        {
+            await flushed.WaitAsync(ct);
+            if (!IsInTime(key, at))
                 return false;
-            _signs.TryAdd(key, new Known(now, now, now));
+            Decided(agentId, connectionId, at);
             return true;
         }
     }
 
     /// <inheritdoc />
-    public void Seen(string agentId, string connectionId, DateTimeOffset now)
+    public void Arrived(string agentId, string connectionId, DateTimeOffset at)
     {
-        var key = (agentId, connectionId);
-        _signs.AddOrUpdate(
+        var key = new ConnectionKey(agentId, connectionId);
+        if (!IsInTime(key, at))
+            _undecided.Add(key, at);
+    }
+
+    /// <inheritdoc />
+    public void Decided(string agentId, string connectionId, DateTimeOffset at) =>
+        _undecided.Remove(new ConnectionKey(agentId, connectionId), at);
+
+    /// <inheritdoc />
+    public void Opened(string agentId, string connectionId, DateTimeOffset at)
+    {
+        var key = new ConnectionKey(agentId, connectionId);
+        _known.AddOrUpdate(
             key,
-            static (_, at) => new Known(at, at, at),
-            static (_, known, at) => known with { LastSeenAt = at, CountsFrom = at },
-            now
+            static (_, at) => new Known(at, null, HasLease: false),
+            static (_, known, at) => new Known(Later(known.LastSeenAt, at), null, known.HasLease),
+            at
         );
-        _unflushed[key] = now;
-        ConnectionMetrics.Beat();
+        FlushLater(key, at);
+    }
+
+    /// <inheritdoc />
+    public void Closing(string agentId, string connectionId, DateTimeOffset at)
+    {
+        var key = new ConnectionKey(agentId, connectionId);
+        _known.AddOrUpdate(
+            key,
+            static (_, at) => new Known(at, at, HasLease: false),
+            static (_, known, at) => known with { LastSeenAt = Later(known.LastSeenAt, at), ClosingAt = at },
+            at
+        );
+        FlushLater(key, at);
     }
 
     /// <inheritdoc />
     public void Forget(string agentId, string connectionId)
     {
-        var key = (agentId, connectionId);
-        _signs.TryRemove(key, out _);
+        var key = new ConnectionKey(agentId, connectionId);
+        _known.TryRemove(key, out _);
         _unflushed.TryRemove(key, out _);
     }
 
     /// <inheritdoc />
-    public async ValueTask<IReadOnlyDictionary<string, SignOfLife>> OfAsync(
+    public async ValueTask<Heard> OfAsync(
         Agent agent,
-        Policy policy,
+        Configuration configuration,
         DateTimeOffset now,
+        bool wait,
         CancellationToken ct
     )
     {
         if (agent.Connections.IsEmpty)
-            return AgentContext.NoSigns;
-        var signs = KnownOf(agent);
-        if (!AnyOverdue(agent, signs, policy, now))
-            return signs;
-
-        // Whoever asks first after a standstill, before the grant: nobody could show up meanwhile (CON-8).
-        if (StoodStill())
-            return signs.ToDictionary(s => s.Key, s => s.Value with { CountsFrom = now }, StringComparer.Ordinal);
+            return new Heard(AgentContext.NoSigns, now);
+        var signs = SignsOf(agent, configuration);
+        if (!AnyLost(agent, signs, configuration, DateTimeOffset.MinValue, now))
+            return new Heard(signs, now);
 
         // By what this node knows something is lost; other nodes may know better.
-        await MergeTableAsync(agent, signs, ct);
-        foreach (var (id, connection) in agent.Connections)
+        var began = clock.GetTimestamp();
+        while (true)
         {
-            var loss = DueWork.LossOf(id, connection, signs[id], policy);
-            if (loss is { Cause: LossCause.Heartbeat } && loss.At <= now && loss.At + Doubt > now)
-                signs[id] = signs[id] with { CountsFrom = now };
+            var knownThrough = _runs ? _view.KnownThrough : now;
+            await MergeTableAsync(agent, ct);
+            signs = SignsOf(agent, configuration);
+            if (!AnyLost(agent, signs, configuration, knownThrough, now))
+                return new Heard(signs, now);
+            if (!wait)
+                return new Heard(signs, Earlier(knownThrough, now));
+            if (clock.GetElapsedTime(began) > Patience)
+                throw new LedgerUnavailableException("It cannot be found out now what other nodes heard of the agent's connections.", null);
+            await NextFlushAsync(ct);
         }
-        return signs;
+    }
+
+    /// <summary>Waits until everything that arrived at any node before an instant is known.</summary>
+    /// <exception cref="LedgerUnavailableException">It cannot be found out.</exception>
+    public async Task KnownThroughAsync(DateTimeOffset at, CancellationToken ct)
+    {
+        for (var began = clock.GetTimestamp(); _runs && _view.KnownThrough < at; await NextFlushAsync(ct))
+            if (clock.GetElapsedTime(began) > Patience)
+                throw new LedgerUnavailableException("It cannot be found out now what other nodes heard.", null);
     }
 
     /// <summary>Claims agents with a connection that may be lost by now, by the table; the longest silent first.</summary>
-    public async Task<IReadOnlyList<string>> ClaimOverdueAsync(Policy policy, DateTimeOffset now, int atMost, CancellationToken ct)
+    public async Task<IReadOnlyList<string>> ClaimOverdueAsync(int atMost, CancellationToken ct)
     {
-        var overdue = now - policy.HeartbeatTimeout - Doubt;
+        var overdue = LostIfSilentSince();
         if (overdue < _oldest)
             return [];
+        var now = clock.Now();
         await using var command = database.CreateCommand(
             """
             with free as (
                 select agent_id, connection_id from ledger.lease
-                where counts_from <= $1 and claimed_until < now()
-                order by counts_from limit $2 for update skip locked
+                where last_seen_at <= $1 and claimed_until < now()
+                order by last_seen_at limit $2 for update skip locked
             ), claimed as (
                 update ledger.lease l set claimed_until = now() + $3
                     from free f where l.agent_id = f.agent_id and l.connection_id = f.connection_id
                     returning l.agent_id
             )
-            select array(select distinct agent_id from claimed), (select min(counts_from) from ledger.lease)
+            select array(select distinct agent_id from claimed), (select min(last_seen_at) from ledger.lease)
             """
         );
         command.Parameters.Add(new() { Value = overdue });
@@ -155,19 +202,30 @@ public sealed class Leases(NpgsqlDataSource database, TimeProvider clock, ILogge
         command.Parameters.Add(new() { Value = DueWorker.Claim });
         await using var reader = await command.ExecuteReaderAsync(ct);
         await reader.ReadAsync(ct);
-        // Leases that come count from now on, but for the time that the projection may be late.
+        // Leases that come were seen from now on, but for the time that they may come late.
         var soonest = now - Late;
         var oldest = await reader.IsDBNullAsync(1, ct) ? soonest : reader.GetFieldValue<DateTimeOffset>(1);
         _oldest = oldest < soonest ? oldest : soonest;
         return reader.GetFieldValue<string[]>(0);
     }
 
+    /// <summary>Removes leases of connections that the agent has no more: a flush that crossed the loss may have left one.</summary>
+    public async Task TidyAsync(Agent agent, CancellationToken ct)
+    {
+        await using var command = database.CreateCommand(
+            "delete from ledger.lease where agent_id = $1 and not connection_id = any ($2) and last_seen_at <= $3"
+        );
+        command.Parameters.Add(new() { Value = agent.AgentId });
+        command.Parameters.Add(new NpgsqlParameter<string[]> { TypedValue = [.. agent.Connections.Keys] });
+        command.Parameters.Add(new() { Value = LostIfSilentSince() });
+        await command.ExecuteNonQueryAsync(ct);
+    }
+
     /// <summary>Signs of life of an agent's connections as the table has them, this node's newer ones on top; for diagnostics.</summary>
     public async Task<IReadOnlyDictionary<string, SignOfLife>> ReadAsync(Agent agent, CancellationToken ct)
     {
-        var signs = KnownOf(agent);
-        await MergeTableAsync(agent, signs, ct);
-        return signs;
+        await MergeTableAsync(agent, ct);
+        return SignsOf(agent, configurations.Current);
     }
 
     /// <summary>When a connection of each agent was last seen, as the table has it; nothing of an agent without any.</summary>
@@ -187,10 +245,17 @@ public sealed class Leases(NpgsqlDataSource database, TimeProvider clock, ILogge
     /// <inheritdoc />
     public override async Task StartAsync(CancellationToken cancellationToken)
     {
-        await TellAliveAsync(cancellationToken);
-        await GrantAsync("the service started", cancellationToken);
-        _flushedAt = clock.GetUtcNow().Ticks;
+        await _node.StartAsync(clock.Now(), cancellationToken);
+        await FlushAsync(cancellationToken);
+        _runs = true;
         await base.StartAsync(cancellationToken);
+    }
+
+    /// <inheritdoc />
+    public override void Dispose()
+    {
+        _node.Dispose();
+        base.Dispose();
     }
 
     /// <inheritdoc />
@@ -201,18 +266,13 @@ public sealed class Leases(NpgsqlDataSource database, TimeProvider clock, ILogge
             try
             {
                 await Task.Delay(FlushInterval, clock, stoppingToken);
-                if (StoodStill())
-                    await GrantAsync("the process or the database stood still", stoppingToken);
                 await FlushAsync(stoppingToken);
-                _flushedAt = clock.GetUtcNow().Ticks;
-                if (clock.Now() - _toldAliveAt >= AliveInterval && await TellAliveAsync(stoppingToken) > 0)
-                    await GrantAsync("another node is gone", stoppingToken);
             }
-            catch (OperationCanceledException)
+            catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
             {
                 break;
             }
-            catch (Exception e) when (e is NpgsqlException or TimeoutException or IOException)
+            catch (Exception e)
             {
                 logger.LogWarning("Signs of life wait for the database: {Error}", e.Message);
             }
@@ -221,192 +281,241 @@ public sealed class Leases(NpgsqlDataSource database, TimeProvider clock, ILogge
         {
             await FlushAsync(CancellationToken.None);
         }
-        catch (Exception e) when (e is NpgsqlException or TimeoutException or IOException)
+        catch (Exception e)
         {
             logger.LogWarning("The last signs of life were not flushed: {Error}", e.Message);
         }
+        _runs = false;
+        // Now free, its lock tells the other nodes that this one is gone.
+        await _node.LeaveAsync();
     }
 
-    /// <summary>Says that this node is at work, and gives how many others are no more; one node gets to know of each.</summary>
-    private async Task<int> TellAliveAsync(CancellationToken ct)
-    {
-        await using var command = database.CreateCommand(
-            """
-            with told as (
-                insert into ledger.node (node_id, seen_at) values ($1, now()) on conflict (node_id) do update set seen_at = now()
-            ), gone as (
-                delete from ledger.node where node_id <> $1 and seen_at < now() - $2 returning node_id
-            )
-            select count(*)::int from gone
-            """
-        );
-        command.Parameters.Add(new() { Value = _nodeId });
-        command.Parameters.Add(new() { Value = Standstill });
-        var gone = (int)(await command.ExecuteScalarAsync(ct))!;
-        _toldAliveAt = clock.Now();
-        return gone;
-    }
-
-    /// <summary>CON-8: every connection known gets one full timeout to show up again.</summary>
-    private async Task GrantAsync(string why, CancellationToken ct)
-    {
-        var now = clock.Now();
-        _grantedAt = now;
-        // In the order of a flush, so that a node that starts and one that flushes do not wait for each other in a circle.
-        await using var command = database.CreateCommand(
-            """
-            with held as (
-                select agent_id, connection_id from ledger.lease where counts_from < $1 order by agent_id, connection_id for update
-            )
-            update ledger.lease l set counts_from = $1
-                from held h where l.agent_id = h.agent_id and l.connection_id = h.connection_id
-            """
-        );
-        command.Parameters.Add(new() { Value = now });
-        var granted = await command.ExecuteNonQueryAsync(ct);
-        if (granted > 0)
-            logger.LogInformation("{Granted} connections are granted a full heartbeat timeout, because {Why}", granted, why);
-    }
-
+    /// <summary>Tells what arrived here, and learns what others were told, up to when, and which outages there were.</summary>
     private async Task FlushAsync(CancellationToken ct)
     {
-        KeyValuePair<(string AgentId, string ConnectionId), DateTimeOffset>[] pairs;
-        TaskCompletionSource<HashSet<(string, string)>> flush;
+        // First the instant, then what arrived before it.
+        var until = arrivals.AllBefore();
+        if (_undecided.Oldest is { } oldest)
+            until = Earlier(until, oldest);
+        ConnectionKey[] asked;
+        TaskCompletionSource flushed;
         lock (_lock)
         {
-            pairs = _unflushed.ToArray();
-            if (pairs.Length == 0)
-                return;
-            flush = _flush;
-            _flush = new(TaskCreationOptions.RunContinuationsAsynchronously);
+            asked = [.. _asked];
+            _asked = [];
+            flushed = _flushed;
+            _flushed = new(TaskCreationOptions.RunContinuationsAsynchronously);
         }
+        _toldUntil = Later(_toldUntil, until);
         try
         {
-            var leased = await FlushAsync(pairs, ct);
-            // No lease: lost on another node, as the log will tell at the next heartbeat; or just opened, and not projected yet.
-            foreach (var (key, at) in pairs)
-                if (!leased.Contains(key) && _signs.TryGetValue(key, out var known) && at - known.Since > Late)
-                    _signs.TryRemove(new(key, known));
-
-            // Only now, and only what was flushed: a heartbeat that came meanwhile is for the next time.
-            foreach (var pair in pairs)
-                _unflushed.TryRemove(pair);
-            flush.SetResult(leased);
+            var signs = Unflushed();
+            var now = clock.Now();
+            var told = await _node.TellAsync(signs, asked, _toldUntil, now, stoodStill: now - _flushedAt > Standstill, ct);
+            foreach (var outage in told.NewOutages)
+                logger.LogInformation("Every connection gets a full heartbeat timeout: {Outage}", outage);
+            Keep(signs, told);
+            _view = new View(told.KnownThrough, told.Outages);
+            _flushedAt = now;
+            flushed.SetResult();
         }
         catch (Exception e)
         {
-            flush.SetException(new LedgerUnavailableException("Whether the connection lives cannot be looked up.", e));
+            flushed.SetException(new LedgerUnavailableException("Whether the connection lives cannot be looked up.", e));
             // Nobody may be waiting for it.
-            _ = flush.Task.Exception;
+            _ = flushed.Task.Exception;
             throw;
         }
     }
 
-    /// <summary>Writes signs of life to their leases; gives those that there are.</summary>
-    private async Task<HashSet<(string, string)>> FlushAsync(
-        KeyValuePair<(string AgentId, string ConnectionId), DateTimeOffset>[] pairs,
-        CancellationToken ct
-    )
+    private Sign[] Unflushed()
     {
+        var signs = new List<Sign>();
+        foreach (var (key, at) in _unflushed)
+            if (_known.TryGetValue(key, out var known))
+                signs.Add(new Sign(key, at, known));
+            else
+                _unflushed.TryRemove(new(key, at));
         // In one order, so that two nodes that flush the same rows do not wait for each other in a circle.
-        Array.Sort(
-            pairs,
-            (a, b) =>
-                (string.CompareOrdinal(a.Key.AgentId, b.Key.AgentId), string.CompareOrdinal(a.Key.ConnectionId, b.Key.ConnectionId)) switch
-                {
-                    (0, var c) => c,
-                    (var c, _) => c,
-                }
-        );
-        await using var command = database.CreateCommand(
-            """
-            with seen as (
-                select s.agent_id, s.connection_id, s.at
-                from unnest($1, $2, $3) as s (agent_id, connection_id, at)
-            ), held as (
-                select l.agent_id, l.connection_id, s.at
-                from ledger.lease l join seen s using (agent_id, connection_id)
-                order by l.agent_id, l.connection_id for update of l
-            )
-            update ledger.lease l
-                set last_seen_at = greatest(l.last_seen_at, h.at), counts_from = greatest(l.counts_from, h.at)
-                from held h where l.agent_id = h.agent_id and l.connection_id = h.connection_id
-                returning l.agent_id, l.connection_id
-            """
-        );
-        command.Parameters.Add(new NpgsqlParameter<string[]> { TypedValue = Array.ConvertAll(pairs, p => p.Key.AgentId) });
-        command.Parameters.Add(new NpgsqlParameter<string[]> { TypedValue = Array.ConvertAll(pairs, p => p.Key.ConnectionId) });
-        command.Parameters.Add(new NpgsqlParameter<DateTimeOffset[]> { TypedValue = Array.ConvertAll(pairs, p => p.Value) });
-        var leased = new HashSet<(string, string)>(pairs.Length);
-        await using var reader = await command.ExecuteReaderAsync(ct);
-        while (await reader.ReadAsync(ct))
-            leased.Add((reader.GetString(0), reader.GetString(1)));
-        return leased;
+        signs.Sort((a, b) => a.Key.CompareTo(b.Key));
+        return [.. signs];
     }
 
-    private Dictionary<string, SignOfLife> KnownOf(Agent agent)
+    private void Keep(Sign[] signs, Told told)
+    {
+        foreach (var sign in signs)
+        {
+            // Only what was flushed: a sign that came meanwhile is for the next time.
+            _unflushed.TryRemove(new(sign.Key, sign.At));
+            if (told.Leased.Contains(sign.Key))
+                Update(sign.Key, known => known with { HasLease = true });
+            else if (sign.Known.HasLease)
+                // Lost on another node, as the log will tell at the next heartbeat.
+                _known.TryRemove(sign.Key, out _);
+        }
+        foreach (var lease in told.LookedUp)
+            _known.TryAdd(lease.Key, new Known(lease.LastSeenAt, lease.ClosingAt, HasLease: true));
+        foreach (var lease in told.Closing)
+            Update(
+                lease.Key,
+                known => known.ClosingAt >= lease.ClosingAt ? known : known with { ClosingAt = lease.ClosingAt }
+            );
+    }
+
+    private void Update(ConnectionKey key, Func<Known, Known> change)
+    {
+        while (_known.TryGetValue(key, out var known) && !_known.TryUpdate(key, change(known), known)) { }
+    }
+
+    private async Task NextFlushAsync(CancellationToken ct)
+    {
+        Task flushed;
+        lock (_lock)
+            flushed = _flushed.Task;
+        try
+        {
+            await flushed.WaitAsync(Patience, clock, ct);
+        }
+        catch (Exception e) when (e is LedgerUnavailableException or TimeoutException)
+        {
+            // Whoever waits knows for how long.
+        }
+    }
+
+    /// <summary>Whether something arrived before the deadline by what this node knows; then it is kept as a sign of life.</summary>
+    private bool IsInTime(ConnectionKey key, DateTimeOffset at)
+    {
+        while (_known.TryGetValue(key, out var known))
+        {
+            if (at >= DeadlineOf(known))
+                return false;
+            if (at <= known.LastSeenAt)
+                return true;
+            if (!_known.TryUpdate(key, known with { LastSeenAt = at }, known))
+                continue;
+            FlushLater(key, at);
+            return true;
+        }
+        return false;
+    }
+
+    private DateTimeOffset DeadlineOf(Known known) =>
+        LossOf("", new Connection(null, known.OpenedAt, known.ClosingAt), known.LastSeenAt, configurations.Current).At;
+
+    private DueWork.Loss LossOf(string id, Connection connection, DateTimeOffset lastSeenAt, Configuration policies) =>
+        DueWork.LossOf(id, connection, DueWork.SignOf(connection, lastSeenAt, _view.Outages, policies), policies);
+
+    /// <summary>What this node knows, with what arrived in time and was not decided yet.</summary>
+    private Dictionary<string, SignOfLife> SignsOf(Agent agent, Configuration policies)
     {
         var signs = new Dictionary<string, SignOfLife>(agent.Connections.Count, StringComparer.Ordinal);
         foreach (var (id, connection) in agent.Connections)
         {
-            var sign = _signs.TryGetValue((agent.AgentId, id), out var known)
-                ? new SignOfLife(known.LastSeenAt, known.CountsFrom)
-                : new SignOfLife(connection.OpenedAt, connection.OpenedAt);
-            signs[id] = _grantedAt > sign.CountsFrom ? sign with { CountsFrom = _grantedAt } : sign;
+            var key = new ConnectionKey(agent.AgentId, id);
+            var known = _known.TryGetValue(key, out var here) ? here : null;
+            var seen = known?.LastSeenAt > connection.OpenedAt ? known.LastSeenAt : connection.OpenedAt;
+            foreach (var at in _undecided.Of(key))
+                if (at > seen && at < LossOf(id, connection, seen, policies).At)
+                    Saw(key, connection, seen = at);
+            signs[id] = DueWork.SignOf(connection, seen, _view.Outages, policies);
         }
         return signs;
     }
 
-    private static bool AnyOverdue(Agent agent, Dictionary<string, SignOfLife> signs, Policy policy, DateTimeOffset now)
+    private void Saw(ConnectionKey key, Connection connection, DateTimeOffset at)
+    {
+        _known.AddOrUpdate(
+            key,
+            static (_, sign) => new Known(sign.at, sign.connection.ClosingAt, HasLease: false),
+            static (_, known, sign) => known with { LastSeenAt = Later(known.LastSeenAt, sign.at) },
+            (connection, at)
+        );
+        FlushLater(key, at);
+    }
+
+    private void FlushLater(ConnectionKey key, DateTimeOffset at) =>
+        _unflushed.AddOrUpdate(key, static (_, at) => at, static (_, before, at) => Later(before, at), at);
+
+    /// <summary>Whether a connection is lost after one instant and no later than another.</summary>
+    private static bool AnyLost(
+        Agent agent,
+        Dictionary<string, SignOfLife> signs,
+        Configuration policies,
+        DateTimeOffset after,
+        DateTimeOffset until
+    )
     {
         foreach (var (id, connection) in agent.Connections)
-            if (DueWork.LossOf(id, connection, signs[id], policy).At <= now)
+            if (DueWork.LossOf(id, connection, signs[id], policies).At is var at && at > after && at <= until)
                 return true;
         return false;
     }
 
-    private async Task MergeTableAsync(Agent agent, Dictionary<string, SignOfLife> signs, CancellationToken ct)
+    private async Task MergeTableAsync(Agent agent, CancellationToken ct)
     {
-        await using var command = database.CreateCommand(
-            "select connection_id, last_seen_at, counts_from from ledger.lease where agent_id = $1"
-        );
+        await using var command = database.CreateCommand("select connection_id, last_seen_at from ledger.lease where agent_id = $1");
         command.Parameters.Add(new() { Value = agent.AgentId });
         await using var reader = await command.ExecuteReaderAsync(ct);
         while (await reader.ReadAsync(ct))
         {
             var id = reader.GetString(0);
-            if (!signs.TryGetValue(id, out var sign))
+            if (!agent.Connections.TryGetValue(id, out var connection))
                 continue;
-            var seen = reader.GetFieldValue<DateTimeOffset>(1);
-            var countsFrom = reader.GetFieldValue<DateTimeOffset>(2);
-            sign = Later(sign, new SignOfLife(seen, countsFrom));
-            // What the table says is remembered, so that a connection that lives on another node is asked about once a timeout;
-            // a heartbeat that came while the table was read is newer.
-            var known = _signs.AddOrUpdate(
-                (agent.AgentId, id),
-                static (_, s) => new Known(s.LastSeenAt, s.CountsFrom, s.LastSeenAt),
-                static (_, known, s) =>
-                    known with
-                    {
-                        LastSeenAt = Later(known.LastSeenAt, s.LastSeenAt),
-                        CountsFrom = Later(known.CountsFrom, s.CountsFrom),
-                    },
-                sign
+            // Remembered, so that a connection that lives on another node is asked about once a timeout.
+            _known.AddOrUpdate(
+                new ConnectionKey(agent.AgentId, id),
+                static (_, row) => new Known(row.seen, row.ClosingAt, HasLease: true),
+                static (_, known, row) => known with { LastSeenAt = Later(known.LastSeenAt, row.seen), HasLease = true },
+                (seen: reader.GetFieldValue<DateTimeOffset>(1), connection.ClosingAt)
             );
-            signs[id] = new SignOfLife(known.LastSeenAt, known.CountsFrom);
         }
     }
 
-    private static SignOfLife Later(SignOfLife a, SignOfLife b) =>
-        new(Later(a.LastSeenAt, b.LastSeenAt), Later(a.CountsFrom, b.CountsFrom));
+    /// <summary>A connection that is silent since then, or longer, may be lost by what is known; one that is not surely is not.</summary>
+    private DateTimeOffset LostIfSilentSince()
+    {
+        var now = clock.Now();
+        var knownThrough = _runs && _view.KnownThrough < now ? _view.KnownThrough : now;
+        var current = configurations.Current;
+        var silentSince = knownThrough - current.Policy.HeartbeatTimeout;
+        foreach (var earlier in current.Earlier)
+            if (earlier.Until <= knownThrough)
+                silentSince = Later(silentSince, earlier.Until - earlier.Policy.HeartbeatTimeout);
+        foreach (var outage in _view.Outages)
+            if (outage.Until + current.Policy.HeartbeatTimeout > knownThrough)
+                silentSince = Earlier(silentSince, Minus(outage.From, current.Policy.HeartbeatTimeout));
+        return silentSince;
+    }
+
+    private static DateTimeOffset Minus(DateTimeOffset at, TimeSpan length) =>
+        at - DateTimeOffset.MinValue > length ? at - length : DateTimeOffset.MinValue;
 
     private static DateTimeOffset Later(DateTimeOffset a, DateTimeOffset b) => a > b ? a : b;
 
-    private bool StoodStill() => _flushedAt is { } at && clock.GetUtcNow().Ticks - at > Standstill.Ticks;
+    private static DateTimeOffset Earlier(DateTimeOffset a, DateTimeOffset b) => a < b ? a : b;
 
-    /// <summary>What this node knows of a connection.</summary>
-    /// <param name="LastSeenAt">Its last sign of life.</param>
-    /// <param name="CountsFrom">From when its timeout counts.</param>
-    /// <param name="Since">When this node came to know of it.</param>
-    private sealed record Known(DateTimeOffset LastSeenAt, DateTimeOffset CountsFrom, DateTimeOffset Since);
+    /// <summary>What all nodes have told.</summary>
+    /// <param name="KnownThrough">Everything that arrived anywhere before this instant is known.</param>
+    /// <param name="Outages">In the order of their ends.</param>
+    private sealed record View(DateTimeOffset KnownThrough, ImmutableArray<Outage> Outages);
 }
+
+/// <summary>A connection of an agent.</summary>
+internal readonly record struct ConnectionKey(string AgentId, string ConnectionId) : IComparable<ConnectionKey>
+{
+    public int CompareTo(ConnectionKey other) =>
+        string.CompareOrdinal(AgentId, other.AgentId) is not 0 and var c ? c : string.CompareOrdinal(ConnectionId, other.ConnectionId);
+}
+
+/// <summary>What a node knows of a connection.</summary>
+/// <param name="LastSeenAt">Its last sign of life.</param>
+/// <param name="ClosingAt">When it said that it closes; it is closing while nothing was seen of it since.</param>
+/// <param name="HasLease">Its lease was seen: when that is gone, the connection is.</param>
+internal sealed record Known(DateTimeOffset LastSeenAt, DateTimeOffset? ClosingAt, bool HasLease)
+{
+    /// <summary>No later than its last sign of life, which is all that counts for its deadline.</summary>
+    public DateTimeOffset OpenedAt => ClosingAt < LastSeenAt ? ClosingAt.Value : LastSeenAt;
+}
+
+/// <summary>A sign of life to tell.</summary>
+internal sealed record Sign(ConnectionKey Key, DateTimeOffset At, Known Known);

@@ -3,14 +3,12 @@ using PresenceLedger.Domain.Agents;
 using PresenceLedger.Domain.Configurations;
 using PresenceLedger.Ledger;
 using PresenceLedger.Ledger.Due;
-using PresenceLedger.Ledger.Heartbeats;
 
 namespace PresenceLedger.Projections.CurrentPresence;
 
 /// <summary>What the ledger waits for, as the presences that are read give it: leases, due times, second halves of transfers.</summary>
 /// <param name="handovers">Whether transfers are two commits, so that the second half of one may be missing.</param>
-/// <param name="clock">The time: of leases that come late.</param>
-internal sealed class Deadlines(bool handovers, TimeProvider clock)
+internal sealed class Deadlines(bool handovers)
 {
     /// <summary>Forgets what was due, at the beginning of the log: that was another ledger, or is found again.</summary>
     public static async Task ForgetAsync(NpgsqlConnection connection, CancellationToken ct)
@@ -24,7 +22,7 @@ internal sealed class Deadlines(bool handovers, TimeProvider clock)
     {
         if (fold.Changed.Count > 0)
         {
-            await KeepLeasesAsync(connection, fold.Changed, clock.Now(), ct);
+            await KeepLeasesAsync(connection, fold.Changed, ct);
             await KeepDueAsync(connection, fold, ct);
         }
         if (handovers && fold.Handovers.Count > 0)
@@ -34,51 +32,48 @@ internal sealed class Deadlines(bool handovers, TimeProvider clock)
     }
 
     /// <summary>
-    /// A lease for every connection that lives, none for the others. One whose lease comes late has a full timeout from now on:
-    /// its heartbeats had nowhere to go meanwhile (CON-8).
+    /// A lease for every connection that lives, none for the others. The lease of a connection that opened again since, which the node
+    /// that opened it has told by itself, stays.
     /// </summary>
     private static async Task KeepLeasesAsync(
         NpgsqlConnection connection,
         IReadOnlyCollection<PresenceDocument> changed,
-        DateTimeOffset now,
         CancellationToken ct
     )
     {
         var live = changed
-            .SelectMany(d => d.Agent.Connections.Select(c => (d.Id, c.Key, c.Value.OpenedAt)))
+            .SelectMany(d => d.Agent.Connections.Select(c => (d.Id, c.Key, c.Value.OpenedAt, c.Value.ClosingAt)))
             .OrderBy(c => c.Id, StringComparer.Ordinal)
             .ThenBy(c => c.Key, StringComparer.Ordinal)
             .ToArray();
         await using var command = new NpgsqlCommand(
             """
             with live as (
-                select c.agent_id, c.connection_id, c.at, c.counts_from
-                    from unnest($2, $3, $4, $5) as c (agent_id, connection_id, at, counts_from)
+                select c.agent_id, c.connection_id, c.at, c.closing_at
+                    from unnest($3, $4, $5, $6) as c (agent_id, connection_id, at, closing_at)
             ), gone as (
                 delete from ledger.lease l using (
-                    select agent_id, connection_id from ledger.lease
-                    where agent_id = any ($1) and (agent_id, connection_id) not in (select agent_id, connection_id from live)
-                    order by agent_id, connection_id for update
+                    select l.agent_id, l.connection_id from ledger.lease l
+                    join unnest($1, $2) as c (agent_id, at) on l.agent_id = c.agent_id and l.last_seen_at <= c.at
+                    where (l.agent_id, l.connection_id) not in (select agent_id, connection_id from live)
+                    order by l.agent_id, l.connection_id for update of l
                 ) g where l.agent_id = g.agent_id and l.connection_id = g.connection_id
             )
-            insert into ledger.lease (agent_id, connection_id, last_seen_at, counts_from)
-                select agent_id, connection_id, at, counts_from from live order by agent_id, connection_id
+            insert into ledger.lease as l (agent_id, connection_id, last_seen_at, closing_at)
+                select agent_id, connection_id, greatest(at, closing_at), closing_at from live order by agent_id, connection_id
                 on conflict (agent_id, connection_id) do update
-                    set last_seen_at = excluded.last_seen_at, counts_from = greatest(lease.counts_from, excluded.counts_from)
-                    where lease.last_seen_at < excluded.last_seen_at
+                    set last_seen_at = greatest(l.last_seen_at, excluded.last_seen_at),
+                        closing_at = greatest(l.closing_at, excluded.closing_at)
+                    where l.last_seen_at < excluded.last_seen_at or l.closing_at is distinct from excluded.closing_at
             """,
             connection
         );
         command.Parameters.Add(new NpgsqlParameter<string[]> { TypedValue = [.. changed.Select(d => d.Id)] });
+        command.Parameters.Add(new NpgsqlParameter<DateTimeOffset[]> { TypedValue = [.. changed.Select(d => d.Agent.LastOccurredAt)] });
         command.Parameters.Add(new NpgsqlParameter<string[]> { TypedValue = Array.ConvertAll(live, c => c.Id) });
         command.Parameters.Add(new NpgsqlParameter<string[]> { TypedValue = Array.ConvertAll(live, c => c.Key) });
         command.Parameters.Add(new NpgsqlParameter<DateTimeOffset[]> { TypedValue = Array.ConvertAll(live, c => c.OpenedAt) });
-        command.Parameters.Add(
-            new NpgsqlParameter<DateTimeOffset[]>
-            {
-                TypedValue = Array.ConvertAll(live, c => now - c.OpenedAt > Leases.Late ? now : c.OpenedAt),
-            }
-        );
+        command.Parameters.Add(new NpgsqlParameter<DateTimeOffset?[]> { TypedValue = Array.ConvertAll(live, c => c.ClosingAt) });
         await command.ExecuteNonQueryAsync(ct);
     }
 

@@ -6,7 +6,7 @@ namespace PresenceLedger.Projections.CurrentPresence;
 /// The current presence of every agent. The tables that are read also keep the leases, the due times and the awaited halves of
 /// transfers in step; a set that is built beside them does not touch those.
 /// </summary>
-public sealed class PresenceModel(ILog log, TimeProvider clock) : IReadModel
+public sealed class PresenceModel(ILog log) : IReadModel
 {
     /// <summary>The name of this read model.</summary>
     public const string ModelName = "presence";
@@ -52,5 +52,5 @@ public sealed class PresenceModel(ILog log, TimeProvider clock) : IReadModel
 
     /// <inheritdoc />
     public IProjector Open(string schema, bool live, string? state) =>
-        new PresenceProjector(schema, live ? new Deadlines(handovers: !log.SpansStreams, clock) : null, state);
+        new PresenceProjector(schema, live ? new Deadlines(handovers: !log.SpansStreams) : null, state);
 }

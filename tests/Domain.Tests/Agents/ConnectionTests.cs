@@ -261,6 +261,46 @@ public class ConnectionTests
         Assert.Null(DueWork.NextAt(story.Agent, story.Configuration, story.Signs));
     }
 
+    [Fact, Trait("Rule", Rules.Tim6)]
+    public void TIM_6_A_loss_that_was_due_under_the_old_timeout_is_dated_by_it_though_noticed_under_a_longer_one() =>
+        SignedIn()
+            .Policy(policy => policy with { HeartbeatTimeout = TimeSpan.FromSeconds(30) })
+            .At("00:01:00")
+            .NetworkLost()
+            .At("00:01:31")
+            .Policy(policy => policy with { HeartbeatTimeout = TimeSpan.FromSeconds(300) })
+            .At("00:01:40")
+            .When(Settle())
+            .Then("00:01:30 ConnectionLost main Heartbeat CON-3", "00:01:30 available -> offline, Connection, CON-3");
+
+    [Fact, Trait("Rule", Rules.Tim6)]
+    public void TIM_6_A_timeout_that_is_shortened_twice_has_the_loss_fall_due_at_the_change_that_brings_it_about() =>
+        SignedIn()
+            .At("00:01:00")
+            .NetworkLost()
+            .At("00:01:20")
+            .Policy(policy => policy with { HeartbeatTimeout = TimeSpan.FromSeconds(60) })
+            .At("00:01:40")
+            .Policy(policy => policy with { HeartbeatTimeout = TimeSpan.FromSeconds(20) })
+            .At("00:03:00")
+            .When(Settle())
+            .Then("00:01:40 ConnectionLost main Heartbeat CON-3", "00:01:40 available -> offline, Connection, CON-3");
+
+    [Fact, Trait("Rule", Rules.Con8)]
+    public void CON_8_An_outage_grants_a_full_timeout_only_to_whom_nothing_is_known_to_be_lost_before_it()
+    {
+        var story = SignedIn();
+        var connection = story.Agent.Connections["main"];
+        var seen = story.Now;
+        DateTimeOffset Deadline(Outage outage) =>
+            DueWork.LossOf("main", connection, DueWork.SignOf(connection, seen, [outage], story.Configuration), story.Configuration).At;
+
+        Assert.Equal(seen.AddSeconds(75), Deadline(new(seen.AddSeconds(75), seen.AddSeconds(500))));
+        Assert.Equal(seen.AddSeconds(575), Deadline(new(seen.AddSeconds(74.999), seen.AddSeconds(500))));
+        Assert.Equal(seen.AddSeconds(95), Deadline(new(seen.AddSeconds(10), seen.AddSeconds(20))));
+        Assert.Equal(seen.AddSeconds(75), Deadline(new(seen.AddSeconds(-10), seen)));
+    }
+
     [Fact]
     public void Connections_that_are_lost_and_regained_more_often_than_the_policy_allows_are_flapping()
     {

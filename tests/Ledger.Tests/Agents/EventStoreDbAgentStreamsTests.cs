@@ -9,7 +9,6 @@ using PresenceLedger.Testing.EventStoreDb;
 namespace PresenceLedger.Ledger.Tests.Agents;
 
 /// <summary>And what is different where the log appends to one stream at a time.</summary>
-[Trait("Takes", "long")]
 public sealed class EventStoreDbAgentStreamsTests : AgentStreamsTests
 {
     protected override async Task<TestDatabase> OpenAsync() => await Node.CreateDatabaseAsync(await TestEventStore.StartAsync());

@@ -8,7 +8,6 @@ using PresenceLedger.Testing.EventStoreDb;
 namespace PresenceLedger.Ledger.Tests.EventStoreDb;
 
 /// <summary>What goes wrong between the ledger and an EventStoreDB, and what the ledger makes of it.</summary>
-[Trait("Takes", "long")]
 public sealed class FaultTests : IAsyncLifetime
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);

@@ -155,7 +155,7 @@ public abstract class ReplayCheckTests : ReadSideTests
     /// <summary>A simulated fortnight, read by all read models.</summary>
     private async Task<Reading[]> ReadAsync()
     {
-        _presence = new PresenceModel(_node.Log, _clock);
+        _presence = new PresenceModel(_node.Log);
         _states = new StatesModel(_node.Log);
         await ImportAsync(Centre.Ledger(Fortnight).ToAsyncEnumerable());
         await _node.Configuration.RefreshAsync(default);

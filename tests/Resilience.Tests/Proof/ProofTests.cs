@@ -93,7 +93,6 @@ public sealed class ProofTests : IAsyncLifetime
     }
 
     [Theory]
-    [Trait("Takes", "long")]
     [InlineData("events.ndjson", "\\\"units\\\":", "\\\"unitz\\\":")]
     [InlineData("events.ndjson", "\"occurredAt\":\"2026", "\"occurredAt\":\"2025")]
     [InlineData("proofs.json", "\"index\":1", "\"index\":2")]
@@ -116,7 +115,6 @@ public sealed class ProofTests : IAsyncLifetime
     }
 
     [Fact]
-    [Trait("Takes", "long")]
     public async Task The_signature_of_a_seal_in_a_bundle_is_one_that_openssl_verifies()
     {
         await SimulateAsync(days: 1);
@@ -142,7 +140,6 @@ public sealed class ProofTests : IAsyncLifetime
     }
 
     [Fact]
-    [Trait("Takes", "long")]
     public async Task Keys_are_listed_rotated_and_retired()
     {
         await using (var node = await Node.StartAsync(_database))
@@ -165,7 +162,6 @@ public sealed class ProofTests : IAsyncLifetime
     }
 
     [Fact]
-    [Trait("Takes", "long")]
     public async Task A_service_seals_by_itself_and_one_without_the_key_says_that_it_does_not()
     {
         string[] settings = ["--data", _data, "--Seals:Interval", "0.2"];
@@ -195,7 +191,6 @@ public sealed class ProofTests : IAsyncLifetime
     }
 
     [Theory]
-    [Trait("Takes", "long")]
     [InlineData("verify --bundle /nowhere/at.zip", "There is no file")]
     [InlineData("verify --key /nowhere/at.pub", "cannot be read")]
     [InlineData("verify --resume", "broken off")]
