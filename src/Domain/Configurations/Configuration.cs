@@ -90,6 +90,9 @@ public sealed record Configuration(
     public DateTimeOffset After(DateTimeOffset began, Func<Policy, TimeSpan> length) =>
         FallsDue(began, policy => (began + length(policy)).ToMillisecond())!.Value;
 
+    /// <summary>The policy that stood at an instant.</summary>
+    public Policy PolicyAt(DateTimeOffset at) => Earlier.FirstOrDefault(earlier => earlier.Until > at)?.Policy ?? Policy;
+
     /// <summary>The last instant of the restore window of a status that was captured (CON-4).</summary>
     public DateTimeOffset RestoreUntil(DateTimeOffset capturedAt) => After(capturedAt, policy => policy.RestoreWindow);
 
