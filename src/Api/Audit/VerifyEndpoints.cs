@@ -24,11 +24,13 @@ internal static class VerifyEndpoints
     public static void Map(RouteGroupBuilder api)
     {
         api.MapGet("/agents/{agentId}/verify", VerifyAgentAsync)
+            .Allow(Permissions.CheckAudit)
             .WithTags("Audit")
             .WithSummary("The hash chain of the agent's stream, and the seal that covers its last events.")
             .Produces<AgentVerificationAnswer>()
             .ProducesProblem(StatusCodes.Status404NotFound);
         api.MapGet("/ledger/verify", VerifyLedgerAsync)
+            .Allow(Permissions.CheckLedgerAudit)
             .WithTags("Audit")
             .WithSummary(
                 "The seals and their signatures, and the ends of all streams; with full=true every event, told as it goes (NDJSON)."
@@ -41,8 +43,6 @@ internal static class VerifyEndpoints
 
     private static async Task<IResult> VerifyAgentAsync(HttpContext http, string agentId, ILog log, SealBook book)
     {
-        if (Permissions.CheckAudit(http.Actor(), agentId) is { } forbidden)
-            return Problems.Of(forbidden);
         var verified = await new StreamVerifier(log, book).VerifyAsync(StreamNames.Agent(agentId), http.RequestAborted);
         if (verified.Last is not { Record: var last })
             return Problems.Of(Refusal.AgentUnknown(agentId));
@@ -67,11 +67,12 @@ internal static class VerifyEndpoints
         NpgsqlDataSource database,
         SealSettings settings,
         TimeProvider clock,
-        bool full = false
+        string? full
     )
     {
-        if (Permissions.CheckLedgerAudit(http.Actor()) is { } forbidden)
-            return Problems.Of(forbidden);
+        var isFull = false;
+        if (full is not null && !bool.TryParse(full, out isFull))
+            return Problems.Validation("full", "must be true or false");
         var postgres = log is PostgresLog ? database : null;
         IReadOnlyList<PublicKey> keys;
         try
@@ -82,7 +83,7 @@ internal static class VerifyEndpoints
         {
             return Problems.Of(StatusCodes.Status409Conflict, "sealing-key-missing", e.Message);
         }
-        if (!full)
+        if (!isFull)
             return Results.Json(await new SealVerifier(log, postgres, keys).VerifyAsync(http.RequestAborted), WireJson.Options);
         if (!await Scans.WaitAsync(0, http.RequestAborted))
         {

@@ -1,3 +1,5 @@
+using PresenceLedger.Ledger;
+
 namespace PresenceLedger.Projections.Divergences;
 
 /// <summary>Something that is kept of an agent is not what the agent's events give.</summary>
@@ -20,7 +22,7 @@ public sealed record Divergence(string AgentId, string Model, long Version, stri
         Model switch
         {
             Memory => "Restart the node.",
-            Snapshot => $"Delete the row of stream 'agent-{AgentId}' in ledger.snapshot and restart the nodes.",
+            Snapshot => $"Delete the row of stream '{StreamNames.Agent(AgentId)}' in ledger.snapshot and restart the nodes.",
             _ => $"presence-ledger rebuild {Model}",
         };
 
