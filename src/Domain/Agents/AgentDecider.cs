@@ -318,7 +318,7 @@ public static class AgentDecider
             );
             if (c.AutoAccept || c.Work.IsOutbound)
             {
-                Record(new ConversationAccepted(c.ConversationId, Automatic: true) { Rule = Rules.Cap10 });
+                Record(new ConversationAccepted(c.ConversationId, Automatic: true, c.Work.Direction) { Rule = Rules.Cap10 });
                 CapacityDecides(Latest);
             }
             else if (CapacityRules.Decide(_agent, _configuration).Rule is Rules.Cap5 or Rules.Cap6)
@@ -354,16 +354,11 @@ public static class AgentDecider
                             _configuration.Policy.RejectedNotificationSetsDoNotDisturb,
                             BuiltInStatuses.DoNotDisturb
                         ),
-                        (
-                            ConversationVerb.Accept
-                                or ConversationVerb.Miss
-                                or ConversationVerb.Undelivered
-                                or ConversationVerb.Reject,
-                            _
-                        ) => new(
-                            RefusalCodes.ConversationNotAssigned,
-                            $"Conversation '{c.ConversationId}' is not awaiting acceptance (CAP-13); it is {Name(conversation.State)}."
-                        ),
+                        (ConversationVerb.Accept or ConversationVerb.Miss or ConversationVerb.Undelivered or ConversationVerb.Reject, _) =>
+                            new(
+                                RefusalCodes.ConversationNotAssigned,
+                                $"Conversation '{c.ConversationId}' is not awaiting acceptance (CAP-13); it is {Name(conversation.State)}."
+                            ),
                         (ConversationVerb.Wait, ConversationState.Active) => Decided(
                             new ConversationWaiting(c.ConversationId) { Rule = Rules.Cap7 }
                         ),

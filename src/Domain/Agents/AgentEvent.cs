@@ -84,7 +84,11 @@ public sealed record ConversationAssigned(string ConversationId, Work Work, Immu
     : ConversationEvent(ConversationId);
 
 /// <summary>Accepted: by the agent, or at its assignment by the channel or as an outbound attempt (CAP-10).</summary>
-public sealed record ConversationAccepted(string ConversationId, bool Automatic) : ConversationEvent(ConversationId);
+/// <param name="ConversationId">The conversation.</param>
+/// <param name="Automatic">Not by the agent.</param>
+/// <param name="Direction">Outbound where it is such an attempt; else null.</param>
+public sealed record ConversationAccepted(string ConversationId, bool Automatic, Direction? Direction = null)
+    : ConversationEvent(ConversationId);
 
 /// <summary>Put to waiting; capacity is given back.</summary>
 public sealed record ConversationWaiting(string ConversationId) : ConversationEvent(ConversationId);

@@ -362,10 +362,12 @@ public sealed record Reasoning(IReadOnlyList<Phrase> Sentences, IReadOnlyList<st
                 // Whatever stands: so many are not enough yet.
                 ConversationUndelivered x when x.InARow < evidence.Configuration.Policy.UndeliveredLimit => e.Rule,
                 ConversationMissed when _agent.MissedInARow < evidence.Configuration.Policy.MissedLimit => Domain.Rules.Not7,
-                ConversationMissed or ConversationRejected or ConversationUndelivered
-                    when !_agent.SignedIn || _agent.Status.IsOwnStickyWord => Domain.Rules.Not3,
-                ConversationMissed or ConversationRejected or ConversationUndelivered
-                    when _agent.Status.Origin is not Origin.Notification => e.Rule,
+                ConversationMissed
+                or ConversationRejected
+                or ConversationUndelivered when !_agent.SignedIn || _agent.Status.IsOwnStickyWord => Domain.Rules.Not3,
+                ConversationMissed
+                or ConversationRejected
+                or ConversationUndelivered when _agent.Status.Origin is not Origin.Notification => e.Rule,
                 ConversationActivity => e.Rule,
                 ConversationEvent or WrapUpBlockEnded or CapacityReset or AgentConfigured => StaysBy(_agent.Status, e),
                 _ => null,

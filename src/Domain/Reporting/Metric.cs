@@ -75,7 +75,12 @@ public static class Metrics
         Count("missedSessions", "sessions whose notification timed out, by that instant", Measure.Missed),
         Count("abandonedSessions", "sessions closed by the customer before they were accepted, by that instant", Measure.Abandoned),
         Count("forceReleasedSessions", "sessions that a supervisor released by force, by that instant", Measure.ForceReleased),
-        Ratio("rejectionRate", "rejectedSessions ÷ presented sessions accepted, rejected or missed", Measure.Rejected, Measure.Resolved) with
+        Ratio(
+            "rejectionRate",
+            "rejectedSessions ÷ presented sessions accepted, rejected or missed",
+            Measure.Rejected,
+            Measure.Resolved
+        ) with
         {
             Version = 2,
         },

@@ -281,12 +281,7 @@ public class AgentProperties
                             or ConversationResumed
                             or WrapUpStarted
                             or WrapUpBlockEnded
-                            or (
-                                ConversationEnded
-                                and not ConversationMissed
-                                and not ConversationRejected
-                                and not ConversationUndelivered
-                            )
+                            or (ConversationEnded and not ConversationMissed and not ConversationRejected and not ConversationUndelivered)
                     || (last is CapacityReset reset && turn.After.Settings.Profiles.ContainsKey(reset.ProfileId));
                 if (occasion && turn.After.SignedIn && !turn.After.Status.Sticky)
                     Assert.Equal(status, turn.After.Status.StatusId);
@@ -309,8 +304,10 @@ public class AgentProperties
                 var missed = asked[0] is ConversationMissed;
                 var since = stream.Take(stream.Count - asked.Count + 1).Reverse().TakeWhile(e => !BeginsAnew(e));
                 var inARow = since.Count(e => e.GetType() == asked[0].GetType());
-                var limit =
-                    missed ? policy.MissedNotificationSetsInactive ? policy.MissedLimit : 0
+                var limit = missed
+                    ? policy.MissedNotificationSetsInactive
+                        ? policy.MissedLimit
+                        : 0
                     : policy.UndeliveredLimit;
                 var before = turn.Decision.Events.Take(turn.Decision.Due).Aggregate(turn.Before, (agent, e) => agent.Evolve(e)).Status;
                 var inactive = new StandingStatus("inactive", Statuses.BaseStatus.Away, Origin.Notification);

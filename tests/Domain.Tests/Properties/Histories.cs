@@ -124,8 +124,7 @@ internal static class Histories
             (2, Gen.Int[1, 300].Select(seconds => new WrapUp(WrapUpPolicy.Custom, seconds)))
         ),
         Gen.Frequency((4, Gen.Const((Direction?)null)), (1, Gen.Const((Direction?)Direction.Outbound))),
-        (units, profiles, wrapUp, direction) =>
-            new Work("chat", null, null, units, [.. profiles], wrapUp, null) { Direction = direction }
+        (units, profiles, wrapUp, direction) => new Work("chat", null, null, units, [.. profiles], wrapUp, null) { Direction = direction }
     );
 
     private static readonly Gen<AgentCommand> Command = Gen.Frequency(

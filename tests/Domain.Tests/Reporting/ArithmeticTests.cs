@@ -165,14 +165,7 @@ public sealed class ArithmeticTests
     {
         var facts = Registered("00:00") with
         {
-            Sessions =
-            [
-                Session("lost", "01:00") with
-                {
-                    Ended = At("01:01"),
-                    Outcome = SessionOutcome.Undelivered,
-                },
-            ],
+            Sessions = [Session("lost", "01:00") with { Ended = At("01:01"), Outcome = SessionOutcome.Undelivered }],
         };
         (long, long) AsKnownAt(string at) =>
             Of(facts.AsKnownAt(At(at).At), at, "00:00", "04:00")[0] is var cell

@@ -138,6 +138,11 @@ public sealed class WireFormatTests
 
         Assert.False(Read<ConversationAssigned>("conversation-assigned.v1", inbound).Work.IsOutbound);
         Assert.True(Read<ConversationAssigned>("conversation-assigned.v1", outbound).Work.IsOutbound);
+        Assert.Equal("""{"conversationId":"c1","automatic":true}""", WireNames.Write(new ConversationAccepted("c1", Automatic: true)));
+        Assert.Equal(
+            """{"conversationId":"c1","automatic":true,"direction":"outbound"}""",
+            WireNames.Write(new ConversationAccepted("c1", Automatic: true, Direction.Outbound))
+        );
         Assert.Equal(inbound, WireNames.Write(Read<ConversationAssigned>("conversation-assigned.v1", inbound)));
         Assert.Equal(outbound, WireNames.Write(Read<ConversationAssigned>("conversation-assigned.v1", outbound)));
     }
