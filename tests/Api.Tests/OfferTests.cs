@@ -225,7 +225,7 @@ public sealed class OfferTests(OpenService service)
         }
     }
 
-    private string Window => "from=2020-01-01&to=2100-01-01";
+    private const string Window = "from=2020-01-01&to=2100-01-01";
 
     private Task<JsonElement> AssignAsync(string agent, string conversation, object work) =>
         service.DoneAsync("PUT", $"agents/{agent}/conversations/{conversation}", work, Routing);
