@@ -97,6 +97,9 @@ public sealed record Conversation
 
     /// <summary>When a wrap-up stops taking capacity by itself; null where it does not.</summary>
     public DateTimeOffset? WrapUpBlockEndsAt { get; init; }
+
+    /// <summary><c>inbound</c> or <c>outbound</c>.</summary>
+    public string Direction { get; init; } = "inbound";
 }
 
 /// <summary>A consult or monitor that is on.</summary>

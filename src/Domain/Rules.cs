@@ -83,7 +83,7 @@ public static class Rules
     /// <summary>The occasions at which capacity decides.</summary>
     public const string Cap9 = "CAP-9";
 
-    /// <summary>Automatic acceptance.</summary>
+    /// <summary>Automatic acceptance, and outbound attempts.</summary>
     public const string Cap10 = "CAP-10";
 
     /// <summary>A conversation that needs several profiles.</summary>
@@ -113,7 +113,7 @@ public static class Rules
     /// <summary>A rejected notification: do-not-disturb.</summary>
     public const string Not2 = "NOT-2";
 
-    /// <summary>The agent's own sticky word stands over NOT-1 and NOT-2.</summary>
+    /// <summary>The agent's own sticky word stands over NOT-1, NOT-2 and NOT-6.</summary>
     public const string Not3 = "NOT-3";
 
     /// <summary>Reset presence.</summary>
@@ -121,6 +121,12 @@ public static class Rules
 
     /// <summary>A notification status stands until a manual change or a sign-out.</summary>
     public const string Not5 = "NOT-5";
+
+    /// <summary>Undelivered offers: counted apart; so many in a row: inactive.</summary>
+    public const string Not6 = "NOT-6";
+
+    /// <summary>How many misses in a row set inactive.</summary>
+    public const string Not7 = "NOT-7";
 
     /// <summary>Consults and monitoring change neither presence nor capacity.</summary>
     public const string Cns1 = "CNS-1";
@@ -238,6 +244,8 @@ public static class Rules
         Not3,
         Not4,
         Not5,
+        Not6,
+        Not7,
         Cns1,
         Cns2,
         Trf1,

@@ -248,7 +248,7 @@ public sealed class CommandTests(OpenService service)
             profiles = new[] { "full-assign" },
             wrapUp = new { policy = "custom", seconds = 90 },
             autoAccept = true,
-            createdAt = "2026-01-05T08:00:00Z",
+            createdAt = DateTimeOffset.UtcNow.AddMinutes(-2),
             reason = new { code = "vip", text = "A customer\nof long standing" },
         };
         var answer = await _client.PutAsync($"agents/{ana}/conversations/c9", body, Routing);

@@ -56,6 +56,23 @@ public sealed class CommandTests(OneNode service)
     }
 
     [Fact]
+    public async Task An_outbound_attempt_is_active_at_once_and_an_offer_may_not_be_delivered()
+    {
+        var (ana, _) = await SignedInAsync();
+        var routing = service.Client(Service.Routing).Agent(ana);
+        var begun = await routing.AssignAsync("c1", new Work { Units = 10, Outbound = true });
+        Assert.Equal(
+            ("active", "outbound"),
+            (Assert.Single(begun.Presence.Conversations).State, begun.Presence.Conversations[0].Direction)
+        );
+        var offered = await routing.AssignAsync("c2", new Work { Units = 10 });
+        Assert.Equal("inbound", offered.Presence.Conversations.Single(c => c.ConversationId == "c2").Direction);
+        var undelivered = await routing.UndeliveredAsync("c2");
+        Assert.Equal("conversation-undelivered", Assert.Single(undelivered.Events).Type);
+        Assert.Equal(10, undelivered.Presence.Capacity.Units!.Used);
+    }
+
+    [Fact]
     public async Task A_conversation_goes_to_another_agent_a_queue_a_number_or_back()
     {
         var (ana, agent) = await SignedInAsync();

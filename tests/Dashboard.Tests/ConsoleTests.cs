@@ -100,6 +100,46 @@ public sealed class ConsoleTests(Site site) : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Offers_that_cannot_be_delivered_make_inactive_and_say_what_to_look_at()
+    {
+        var (agent, tab) = await OpenAsync();
+        await StandsAsync(tab, "available");
+
+        for (var times = 1; times <= 3; times++)
+        {
+            await Expect(tab.Page.Locator(".entries li").Filter(new() { HasText = "could not be delivered" })).ToHaveCountAsync(times - 1);
+            await tab.Page.GetByRole(AriaRole.Button, new() { Name = "Offer that cannot be delivered" }).ClickAsync();
+        }
+
+        await StandsAsync(tab, "inactive");
+        await Expect(tab.Page.Locator(".missed")).ToContainTextAsync("Offers could not be delivered to your device");
+        await tab.IsAccessibleAsync();
+        await PressAsync(tab, "Reset presence");
+        await StandsAsync(tab, "available");
+        var day = await site.OpenAsync("agent:" + agent, "/agents/" + agent);
+        await Expect(day.Page.Locator("option", new() { HasText = "Offer undelivered" })).ToHaveCountAsync(1);
+        tab.IsClean();
+    }
+
+    [Fact]
+    public async Task An_outbound_attempt_is_active_at_once_and_wrapped_up_although_nobody_answered()
+    {
+        var (_, tab) = await OpenAsync();
+        await StandsAsync(tab, "available");
+
+        await PressAsync(tab, "Call out");
+
+        await StandsAsync(tab, "busy");
+        await Expect(tab.Page.Locator(".ringing")).ToHaveCountAsync(0);
+        await Expect(tab.Page.GetByRole(AriaRole.Cell, new() { Name = "Active · outbound" })).ToBeVisibleAsync();
+        await PressAsync(tab, "Wrap up");
+        await Expect(tab.Page.GetByRole(AriaRole.Cell, new() { Name = "Wrap-up · outbound" })).ToBeVisibleAsync();
+        await PressAsync(tab, "Close");
+        await StandsAsync(tab, "available");
+        tab.IsClean();
+    }
+
+    [Fact]
     public async Task A_conversation_that_is_rejected_sets_do_not_disturb_and_looks_right_in_the_dark()
     {
         var (agent, tab) = await OpenAsync(dark: true);

@@ -26,6 +26,10 @@ internal static class Commands
     public static AssignConversation Assign(string id, int units = 0, WrapUp? wrapUp = null, params string[] profiles) =>
         new(id, Work(units, wrapUp, profiles));
 
+    /// <summary>An outbound attempt of the agent's own (CAP-10).</summary>
+    public static AssignConversation Dial(string id, int units = 0, WrapUp? wrapUp = null, params string[] profiles) =>
+        new(id, Work(units, wrapUp, profiles) with { Direction = Direction.Outbound });
+
     /// <summary>Assigned and accepted by the channel at once (CAP-10).</summary>
     public static AssignConversation Start(string id, int units = 0, WrapUp? wrapUp = null, params string[] profiles) =>
         new(id, Work(units, wrapUp, profiles), AutoAccept: true);
@@ -35,6 +39,8 @@ internal static class Commands
     public static MoveConversation Reject(string id) => new(id, ConversationVerb.Reject);
 
     public static MoveConversation Miss(string id) => new(id, ConversationVerb.Miss);
+
+    public static MoveConversation Undelivered(string id) => new(id, ConversationVerb.Undelivered);
 
     public static MoveConversation Wait(string id) => new(id, ConversationVerb.Wait);
 

@@ -58,17 +58,19 @@ public abstract class ReadSideTests : IAsyncLifetime
             var wrapUp = random.Next(2) == 0 ? WrapUp.Default : new WrapUp(WrapUpPolicy.Custom, 60);
             string[] profiles = random.Next(2) == 0 ? [] : ["calls"];
             string[] statuses = ["available", "away", "away-training"];
+            Work Work(int n) =>
+                new("chat", null, null, 30, [.. profiles], wrapUp, null) { Direction = n % 5 == 0 ? Direction.Outbound : null };
             AgentCommand command = random.Next(12) switch
             {
                 0 or 1 => new SignIn(connection, "web"),
                 2 => new SignOut(),
                 3 => new CloseConnection(connection),
                 4 => new SetPresence(statuses[random.Next(3)]),
-                5 or 6 => new AssignConversation(conversation, new Work("chat", null, null, 30, [.. profiles], wrapUp, null), n % 2 == 0),
+                5 or 6 => new AssignConversation(conversation, Work(n), n % 2 == 0),
                 7 => new TransferConversation(conversation, ids[random.Next(3)], null, null),
                 8 => new JoinConsult(conversation, ConsultMode.Consult),
                 9 => new ConfigureAgent(s => s with { Units = 50 + random.Next(100) }),
-                _ => new MoveConversation(conversation, (ConversationVerb)random.Next(9)),
+                _ => new MoveConversation(conversation, random.GetItems(Enum.GetValues<ConversationVerb>(), 1)[0]),
             };
             await _node.SendAsync(ids[random.Next(3)], command);
             if (n == commands / 2)
@@ -88,7 +90,7 @@ public abstract class ReadSideTests : IAsyncLifetime
             var events = await _node.EventsAsync(id);
             var replayed = events.Aggregate(Agent.Unknown(id), (agent, e) => agent.Evolve((AgentEvent)WireNames.Read(e)));
             var document = LedgerJson.Read<PresenceDocument>(
-                (string)(await ScalarAsync($"select data::text from presence_v1.agent where agent_id = '{id}'"))!
+                (string)(await ScalarAsync($"select data::text from presence_v2.agent where agent_id = '{id}'"))!
             );
             Assert.Equal(LedgerJson.Write(replayed), LedgerJson.Write(document.Agent));
             Assert.Equal(replayed.Status.StatusId, document.StatusId);
@@ -169,7 +171,7 @@ public abstract class ReadSideTests : IAsyncLifetime
     private protected async Task<string[]> DocumentsAsync()
     {
         await using var owner = NpgsqlDataSource.Create(_database.SuperuserConnectionString);
-        await using var command = owner.CreateCommand("select data::text from presence_v1.agent order by agent_id");
+        await using var command = owner.CreateCommand("select data::text from presence_v2.agent order by agent_id");
         await using var reader = await command.ExecuteReaderAsync();
         var documents = new List<string>();
         while (await reader.ReadAsync())

@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using PresenceLedger.Api.Http;
 using PresenceLedger.Domain.Agents;
 using PresenceLedger.Domain.Naming;
+using PresenceLedger.Domain.Reporting;
 
 namespace PresenceLedger.Api.Agents;
 
@@ -61,8 +62,19 @@ public sealed record AssignBody : BodyWithReason
     /// <summary>The channel accepts for the agent.</summary>
     public bool AutoAccept { get; init; }
 
-    /// <summary>When the customer began to wait.</summary>
+    /// <summary>Who began it; <c>outbound</c> is an attempt of the agent's own, active at once (CAP-10).</summary>
+    public Direction? Direction { get; init; }
+
+    /// <summary>When the customer began to wait: at most 5 seconds ahead, for clocks differ a little, and at most a year ago.</summary>
     public DateTimeOffset? CreatedAt { get; init; }
+
+    internal override IEnumerable<(string, string)> Errors(DateTimeOffset now)
+    {
+        foreach (var error in Errors())
+            yield return error;
+        if (CreatedAt > now + Session.ClockTolerance || CreatedAt < now.AddYears(-1))
+            yield return ("createdAt", "must be at most 5 seconds ahead and at most a year ago");
+    }
 
     internal override IEnumerable<(string, string)> Errors()
     {
@@ -77,8 +89,6 @@ public sealed record AssignBody : BodyWithReason
             yield return ("wrapUp.seconds", "must be 30 to 3600");
         if (WrapUp is { Policy: not WrapUpPolicy.Custom, Seconds: not null })
             yield return ("wrapUp.seconds", "goes with the policy custom only");
-        if (CreatedAt is { Year: < 2000 or > 2200 })
-            yield return ("createdAt", "must be an instant of this time");
     }
 
     internal Work ToWork() =>
@@ -90,7 +100,10 @@ public sealed record AssignBody : BodyWithReason
             [.. (Profiles ?? []).Distinct(StringComparer.Ordinal)],
             WrapUp is { } wrapUp ? new WrapUp(wrapUp.Policy, wrapUp.Seconds) : Domain.Agents.WrapUp.Default,
             CreatedAt
-        );
+        )
+        {
+            Direction = Direction is Domain.Agents.Direction.Outbound ? Direction : null,
+        };
 }
 
 /// <summary>Where to transfer to: exactly one of the three.</summary>

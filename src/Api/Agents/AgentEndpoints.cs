@@ -84,7 +84,7 @@ internal static class AgentEndpoints
                 (HttpContext http, string agentId, Body<NoBody> body) =>
                     CommandEndpoint.SendAsync(http, agentId, body, _ => new ResetPresence())
             ),
-            "End a status that a missed or rejected notification set (NOT-4)."
+            "End a status that a missed, rejected or undelivered notification set (NOT-4)."
         );
         Command<CorrectPresence>(
             agent.MapPost(
@@ -105,7 +105,7 @@ internal static class AgentEndpoints
                 (HttpContext http, string agentId, string conversationId, Body<AssignBody> body) =>
                     CommandEndpoint.SendAsync(http, agentId, body, b => new AssignConversation(conversationId, b.ToWork(), b.AutoAccept))
             ),
-            "Assign a conversation (CAP-7, CAP-10)."
+            "Assign a conversation, or begin an outbound attempt (CAP-7, CAP-10)."
         );
         foreach (var verb in Enum.GetValues<ConversationVerb>())
             Command<MoveConversation>(
@@ -177,6 +177,7 @@ internal static class AgentEndpoints
             ConversationVerb.Accept => "The agent accepts (CAP-9).",
             ConversationVerb.Reject => "The agent rejects the notification (NOT-2).",
             ConversationVerb.Miss => "The notification timed out (NOT-1).",
+            ConversationVerb.Undelivered => "The offer could not be delivered to the agent's device (NOT-6).",
             ConversationVerb.Wait => "The conversation waits; capacity is given back (CAP-7).",
             ConversationVerb.Resume => "It goes on; capacity is taken again (CAP-7).",
             ConversationVerb.WrapUp => "Wrap-up begins (WRP-1).",

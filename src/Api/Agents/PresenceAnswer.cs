@@ -49,7 +49,8 @@ public sealed record PresenceAnswer
                     c.Value.HoldsCapacity,
                     c.Value.Since,
                     c.Value.AssignedAt,
-                    c.Value.BlockEndsAt
+                    c.Value.BlockEndsAt,
+                    c.Value.Work.IsOutbound ? Direction.Outbound : Direction.Inbound
                 )),
         ];
         Consults = [.. agent.Consults.Select(c => new ConsultAnswer(c.Key, c.Value.Mode, c.Value.JoinedAt))];
@@ -152,7 +153,8 @@ public sealed record ConversationAnswer(
     bool HoldsCapacity,
     DateTimeOffset Since,
     DateTimeOffset AssignedAt,
-    DateTimeOffset? WrapUpBlockEndsAt
+    DateTimeOffset? WrapUpBlockEndsAt,
+    Direction Direction
 );
 
 /// <summary>A consult or monitor that is on.</summary>

@@ -41,6 +41,8 @@ internal static class PolicyEndpoints
 /// <summary>The policy, or part of it. Durations in seconds; fractions are taken to the millisecond.</summary>
 public sealed record PolicyBody : BodyWithReason
 {
+    private const int MostInARow = 1000;
+
     /// <summary>CON-4.</summary>
     public double? RestoreWindow { get; init; }
 
@@ -64,6 +66,12 @@ public sealed record PolicyBody : BodyWithReason
 
     /// <summary>NOT-1.</summary>
     public bool? MissedNotificationSetsInactive { get; init; }
+
+    /// <summary>How many misses in a row set inactive; at least 1 (NOT-7).</summary>
+    public int? MissedLimit { get; init; }
+
+    /// <summary>How many undelivered offers in a row set inactive; 0 for never (NOT-6).</summary>
+    public int? UndeliveredLimit { get; init; }
 
     /// <summary>NOT-2.</summary>
     public bool? RejectedNotificationSetsDoNotDisturb { get; init; }
@@ -96,6 +104,10 @@ public sealed record PolicyBody : BodyWithReason
             yield return ("flappingTimes", string.Create(CultureInfo.InvariantCulture, $"must be 1 to {Agent.MostRegained - 1}"));
         if (MaxOpenSessions is < 0 or > 10_000)
             yield return ("maxOpenSessions", "must be 0 to 10000");
+        if (MissedLimit is < 1 or > MostInARow)
+            yield return ("missedLimit", string.Create(CultureInfo.InvariantCulture, $"must be 1 to {MostInARow}"));
+        if (UndeliveredLimit is < 0 or > MostInARow)
+            yield return ("undeliveredLimit", string.Create(CultureInfo.InvariantCulture, $"must be 0 to {MostInARow}"));
         if (StuckAfterSeconds?.Any(s => !Identifiers.IsValid(s.Key) || s.Value is not (null or (> 0 and <= 365 * aDay))) == true)
             yield return ("stuckAfterSeconds", "must have a number of seconds, above 0 and up to a year, by channel");
         if (EndOfDay is { } end)
@@ -118,6 +130,8 @@ public sealed record PolicyBody : BodyWithReason
             FlappingWindow = Seconds(FlappingWindow) ?? present.FlappingWindow,
             MaxOpenSessions = MaxOpenSessions ?? present.MaxOpenSessions,
             MissedNotificationSetsInactive = MissedNotificationSetsInactive ?? present.MissedNotificationSetsInactive,
+            MissedLimit = MissedLimit ?? present.MissedLimit,
+            UndeliveredLimit = UndeliveredLimit ?? present.UndeliveredLimit,
             RejectedNotificationSetsDoNotDisturb = RejectedNotificationSetsDoNotDisturb ?? present.RejectedNotificationSetsDoNotDisturb,
             ZeroCapacityWorkSetsBusy = ZeroCapacityWorkSetsBusy ?? present.ZeroCapacityWorkSetsBusy,
             StuckAfter = (StuckAfterSeconds ?? []).Aggregate(
@@ -149,6 +163,8 @@ public sealed record PolicyAnswer(
     double FlappingWindow,
     int MaxOpenSessions,
     bool MissedNotificationSetsInactive,
+    int MissedLimit,
+    int UndeliveredLimit,
     bool RejectedNotificationSetsDoNotDisturb,
     bool ZeroCapacityWorkSetsBusy,
     IReadOnlyDictionary<string, double> StuckAfterSeconds,
@@ -167,6 +183,8 @@ public sealed record PolicyAnswer(
             p.FlappingWindow.TotalSeconds,
             p.MaxOpenSessions,
             p.MissedNotificationSetsInactive,
+            p.MissedLimit,
+            p.UndeliveredLimit,
             p.RejectedNotificationSetsDoNotDisturb,
             p.ZeroCapacityWorkSetsBusy,
             p.StuckAfter.ToDictionary(s => s.Key, s => s.Value.TotalSeconds),

@@ -18,10 +18,13 @@ public abstract record BodyWithReason
     /// <summary>What is wrong with it, by field.</summary>
     internal virtual IEnumerable<(string Field, string Error)> Errors() => [];
 
+    /// <summary>The same, where it depends on the time; by the ledger's clock.</summary>
+    internal virtual IEnumerable<(string Field, string Error)> Errors(DateTimeOffset now) => Errors();
+
     /// <summary>What is wrong with it, the reason included.</summary>
-    internal IDictionary<string, string[]>? AllErrors()
+    internal IDictionary<string, string[]>? AllErrors(DateTimeOffset now)
     {
-        var errors = Errors();
+        var errors = Errors(now);
         if (Reason?.Code is { } code && (code.Length > 100 || code.Any(BodyChecks.IsNoShortText)))
             errors = errors.Append(("reason.code", "must be at most 100 characters, " + BodyChecks.NoneOfThem));
         if (Reason?.Text is { } text && (text.Length > 2000 || text.Any(BodyChecks.IsNoText)))
@@ -63,7 +66,7 @@ public sealed class Body<T> : IEndpointParameterMetadataProvider
         await context.Request.Body.CopyToAsync(buffer, context.RequestAborted);
         var bytes = buffer.ToArray();
         if (bytes.Length == 0)
-            return Checked(new T(), CanonicalJson.Nothing, []);
+            return Checked(context, new T(), CanonicalJson.Nothing, []);
         if (!context.Request.HasJsonContentType())
             return Bad(
                 bytes,
@@ -75,7 +78,7 @@ public sealed class Body<T> : IEndpointParameterMetadataProvider
             if (value is null)
                 return Bad(bytes, Problems.Validation("body", "must be an object"));
             using var document = JsonDocument.Parse(bytes);
-            return Checked(value, CanonicalJson.Of(document.RootElement), [.. document.RootElement.EnumerateObject().Select(p => p.Name)]);
+            return Checked(context, value, CanonicalJson.Of(document.RootElement), [.. document.RootElement.EnumerateObject().Select(p => p.Name)]);
         }
         catch (JsonException e)
         {
@@ -95,8 +98,10 @@ public sealed class Body<T> : IEndpointParameterMetadataProvider
     public static void PopulateMetadata(ParameterInfo parameter, EndpointBuilder builder) =>
         builder.Metadata.Add(new AcceptsMetadata(["application/json"], typeof(T), isOptional: true));
 
-    private static Body<T> Checked(T value, byte[] bytes, HashSet<string> given) =>
-        value.AllErrors() is { } errors ? Bad(bytes, Problems.Validation(errors)) : new(value, bytes, null, given);
+    private static Body<T> Checked(HttpContext context, T value, byte[] bytes, HashSet<string> given) =>
+        value.AllErrors(context.RequestServices.GetRequiredService<TimeProvider>().GetUtcNow()) is { } errors
+            ? Bad(bytes, Problems.Validation(errors))
+            : new(value, bytes, null, given);
 
     private static Body<T> Bad(byte[] bytes, IResult problem) => new(new T(), bytes, problem, []);
 

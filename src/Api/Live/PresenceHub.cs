@@ -64,7 +64,7 @@ internal sealed class PresenceHub(
                 Client = message?.Client,
                 Reason = message?.Reason,
             };
-            if (body.AllErrors() is { } errors)
+            if (body.AllErrors(clock.GetUtcNow()) is { } errors)
                 return HubAnswer.Of(Problems.Details(errors));
             if (session is not null && (session.AgentId != agentId || session.ConnectionId != body.ConnectionId))
                 return Bad("connectionId", $"this SignalR connection is connection {session.ConnectionId} of agent {session.AgentId}");
@@ -104,7 +104,7 @@ internal sealed class PresenceHub(
         {
             if (sessions.Of(Context) is not { } session)
                 return NotSignedIn;
-            if (new SetPresenceBody { StatusId = message?.StatusId, Reason = message?.Reason }.AllErrors() is { } errors)
+            if (new SetPresenceBody { StatusId = message?.StatusId, Reason = message?.Reason }.AllErrors(clock.GetUtcNow()) is { } errors)
                 return HubAnswer.Of(Problems.Details(errors));
             return await SendAsync(session, new SetPresence(message!.StatusId!), message.Reason, message.IfMatch);
         });

@@ -272,6 +272,9 @@ public sealed record ExplainItem(string Kind, DateTimeOffset Start, DateTimeOffs
     public string? Workstream { get; init; }
 
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public Direction? Direction { get; init; }
+
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public SessionOutcome? Outcome { get; init; }
 
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
@@ -313,6 +316,7 @@ public sealed record ExplainItem(string Kind, DateTimeOffset Start, DateTimeOffs
                 Channel = session.Channel,
                 Queue = session.Queue,
                 Workstream = session.Workstream,
+                Direction = session.Outbound ? Domain.Agents.Direction.Outbound : Domain.Agents.Direction.Inbound,
                 Outcome = session.Outcome,
                 EndedBy = session.EndedBy,
             },

@@ -17,6 +17,8 @@ internal static class Policies
         ["flappingWindow"] = (p, v) => p with { FlappingWindow = Seconds(v) },
         ["maxOpenSessions"] = (p, v) => p with { MaxOpenSessions = v.Whole() },
         ["missedNotificationSetsInactive"] = (p, v) => p with { MissedNotificationSetsInactive = v.Flag() },
+        ["missedLimit"] = (p, v) => p with { MissedLimit = Limit(v, 1) },
+        ["undeliveredLimit"] = (p, v) => p with { UndeliveredLimit = Limit(v, 0) },
         ["rejectedNotificationSetsDoNotDisturb"] = (p, v) => p with { RejectedNotificationSetsDoNotDisturb = v.Flag() },
         ["zeroCapacityWorkSetsBusy"] = (p, v) => p with { ZeroCapacityWorkSetsBusy = v.Flag() },
         ["stuckAfterSeconds"] = (p, v) =>
@@ -66,6 +68,9 @@ internal static class Policies
             ? new EndOfDay(time, zone)
             : throw node.Wrong($"'{node.Text("time")}' is not HH:MM");
     }
+
+    private static int Limit(YamlNode node, int least) =>
+        node.Whole() is var limit && limit >= least ? limit : throw node.Wrong($"'{node}' is less than {least}");
 
     private static TimeSpan Seconds(YamlNode node) =>
         node.Number() is >= 0 and <= 1e9 and var seconds

@@ -44,6 +44,7 @@ public sealed record Scenario(string File, YamlMappingNode Root)
         "channel",
         "queue",
         "autoAccept",
+        "direction",
         "to",
         "mode",
         "status",

@@ -244,6 +244,7 @@ public sealed class ScenarioRun : IDisposable
             "accept" => Move(ConversationVerb.Accept, Persona.Agent),
             "reject" => Move(ConversationVerb.Reject, Persona.Agent),
             "miss" => Move(ConversationVerb.Miss),
+            "undelivered" => Move(ConversationVerb.Undelivered),
             "wait" => Move(ConversationVerb.Wait),
             "resume" => Move(ConversationVerb.Resume),
             "wrap-up" => Move(ConversationVerb.WrapUp),
@@ -497,7 +498,10 @@ public sealed class ScenarioRun : IDisposable
             [.. step.Sequence("profiles").Select(p => p.Scalar()).Distinct(StringComparer.Ordinal)],
             wrapUp,
             null
-        );
+        )
+        {
+            Direction = step.Node("direction")?.Enumeration<Direction>() is Direction.Outbound ? Direction.Outbound : null,
+        };
     }
 
     private static DefineStatus ReadStatus(string id, YamlMappingNode node) =>

@@ -146,6 +146,7 @@ internal sealed class Caller(HttpClient service, CallCounts counts) : IWitness, 
             c.Work.Profiles,
             c.Work.WrapUp,
             c.Work.CreatedAt,
+            Direction = c.Work.IsOutbound ? Direction.Outbound : Direction.Inbound,
             c.AutoAccept,
             reason,
         };

@@ -5,14 +5,18 @@ using PresenceLedger.Ledger.Events;
 
 namespace PresenceLedger.Api.Simulation;
 
-/// <summary>What a customer wants: one conversation, however many agents it sees.</summary>
+/// <summary>What a customer wants, or an agent of a customer: one conversation, however many agents it sees.</summary>
 /// <param name="Id">The conversation.</param>
 /// <param name="Queue">Where it came in.</param>
 /// <param name="CorrelationId">On all that belongs to it.</param>
-/// <param name="CreatedAt">When the customer began to wait.</param>
-internal sealed record Contact(string Id, Queue Queue, string CorrelationId, DateTimeOffset CreatedAt)
+/// <param name="CreatedAt">When the customer began to wait; null where the agent begins it (CAP-10).</param>
+internal sealed record Contact(string Id, Queue Queue, string CorrelationId, DateTimeOffset? CreatedAt)
 {
-    public Work Work { get; } = new(Queue.Channel, Queue.Id, Queue.Workstream, Queue.Units, Queue.Profiles, Queue.WrapUp, CreatedAt);
+    public Work Work { get; } =
+        new(Queue.Channel, Queue.Id, Queue.Workstream, Queue.Units, Queue.Profiles, Queue.WrapUp, CreatedAt)
+        {
+            Direction = CreatedAt is null ? Direction.Outbound : null,
+        };
 
     /// <summary>How many agents it was offered.</summary>
     public int Offers { get; set; }
@@ -37,9 +41,30 @@ internal sealed partial class Team
                 continue;
             var queueId = _chance.OneOf(_chance.OneOf(working).Agent.Settings.Queues);
             var queue = Catalogue.Queues.Single(q => q.Id == queueId);
-            var id = string.Create(CultureInfo.InvariantCulture, $"{queue.Channel}-{_number + 1:D2}-{++_contacts:D6}");
-            Begin(Wait(new Contact(id, queue, Correlation(), Now)));
+            Begin(Wait(new Contact(NextId(queue), queue, Correlation(), Now)));
         }
+    }
+
+    private string NextId(Queue queue) => string.Create(CultureInfo.InvariantCulture, $"{queue.Channel}-{_number + 1:D2}-{++_contacts:D6}");
+
+    /// <summary>An agent calls a customer back, whom every other time nobody answers (CAP-10).</summary>
+    private IEnumerable<DateTimeOffset> CallBack(Desk desk, Queue queue)
+    {
+        yield return InMinutes(2, 15);
+        if (!desk.TakesWork || !HasRoom(desk.Agent, queue))
+            yield break;
+        var contact = new Contact(NextId(queue), queue, Correlation(), null);
+        if (!Tell(desk, new AssignConversation(contact.Id, contact.Work), Routing, contact.CorrelationId))
+            yield break;
+        if (_chance.Is(0.5))
+        {
+            Begin(Talk(desk, contact));
+            yield break;
+        }
+        yield return In(_chance.Between(20, 45));
+        Move(desk, contact, ConversationVerb.WrapUp, Routing);
+        yield return In(_chance.Between(5, 30));
+        Move(desk, contact, ConversationVerb.Close, Routing);
     }
 
     /// <summary>A customer waits for an agent, and gives up some time.</summary>
@@ -108,7 +133,7 @@ internal sealed partial class Team
             yield return wait;
     }
 
-    /// <summary>The notification rings: it is accepted, missed, rejected, or the customer leaves first.</summary>
+    /// <summary>The notification rings: it is accepted, missed, rejected, cannot be delivered, or the customer leaves first.</summary>
     private IEnumerable<DateTimeOffset> Answer(Desk desk, Contact contact)
     {
         var fate = _chance.Fraction();
@@ -137,15 +162,17 @@ internal sealed partial class Team
                 yield break;
             }
         }
-        yield return In(20);
-        if (Move(desk, contact, ConversationVerb.Miss, Routing))
+        // Now and then it does not even get to the agent's device.
+        var unheard = fate >= 0.99;
+        yield return In(unheard ? 5 : 20);
+        if (Move(desk, contact, unheard ? ConversationVerb.Undelivered : ConversationVerb.Miss, Routing))
         {
             Begin(Recover(desk));
             Begin(Wait(contact));
         }
     }
 
-    /// <summary>The agent comes back to a status that a missed or rejected notification set (NOT-4, NOT-5).</summary>
+    /// <summary>The agent comes back to a status that a notification set (NOT-4, NOT-5).</summary>
     private IEnumerable<DateTimeOffset> Recover(Desk desk)
     {
         yield return InMinutes(0.5, 5);
@@ -224,6 +251,8 @@ internal sealed partial class Team
         }
         if (!Move(desk, contact, ConversationVerb.Close))
             Move(desk, contact, ConversationVerb.Close, Routing);
+        if (_chance.Is(0.03))
+            Begin(CallBack(desk, contact.Queue));
     }
 
     /// <summary>Somebody else of the team joins for a while (CNS-1); a few drop out with their network (CNS-2).</summary>

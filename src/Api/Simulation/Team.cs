@@ -117,7 +117,7 @@ internal sealed partial class Team
         var transfer = new TransferConversation(contact.Id, to.AgentId, null, null);
         if (!from.Reachable || Decide(from, transfer) is not { Refusal: null } gone)
             return false;
-        var assign = new AssignConversation(contact.Id, from.Agent.Conversations[contact.Id].Work, FromAgentId: from.AgentId);
+        var assign = new AssignConversation(contact.Id, from.Agent.Conversations[contact.Id].Work.HandedOn(), FromAgentId: from.AgentId);
         if (Decide(to, assign) is not { Refusal: null } come)
             return false;
         var envelope = Envelope(from, new Actor(Persona.Agent, from.AgentId), contact.CorrelationId, null);

@@ -34,11 +34,11 @@ public abstract class AgentCommands
     public Task<CommandResult> SetPresenceAsync(string statusId, CommandOptions? options = null, CancellationToken ct = default) =>
         SendAsync(HttpMethod.Put, "/presence", new { statusId, reason = options?.Reason }, options, ct);
 
-    /// <summary>Ends a status that a missed or rejected notification set.</summary>
+    /// <summary>Ends a status that a missed, rejected or undelivered notification set.</summary>
     public Task<CommandResult> ResetPresenceAsync(CommandOptions? options = null, CancellationToken ct = default) =>
         SendAsync(HttpMethod.Post, "/presence/reset", Body(options), options, ct);
 
-    /// <summary>Assigns a conversation: it takes capacity from here on, and awaits acceptance.</summary>
+    /// <summary>Assigns a conversation: it takes capacity from here on, and awaits acceptance unless the channel accepts or it is outbound.</summary>
     public Task<CommandResult> AssignAsync(
         string conversationId,
         Work work,
@@ -57,6 +57,7 @@ public abstract class AgentCommands
                 work.Profiles,
                 work.WrapUp,
                 work.AutoAccept,
+                direction = work.Outbound ? "outbound" : null,
                 work.CreatedAt,
                 reason = options?.Reason,
             },
@@ -75,6 +76,10 @@ public abstract class AgentCommands
     /// <summary>The notification of an assigned conversation timed out.</summary>
     public Task<CommandResult> MissAsync(string conversationId, CommandOptions? options = null, CancellationToken ct = default) =>
         MoveAsync(conversationId, "miss", options, ct);
+
+    /// <summary>The offer of an assigned conversation could not be delivered to the agent's device.</summary>
+    public Task<CommandResult> UndeliveredAsync(string conversationId, CommandOptions? options = null, CancellationToken ct = default) =>
+        MoveAsync(conversationId, "undelivered", options, ct);
 
     /// <summary>An active conversation waits; capacity is given back.</summary>
     public Task<CommandResult> WaitAsync(string conversationId, CommandOptions? options = null, CancellationToken ct = default) =>

@@ -77,7 +77,10 @@ public sealed record Work
     /// <summary>The channel accepts for the agent.</summary>
     public bool AutoAccept { get; init; }
 
-    /// <summary>When the customer began to wait.</summary>
+    /// <summary>An outbound attempt of the agent's own: active at once, and not presented.</summary>
+    public bool Outbound { get; init; }
+
+    /// <summary>When the customer began to wait; at most 5 seconds ahead, and at most a year ago.</summary>
     public DateTimeOffset? CreatedAt { get; init; }
 }
 

@@ -37,6 +37,8 @@ internal sealed record PolicySetting(string Name, SettingKind Kind, string Rules
         new("refreshGrace", SettingKind.Seconds, "CON-6"),
         new("restoreWindow", SettingKind.Seconds, "CON-4"),
         new("missedNotificationSetsInactive", SettingKind.Flag, "NOT-1"),
+        new("missedLimit", SettingKind.Count, "NOT-7"),
+        new("undeliveredLimit", SettingKind.Count, "NOT-6"),
         new("rejectedNotificationSetsDoNotDisturb", SettingKind.Flag, "NOT-2"),
         new("maxOpenSessions", SettingKind.Count, "CAP-5"),
         new("zeroCapacityWorkSetsBusy", SettingKind.Flag, "CAP-14"),

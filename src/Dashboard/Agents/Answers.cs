@@ -60,7 +60,8 @@ public sealed record OpenConversation(
     int Units,
     bool HoldsCapacity,
     DateTimeOffset Since,
-    DateTimeOffset AssignedAt
+    DateTimeOffset AssignedAt,
+    string? Direction = null
 );
 
 /// <summary>A consult or monitor that is on.</summary>

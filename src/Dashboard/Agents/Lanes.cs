@@ -144,6 +144,7 @@ public sealed record Lane(LaneKind Kind, IReadOnlyList<IReadOnlyList<Stretch>> R
                 case "conversation-closed"
                 or "conversation-abandoned"
                 or "conversation-missed"
+                or "conversation-undelivered"
                 or "conversation-rejected"
                 or "conversation-released"
                 or "conversation-transferred"

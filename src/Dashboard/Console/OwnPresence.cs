@@ -1,4 +1,5 @@
 using PresenceLedger.Dashboard.Service;
+using PresenceLedger.Domain;
 
 namespace PresenceLedger.Dashboard.Console;
 
@@ -36,11 +37,14 @@ public sealed record OwnPresence(
     /// <summary>The colour to show it in.</summary>
     public string Mark => StatusId == Inactive ? Inactive : Base;
 
-    /// <summary>A missed or rejected notification set the status, and it stands until it is reset (NOT-4).</summary>
+    /// <summary>A missed, rejected or undelivered notification set the status, and it stands until it is reset (NOT-4).</summary>
     public bool StandsByNotification => Origin == "notification";
 
-    /// <summary>The notification was missed, not rejected.</summary>
-    public bool StandsByMissed => StandsByNotification && StatusId == Inactive;
+    /// <summary>Which notification that was, as the words call it.</summary>
+    public string Notification =>
+        Rule == Rules.Not6 ? "Undelivered"
+        : StatusId == Inactive ? "Missed"
+        : "Rejected";
 }
 
 /// <summary>Capacity in use.</summary>
@@ -61,8 +65,20 @@ public sealed record OwnProfile(string ProfileId, int Limit, int Used);
 /// <param name="Queue">Where it came in.</param>
 /// <param name="Units">What it takes.</param>
 /// <param name="Since">Since when it is in this state.</param>
-public sealed record OwnConversation(string ConversationId, string State, string? Channel, string? Queue, int Units, DateTimeOffset Since)
+/// <param name="Direction">inbound or outbound.</param>
+public sealed record OwnConversation(
+    string ConversationId,
+    string State,
+    string? Channel,
+    string? Queue,
+    int Units,
+    DateTimeOffset Since,
+    string? Direction = null
+)
 {
+    /// <summary>The agent began it.</summary>
+    public bool IsOutbound => Direction == "outbound";
+
     /// <summary>The conversation waits for an answer.</summary>
     public bool Rings => State == "assigned";
 }

@@ -3,14 +3,29 @@ using Microsoft.Extensions.Hosting;
 using PresenceLedger.Dashboard.Hosting;
 using PresenceLedger.Dashboard.Service;
 using PresenceLedger.Domain.Access;
+using PresenceLedger.Domain.Agents;
 
 namespace PresenceLedger.Dashboard.Console;
 
-/// <summary>A conversation to practise with.</summary>
+/// <summary>How a practice conversation begins.</summary>
+public enum PracticeKind
+{
+    /// <summary>It rings at the agent.</summary>
+    Offer,
+
+    /// <summary>It is offered, and cannot be delivered to the agent's device (NOT-6).</summary>
+    Undelivered,
+
+    /// <summary>The agent begins it (CAP-10).</summary>
+    Outbound,
+}
+
+/// <summary>A conversation to practice with.</summary>
 /// <param name="Channel">How it comes in.</param>
 /// <param name="Units">What it takes of the agent's capacity.</param>
-/// <param name="RingSeconds">After how long it counts as missed.</param>
-public sealed record PracticeContact(string Channel, int Units, int RingSeconds);
+/// <param name="RingSeconds">After how long it counts as missed, where it rings.</param>
+/// <param name="Kind">How it begins.</param>
+public sealed record PracticeContact(string Channel, int Units, int RingSeconds, PracticeKind Kind = PracticeKind.Offer);
 
 /// <summary>
 /// Stands in for routing, so that one person alone can try the console: offers a conversation, and takes it back where nobody answers.
@@ -25,9 +40,9 @@ public sealed class PracticeRouting(Door door, DashboardOptions options, TimePro
     /// <summary>Whether there is practice here.</summary>
     public bool IsOffered => options.IsOpen;
 
-    /// <summary>A conversation rings at the agent.</summary>
-    /// <returns>Why not; null where it does.</returns>
-    public async Task<Problem?> OfferAsync(string agentId, PracticeContact contact, CancellationToken ct)
+    /// <summary>A conversation rings at the agent, cannot be delivered, or is begun by the agent.</summary>
+    /// <returns>Why not; null where it is done.</returns>
+    public async Task<Problem?> BeginAsync(string agentId, PracticeContact contact, CancellationToken ct)
     {
         var conversation = LedgerApi.Path($"agents/{agentId}/conversations/practice-{Guid.NewGuid().ToString("N")[..8]}");
         var body = new
@@ -35,9 +50,12 @@ public sealed class PracticeRouting(Door door, DashboardOptions options, TimePro
             contact.Channel,
             Queue = "practice",
             contact.Units,
+            Direction = contact.Kind is PracticeKind.Outbound ? Direction.Outbound : Direction.Inbound,
         };
         var problem = await SendAsync(HttpMethod.Put, conversation, Routing, body, ct);
-        if (problem is null)
+        if (problem is null && contact.Kind is PracticeKind.Undelivered)
+            problem = await SendAsync(HttpMethod.Post, conversation + "/undelivered", Routing, null, ct);
+        else if (problem is null && contact.Kind is PracticeKind.Offer)
             _ = RingOutAsync(conversation, TimeSpan.FromSeconds(contact.RingSeconds));
         return problem;
     }

@@ -108,6 +108,7 @@ public sealed record ExplainedFact(string Kind, DateTimeOffset Start, DateTimeOf
     public string? ConversationId { get; init; }
     public string? Channel { get; init; }
     public string? Queue { get; init; }
+    public string? Direction { get; init; }
     public string? Outcome { get; init; }
     public string? EndedBy { get; init; }
     public string? Mode { get; init; }

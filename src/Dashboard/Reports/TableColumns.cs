@@ -34,6 +34,8 @@ public static class TableColumns
                 "engagedConversations",
                 "rejectedSessions",
                 "missedSessions",
+                "outboundSessions",
+                "undeliveredSessions",
                 "abandonedSessions",
                 "forceReleasedSessions",
                 "transferredSessions",

@@ -27,6 +27,8 @@ public sealed record AgentRow
     public long EngagedSessions { get; init; }
     public long RejectedSessions { get; init; }
     public long MissedSessions { get; init; }
+    public long UndeliveredSessions { get; init; }
+    public long OutboundSessions { get; init; }
     public double? AverageHandleSeconds { get; init; }
     public double LoginSeconds { get; init; }
     public DateTimeOffset? LastSeenAt { get; init; }

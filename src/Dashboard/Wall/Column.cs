@@ -24,6 +24,8 @@ public sealed record Column(string Key, Comparison<AgentRow> Compare, bool IsNum
         Number("engaged", row => row.EngagedSessions),
         Number("rejected", row => row.RejectedSessions),
         Number("missed", row => row.MissedSessions),
+        Number("undelivered", row => row.UndeliveredSessions),
+        Number("outbound", row => row.OutboundSessions),
         Number("handle-time", row => row.AverageHandleSeconds ?? -1),
         // That of who is signed in goes on: they come after all others, the one who began first last.
         Number("login-time", row => row.SignedIn ? 1e18 - row.LoginFrom.UtcTicks : row.LoginSeconds),

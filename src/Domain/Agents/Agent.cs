@@ -91,7 +91,17 @@ public sealed record WrapUp(WrapUpPolicy Policy, double? Seconds = null)
     public static WrapUp Default { get; } = new(WrapUpPolicy.AlwaysBlock);
 }
 
-/// <summary>A unit of work as routing describes it; a transfer hands it on unchanged (TRF-1).</summary>
+/// <summary>Who began a conversation.</summary>
+public enum Direction
+{
+    /// <summary>The customer: it is offered to the agent.</summary>
+    Inbound,
+
+    /// <summary>The agent: an attempt to reach the customer, active at once (CAP-10).</summary>
+    Outbound,
+}
+
+/// <summary>A unit of work as routing describes it; a transfer hands it on (TRF-1).</summary>
 /// <param name="Channel">Chat, voice, messaging, case, record …</param>
 /// <param name="Queue">Where it came through.</param>
 /// <param name="Workstream">Its workstream.</param>
@@ -109,6 +119,15 @@ public sealed record Work(
     DateTimeOffset? CreatedAt
 )
 {
+    /// <summary>Who began it; null for the customer, so that what was stored before there was a direction stays as it is.</summary>
+    public Direction? Direction { get; init; }
+
+    /// <summary>An outbound attempt of the agent's own (CAP-10).</summary>
+    public bool IsOutbound => Direction is Agents.Direction.Outbound;
+
+    /// <summary>The same for the agent it is transferred to: to that one it is offered, whoever began it (TRF-1).</summary>
+    public Work HandedOn() => this with { Direction = null };
+
     /// <summary>Whether its numbers are such as the rules know: no negative units, a custom block of 30 s to 60 min (WRP-1).</summary>
     public bool IsPossible() => Units >= 0 && (WrapUp.Policy is not WrapUpPolicy.Custom || WrapUp.Seconds is >= 30 and <= 3600);
 
@@ -121,7 +140,8 @@ public sealed record Work(
         && Units == other.Units
         && Profiles.SequenceEqual(other.Profiles)
         && WrapUp == other.WrapUp
-        && CreatedAt == other.CreatedAt;
+        && CreatedAt == other.CreatedAt
+        && IsOutbound == other.IsOutbound;
 
     /// <inheritdoc />
     public override int GetHashCode() => HashCode.Combine(Channel, Queue, Workstream, Units, Profiles.Length, WrapUp, CreatedAt);
@@ -238,6 +258,12 @@ public sealed record Agent
     /// <summary>Something was assigned since sign-in (CAP-8).</summary>
     public bool AssignedSinceSignIn { get; init; }
 
+    /// <summary>Offers missed in a row (NOT-7): since the last accept, reject, manual change or reset.</summary>
+    public int MissedInARow { get; init; }
+
+    /// <summary>Offers in a row that could not be delivered (NOT-6): since the last accept, reject, manual change or reset.</summary>
+    public int UndeliveredInARow { get; init; }
+
     /// <summary>Entries of the stream that were disputed, by version; null where none ever was.</summary>
     public ImmutableSortedDictionary<long, Dispute>? Disputes { get; init; }
 
@@ -280,14 +306,14 @@ public sealed record Agent
                 : this,
             ConnectionLost e => Disconnect(Connections.Remove(e.ConnectionId), e.OccurredAt) with { LostOne = true },
             AgentSignedOut e => Disconnect(Connections.Clear(), e.OccurredAt),
-            PresenceChanged e => this with
+            PresenceChanged e => (e.Rule is Rules.Man1 or Rules.Not4 ? CountOffersAnew() : this) with
             {
                 Status = e.To,
                 Since = e.To.StatusId == Status.StatusId ? Since : e.OccurredAt,
                 Rule = e.Rule,
             },
             ConversationAssigned e => Assign(e),
-            ConversationAccepted e => Move(e, ConversationState.Active),
+            ConversationAccepted e => Move(e, ConversationState.Active).CountOffersAnew(),
             ConversationWaiting e => Move(e, ConversationState.Waiting),
             ConversationResumed e => Move(e, ConversationState.Active),
             WrapUpStarted e => Update(
@@ -310,7 +336,7 @@ public sealed record Agent
                     }
                     : this
             ).CapacityMoved(),
-            ConversationEnded e => (this with { Conversations = Conversations.Remove(e.ConversationId) }).CapacityMoved(),
+            ConversationEnded e => (CountOffer(e) with { Conversations = Conversations.Remove(e.ConversationId) }).CapacityMoved(),
             ConversationActivity e => Update(e, c => c),
             ConsultJoined e => this with { Consults = Consults.SetItem(e.ConversationId, new Consult(e.Mode, e.OccurredAt)) },
             ConsultLeft e => this with { Consults = Consults.Remove(e.ConversationId) },
@@ -371,6 +397,17 @@ public sealed record Agent
     private Agent Move(ConversationEvent e, ConversationState state) =>
         Update(e, c => c with { State = state, Since = e.OccurredAt, HoldsCapacity = state is not ConversationState.Waiting })
             .CapacityMoved();
+
+    private Agent CountOffer(ConversationEnded e) =>
+        e switch
+        {
+            ConversationMissed => this with { MissedInARow = MissedInARow + 1 },
+            ConversationUndelivered => this with { UndeliveredInARow = UndeliveredInARow + 1 },
+            ConversationRejected => CountOffersAnew(),
+            _ => this,
+        };
+
+    private Agent CountOffersAnew() => this with { MissedInARow = 0, UndeliveredInARow = 0 };
 
     private Agent Update(ConversationEvent e, Func<Conversation, Conversation> change) =>
         Conversations.TryGetValue(e.ConversationId, out var conversation)

@@ -36,6 +36,7 @@ public enum ConversationVerb
     Accept,
     Reject,
     Miss,
+    Undelivered,
     Wait,
     Resume,
     WrapUp,

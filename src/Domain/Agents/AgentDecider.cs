@@ -287,7 +287,7 @@ public static class AgentDecider
             if (_agent.Status.Origin is not Origin.Notification)
                 return new(
                     RefusalCodes.NothingToReset,
-                    "Reset ends a status that a missed or rejected notification set (NOT-4); none stands."
+                    "Reset ends a status that a missed, rejected or undelivered notification set (NOT-4); none stands."
                 );
             ByCapacity(follows: null, Rules.Not4);
             return null;
@@ -316,9 +316,9 @@ public static class AgentDecider
                     Rule = c.FromAgentId is null ? Rules.Cap7 : Rules.Trf1,
                 }
             );
-            if (c.AutoAccept)
+            if (c.AutoAccept || c.Work.IsOutbound)
             {
-                Record(new ConversationAccepted(c.ConversationId, Automatic: true) { Rule = Rules.Cap10 });
+                Record(new ConversationAccepted(c.ConversationId, Automatic: true, c.Work.Direction) { Rule = Rules.Cap10 });
                 CapacityDecides(Latest);
             }
             else if (CapacityRules.Decide(_agent, _configuration).Rule is Rules.Cap5 or Rules.Cap6)
@@ -340,7 +340,13 @@ public static class AgentDecider
                         ),
                         (ConversationVerb.Miss, ConversationState.Assigned) => Notified(
                             new ConversationMissed(c.ConversationId) { Rule = Rules.Not1 },
-                            _configuration.Policy.MissedNotificationSetsInactive,
+                            _configuration.Policy.MissedNotificationSetsInactive
+                                && _agent.MissedInARow + 1 >= _configuration.Policy.MissedLimit,
+                            BuiltInStatuses.Inactive
+                        ),
+                        (ConversationVerb.Undelivered, ConversationState.Assigned) => Notified(
+                            new ConversationUndelivered(c.ConversationId, _agent.UndeliveredInARow + 1) { Rule = Rules.Not6 },
+                            _configuration.Policy.UndeliveredLimit is > 0 and var limit && _agent.UndeliveredInARow + 1 >= limit,
                             BuiltInStatuses.Inactive
                         ),
                         (ConversationVerb.Reject, ConversationState.Assigned) => Notified(
@@ -348,10 +354,11 @@ public static class AgentDecider
                             _configuration.Policy.RejectedNotificationSetsDoNotDisturb,
                             BuiltInStatuses.DoNotDisturb
                         ),
-                        (ConversationVerb.Accept or ConversationVerb.Miss or ConversationVerb.Reject, _) => new(
-                            RefusalCodes.ConversationNotAssigned,
-                            $"Conversation '{c.ConversationId}' is not awaiting acceptance (CAP-13); it is {Name(conversation.State)}."
-                        ),
+                        (ConversationVerb.Accept or ConversationVerb.Miss or ConversationVerb.Undelivered or ConversationVerb.Reject, _) =>
+                            new(
+                                RefusalCodes.ConversationNotAssigned,
+                                $"Conversation '{c.ConversationId}' is not awaiting acceptance (CAP-13); it is {Name(conversation.State)}."
+                            ),
                         (ConversationVerb.Wait, ConversationState.Active) => Decided(
                             new ConversationWaiting(c.ConversationId) { Rule = Rules.Cap7 }
                         ),
@@ -399,13 +406,13 @@ public static class AgentDecider
         private Refusal? End(ConversationEnded e) => Decided(e);
 
         /// <summary>
-        /// NOT-1, NOT-2 with NOT-3. Capacity is given back and does not decide here: missed and rejected are not among the
-        /// occasions of CAP-9.
+        /// NOT-1, NOT-2, NOT-6 with NOT-3. Capacity is given back and does not decide here: missed, rejected and undelivered are not
+        /// among the occasions of CAP-9.
         /// </summary>
-        private Refusal? Notified(ConversationEnded e, bool policy, Status status)
+        private Refusal? Notified(ConversationEnded e, bool setsStatus, Status status)
         {
             Record(e);
-            if (policy && _agent.SignedIn && !_agent.Status.IsOwnStickyWord)
+            if (setsStatus && _agent.SignedIn && !_agent.Status.IsOwnStickyWord)
                 Change(new StandingStatus(status.Id, status.Base, Origin.Notification), e.Rule!, Latest);
             return null;
         }

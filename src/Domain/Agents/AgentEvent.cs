@@ -83,8 +83,12 @@ public abstract record ConversationEvent(string ConversationId) : AgentEvent;
 public sealed record ConversationAssigned(string ConversationId, Work Work, ImmutableArray<string> DayProfiles, string? FromAgentId)
     : ConversationEvent(ConversationId);
 
-/// <summary>Accepted, by the agent or by the channel for the agent (CAP-10).</summary>
-public sealed record ConversationAccepted(string ConversationId, bool Automatic) : ConversationEvent(ConversationId);
+/// <summary>Accepted: by the agent, or at its assignment by the channel or as an outbound attempt (CAP-10).</summary>
+/// <param name="ConversationId">The conversation.</param>
+/// <param name="Automatic">Not by the agent.</param>
+/// <param name="Direction">Outbound where it is such an attempt; else null.</param>
+public sealed record ConversationAccepted(string ConversationId, bool Automatic, Direction? Direction = null)
+    : ConversationEvent(ConversationId);
 
 /// <summary>Put to waiting; capacity is given back.</summary>
 public sealed record ConversationWaiting(string ConversationId) : ConversationEvent(ConversationId);
@@ -116,6 +120,11 @@ public sealed record ConversationAbandoned(string ConversationId) : Conversation
 
 /// <summary>Its notification timed out (NOT-1).</summary>
 public sealed record ConversationMissed(string ConversationId) : ConversationEnded(ConversationId);
+
+/// <summary>Its offer could not be delivered to the agent's device (NOT-6).</summary>
+/// <param name="ConversationId">The conversation.</param>
+/// <param name="InARow">How many offers in a row could not be delivered, with this one.</param>
+public sealed record ConversationUndelivered(string ConversationId, int InARow) : ConversationEnded(ConversationId);
 
 /// <summary>The agent rejected its notification (NOT-2).</summary>
 public sealed record ConversationRejected(string ConversationId) : ConversationEnded(ConversationId);

@@ -28,6 +28,7 @@ public static class Explanation
             Rules.Con4 => new Phrase("change.con-4", because, to),
             Rules.Not1 => new Phrase("change.not-1", because, to),
             Rules.Not2 => new Phrase("change.not-2", because, to),
+            Rules.Not6 => new Phrase("change.not-6", because, to),
             Rules.Not4 => new Phrase("change.not-4", capacity, to),
             Rules.Cap5 => new Phrase("change.cap-5", because, ("sessions", Sessions(e.Capacity!)), to),
             Rules.Cap6 => new Phrase("change.cap-6", because, capacity, to),
@@ -71,7 +72,9 @@ public static class Explanation
                 ("conversation", x.ConversationId),
                 ("agent", from)
             ),
+            ConversationAssigned { Work.IsOutbound: true } x => Conversation("fact.conversation-outbound", x),
             ConversationAssigned x => Conversation("fact.conversation-assigned", x),
+            ConversationAccepted { Direction: Direction.Outbound } x => Conversation("fact.conversation-outbound.active", x),
             ConversationAccepted { Automatic: true } x => Conversation("fact.conversation-accepted-by-channel", x),
             ConversationAccepted x => Conversation("fact.conversation-accepted", x),
             ConversationWaiting x => Conversation("fact.conversation-waiting", x),
@@ -88,6 +91,12 @@ public static class Explanation
             ConversationClosed x => Conversation("fact.conversation-closed", x),
             ConversationAbandoned x => Conversation("fact.conversation-abandoned", x),
             ConversationMissed x => Conversation("fact.conversation-missed", x),
+            ConversationUndelivered { InARow: > 1 } x => new Phrase(
+                "fact.conversation-undelivered.again",
+                ("conversation", x.ConversationId),
+                ("times", x.InARow)
+            ),
+            ConversationUndelivered x => Conversation("fact.conversation-undelivered", x),
             ConversationRejected x => Conversation("fact.conversation-rejected", x),
             ConversationReleased x => Conversation("fact.conversation-released", x),
             ConversationTransferred { ToAgentId: { } to } x => new Phrase(

@@ -160,11 +160,7 @@ public sealed record Reasoning(IReadOnlyList<Phrase> Sentences, IReadOnlyList<st
                     break;
                 case Origin.Notification:
                     Say(new Phrase("why.notification"), Domain.Rules.Not5);
-                    Say(
-                        standing.Event.Rule == Domain.Rules.Not1
-                            ? new Phrase("why.missed-policy", ("from", Name(standing.Event.From.StatusId)))
-                            : new Phrase("why.rejected-policy", ("from", Name(standing.Event.From.StatusId)))
-                    );
+                    TellLimit(standing);
                     break;
                 case Origin.Manual when to.Sticky:
                     Say(new Phrase("why.own-word"), Domain.Rules.Man3);
@@ -177,6 +173,28 @@ public sealed record Reasoning(IReadOnlyList<Phrase> Sentences, IReadOnlyList<st
                     break;
                 case Origin.Default or Origin.Capacity:
                     Say(new Phrase("why.until-capacity"), Domain.Rules.Cap9);
+                    break;
+            }
+        }
+
+        /// <summary>By which policy a notification set the status.</summary>
+        private void TellLimit(CausedChange standing)
+        {
+            var (policy, from) = (evidence.Policy, ("from", (object)Name(standing.Event.From.StatusId)));
+            switch (standing.Event.Rule)
+            {
+                case Domain.Rules.Not6:
+                    Say(new Phrase("why.undelivered-limit", ("limit", policy.UndeliveredLimit), from));
+                    break;
+                case Domain.Rules.Not1 when policy.MissedLimit > 1:
+                    Say(new Phrase("why.missed-limit", ("limit", policy.MissedLimit)), Domain.Rules.Not7);
+                    Say(new Phrase("why.missed-policy", from));
+                    break;
+                case Domain.Rules.Not1:
+                    Say(new Phrase("why.missed-policy", from));
+                    break;
+                case Domain.Rules.Not2:
+                    Say(new Phrase("why.rejected-policy", from));
                     break;
             }
         }
@@ -341,8 +359,16 @@ public sealed record Reasoning(IReadOnlyList<Phrase> Sentences, IReadOnlyList<st
             e switch
             {
                 ConnectionOpened or ConnectionClosing or ConnectionLost or ConsultJoined or ConsultLeft or ConsultEnded => e.Rule,
-                ConversationMissed or ConversationRejected when !_agent.SignedIn || _agent.Status.IsOwnStickyWord => Domain.Rules.Not3,
-                ConversationMissed or ConversationRejected when _agent.Status.Origin is not Origin.Notification => e.Rule,
+                // Whatever stands: so many are not enough yet.
+                ConversationUndelivered x when x.InARow < evidence.Configuration.Policy.UndeliveredLimit => e.Rule,
+                ConversationMissed
+                    when evidence.Configuration.Policy.MissedLimit is > 1 and var limit && _agent.MissedInARow < limit => Domain.Rules.Not7,
+                ConversationMissed
+                or ConversationRejected
+                or ConversationUndelivered when !_agent.SignedIn || _agent.Status.IsOwnStickyWord => Domain.Rules.Not3,
+                ConversationMissed
+                or ConversationRejected
+                or ConversationUndelivered when _agent.Status.Origin is not Origin.Notification => e.Rule,
                 ConversationActivity => e.Rule,
                 ConversationEvent or WrapUpBlockEnded or CapacityReset or AgentConfigured => StaysBy(_agent.Status, e),
                 _ => null,

@@ -32,6 +32,12 @@ public sealed record Policy
     /// <summary>NOT-1.</summary>
     public bool MissedNotificationSetsInactive { get; init; } = true;
 
+    /// <summary>How many misses in a row make an agent inactive (NOT-7); at least 1.</summary>
+    public int MissedLimit { get; init; } = 1;
+
+    /// <summary>How many offers in a row that could not be delivered make an agent inactive (NOT-6); 0 for never.</summary>
+    public int UndeliveredLimit { get; init; } = 3;
+
     /// <summary>NOT-2.</summary>
     public bool RejectedNotificationSetsDoNotDisturb { get; init; } = true;
 
@@ -64,6 +70,8 @@ public sealed record Policy
         && FlappingWindow == other.FlappingWindow
         && MaxOpenSessions == other.MaxOpenSessions
         && MissedNotificationSetsInactive == other.MissedNotificationSetsInactive
+        && MissedLimit == other.MissedLimit
+        && UndeliveredLimit == other.UndeliveredLimit
         && RejectedNotificationSetsDoNotDisturb == other.RejectedNotificationSetsDoNotDisturb
         && ZeroCapacityWorkSetsBusy == other.ZeroCapacityWorkSetsBusy
         && EndOfDay == other.EndOfDay

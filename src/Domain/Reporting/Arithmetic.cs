@@ -136,10 +136,14 @@ public sealed class Arithmetic
         {
             if (!_filter.Has(session))
                 continue;
-            Note(session.Assigned, Measure.Presented, session);
+            if (session.Outbound)
+                Note(session.Assigned, Measure.Outbound, session);
+            else if (session.WasPresented)
+                Note(session.Assigned, Measure.Presented, session);
             if (session.Accepted is { } accepted && Note(accepted, Measure.Engaged, session) is { } bucket)
             {
-                Note(accepted, Measure.Resolved, session);
+                if (session.WasPresented)
+                    Note(accepted, Measure.Resolved, session);
                 if (engaged.Add((bucket, session.ConversationId)))
                     Note(accepted, Measure.EngagedConversations, session);
             }
@@ -156,6 +160,9 @@ public sealed class Arithmetic
                     Note(ended, Measure.Missed, session);
                     Note(ended, Measure.Resolved, session);
                     break;
+                case { Outcome: SessionOutcome.Undelivered }:
+                    Note(ended, Measure.Undelivered, session);
+                    break;
                 case { Outcome: SessionOutcome.Abandoned }:
                     Note(ended, Measure.Abandoned, session);
                     break;
@@ -166,9 +173,11 @@ public sealed class Arithmetic
                 Note(ended, Measure.Transferred, session);
             if (session.Accepted is not { } from)
                 continue;
-            Time(ended, Measure.TimeToAccept, Measure.TimesToAccept, session, session.Assigned.At, from.At);
-            if (session.CreatedAt is { } createdAt)
-                Time(ended, Measure.Wait, Measure.Waits, session, createdAt, from.At);
+            // Nobody offered an outbound attempt: it would be a time of 0.
+            if (session.WasPresented)
+                Time(ended, Measure.TimeToAccept, Measure.TimesToAccept, session, session.Assigned.At, from.At);
+            if (session.WaitedSince is { } since)
+                Time(ended, Measure.Wait, Measure.Waits, session, since, from.At);
             Time(ended, Measure.SessionTime, Measure.SessionsEnded, session, from.At, ended.At);
             var waited = session.Waits.Sum(w => Milliseconds((w.End ?? ended).At) - Milliseconds(w.Start.At));
             Time(ended, Measure.Handle, Measure.Handled, session, from.At, ended.At, waited);

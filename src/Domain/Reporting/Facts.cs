@@ -50,9 +50,12 @@ public enum SessionOutcome
 
     /// <summary>Closed by the customer while it rang.</summary>
     Abandoned,
+
+    /// <summary>It could not be delivered to the agent's device (NOT-6).</summary>
+    Undelivered,
 }
 
-/// <summary>How a session ended that was neither rejected nor missed.</summary>
+/// <summary>How a session ended that was not rejected, missed or undelivered.</summary>
 public enum SessionEnd
 {
     Closed,
@@ -80,6 +83,27 @@ public sealed record Session
 
     /// <summary>When the customer began to wait, where routing told.</summary>
     public DateTimeOffset? CreatedAt { get; init; }
+
+    /// <summary>An outbound attempt (CAP-10).</summary>
+    public bool Outbound { get; init; }
+
+    /// <summary>Whether it was offered to the agent, as far as is known: an outbound attempt was not, nor was what could not be delivered.</summary>
+    public bool WasPresented => !Outbound && Outcome is not SessionOutcome.Undelivered;
+
+    /// <summary>
+    /// Since when the customer had waited as it was accepted; null where nobody told, or told an instant after that, which is no wait.
+    /// Clocks may differ a little: what is ahead by no more than <see cref="ClockTolerance"/> is a wait of no length.
+    /// </summary>
+    public DateTimeOffset? WaitedSince =>
+        (CreatedAt, Accepted) switch
+        {
+            ({ } created, { } accepted) when created <= accepted.At => created,
+            ({ } created, { } accepted) when created - accepted.At <= ClockTolerance => accepted.At,
+            _ => null,
+        };
+
+    /// <summary>By how much <see cref="CreatedAt"/> may be ahead.</summary>
+    public static readonly TimeSpan ClockTolerance = TimeSpan.FromSeconds(5);
 
     /// <summary>Assigned: it rings.</summary>
     public required Mark Assigned { get; init; }

@@ -15,13 +15,15 @@ public enum Measure
     Online,
     Presented,
     Engaged,
+    Outbound,
+    Undelivered,
     Rejected,
     Missed,
     Abandoned,
     ForceReleased,
     Transferred,
 
-    /// <summary>Accepted, rejected or missed.</summary>
+    /// <summary>Presented, and accepted, rejected or missed.</summary>
     Resolved,
     EngagedConversations,
     TimeToAccept,

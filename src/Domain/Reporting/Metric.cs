@@ -52,23 +52,54 @@ public static class Metrics
         Time("awaySeconds", "a status of base away stood, inactive included", Measure.Away),
         Time("offlineSeconds", "a status of base offline stood, from registration on", Measure.Offline),
         Time("onlineSeconds", "a status of a base other than offline stood", Measure.Online),
-        Count("presentedSessions", "sessions assigned to the agent, by the instant of assignment", Measure.Presented),
-        Count("engagedSessions", "sessions accepted, by the agent or for the agent, by the instant of acceptance", Measure.Engaged),
+        Count(
+            "presentedSessions",
+            "sessions offered to the agent, by the instant of assignment; neither outbound attempts nor what could not be delivered",
+            Measure.Presented
+        ) with
+        {
+            Version = 2,
+        },
+        Count(
+            "engagedSessions",
+            "sessions accepted, by the agent or for the agent, outbound attempts among them, by the instant of acceptance",
+            Measure.Engaged
+        ),
+        Count("outboundSessions", "outbound attempts, by their instant; not among the presented", Measure.Outbound),
+        Count(
+            "undeliveredSessions",
+            "sessions whose offer could not be delivered to the agent's device, by that instant; not among the presented",
+            Measure.Undelivered
+        ),
         Count("rejectedSessions", "sessions that the agent rejected, by that instant", Measure.Rejected),
         Count("missedSessions", "sessions whose notification timed out, by that instant", Measure.Missed),
         Count("abandonedSessions", "sessions closed by the customer before they were accepted, by that instant", Measure.Abandoned),
         Count("forceReleasedSessions", "sessions that a supervisor released by force, by that instant", Measure.ForceReleased),
-        Ratio("rejectionRate", "rejectedSessions ÷ (accepted + rejected + missed sessions)", Measure.Rejected, Measure.Resolved),
-        Ratio("missedRate", "missedSessions ÷ (accepted + rejected + missed sessions)", Measure.Missed, Measure.Resolved),
+        Ratio(
+            "rejectionRate",
+            "rejectedSessions ÷ presented sessions accepted, rejected or missed",
+            Measure.Rejected,
+            Measure.Resolved
+        ) with
+        {
+            Version = 2,
+        },
+        Ratio("missedRate", "missedSessions ÷ presented sessions accepted, rejected or missed", Measure.Missed, Measure.Resolved) with
+        {
+            Version = 2,
+        },
         Count("transferredSessions", "sessions transferred away, by that instant", Measure.Transferred),
         Ratio("transferRate", "transferredSessions ÷ engagedSessions", Measure.Transferred, Measure.Engaged),
         Count("engagedConversations", "distinct conversations among the engaged sessions of the bucket", Measure.EngagedConversations),
         Average(
             "averageTimeToAcceptSeconds",
-            "assigned to accepted, of accepted sessions that ended in the bucket",
+            "assigned to accepted, of presented and accepted sessions that ended in the bucket",
             Measure.TimeToAccept,
             Measure.TimesToAccept
-        ),
+        ) with
+        {
+            Version = 2,
+        },
         Average(
             "averageTimeToRejectSeconds",
             "assigned to rejected, of sessions that were rejected in the bucket",
@@ -77,10 +108,14 @@ public static class Metrics
         ),
         Average(
             "averageWaitSeconds",
-            "createdAt of the conversation to accepted, of accepted sessions that ended in the bucket and have a createdAt",
+            "createdAt of the conversation to accepted, of accepted sessions that ended in the bucket and have a createdAt that is "
+                + "not after the acceptance; up to 5 s after it counts as 0",
             Measure.Wait,
             Measure.Waits
-        ),
+        ) with
+        {
+            Version = 2,
+        },
         Average(
             "averageSessionSeconds",
             "accepted to ended, of accepted sessions that ended in the bucket",

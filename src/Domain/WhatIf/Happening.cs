@@ -98,6 +98,7 @@ internal sealed record Happening
             ConversationClosed x => new MoveConversation(x.ConversationId, ConversationVerb.Close),
             ConversationAbandoned x => new MoveConversation(x.ConversationId, ConversationVerb.Close),
             ConversationMissed x => new MoveConversation(x.ConversationId, ConversationVerb.Miss),
+            ConversationUndelivered x => new MoveConversation(x.ConversationId, ConversationVerb.Undelivered),
             ConversationRejected x => new MoveConversation(x.ConversationId, ConversationVerb.Reject),
             ConversationReleased x => new MoveConversation(x.ConversationId, ConversationVerb.Release),
             ConversationTransferred x => new TransferConversation(x.ConversationId, x.ToAgentId, x.ToQueue, x.External),

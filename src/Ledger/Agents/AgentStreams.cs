@@ -351,7 +351,7 @@ public sealed class AgentStreams(
             return null;
         }
         var work = agents[0].Agent.Conversations[transfer.ConversationId].Work;
-        var assign = new AssignConversation(transfer.ConversationId, work, FromAgentId: agents[0].Agent.AgentId);
+        var assign = new AssignConversation(transfer.ConversationId, work.HandedOn(), FromAgentId: agents[0].Agent.AgentId);
         decisions[1] = await DecideAsync(agents[1].Agent, assign, settings, arrivedAt, wait, ct);
         return decisions[1].Refusal;
     }

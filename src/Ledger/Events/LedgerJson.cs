@@ -31,6 +31,7 @@ namespace PresenceLedger.Ledger.Events;
 [JsonSerializable(typeof(ConversationClosed))]
 [JsonSerializable(typeof(ConversationAbandoned))]
 [JsonSerializable(typeof(ConversationMissed))]
+[JsonSerializable(typeof(ConversationUndelivered))]
 [JsonSerializable(typeof(ConversationRejected))]
 [JsonSerializable(typeof(ConversationReleased))]
 [JsonSerializable(typeof(ConversationTransferred))]

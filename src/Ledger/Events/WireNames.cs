@@ -34,6 +34,7 @@ public static class WireNames
         [typeof(ConversationClosed)] = "conversation-closed.v1",
         [typeof(ConversationAbandoned)] = "conversation-abandoned.v1",
         [typeof(ConversationMissed)] = "conversation-missed.v1",
+        [typeof(ConversationUndelivered)] = "conversation-undelivered.v1",
         [typeof(ConversationRejected)] = "conversation-rejected.v1",
         [typeof(ConversationReleased)] = "conversation-released.v1",
         [typeof(ConversationTransferred)] = "conversation-transferred.v1",

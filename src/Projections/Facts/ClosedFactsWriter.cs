@@ -47,7 +47,7 @@ internal static class ClosedFactsWriter
         await CopyAsync(
             connection,
             $"""
-            {schema}.session (agent_id, conversation_id, channel, queue, workstream, units, profiles, created_at, outcome, ended_by, waits,
+            {schema}.session (agent_id, conversation_id, channel, queue, workstream, units, profiles, created_at, outbound, outcome, ended_by, waits,
                 assigned_at, assigned_known_at, assigned_version, accepted_at, accepted_known_at, accepted_version,
                 wrap_up_at, wrap_up_known_at, wrap_up_version, block_ended_at, block_ended_known_at, block_ended_version,
                 ended_at, ended_known_at, ended_version)
@@ -63,6 +63,7 @@ internal static class ClosedFactsWriter
                 row.Write(fact.Units, NpgsqlDbType.Integer);
                 row.Write(fact.Profiles.ToArray(), NpgsqlDbType.Array | NpgsqlDbType.Text);
                 Instant(row, fact.CreatedAt);
+                row.Write(fact.Outbound, NpgsqlDbType.Boolean);
                 Text(row, fact.Outcome is { } outcome ? Words.Of(outcome) : null);
                 Text(row, fact.EndedBy is { } endedBy ? Words.Of(endedBy) : null);
                 row.Write(fact.Waits.Length, NpgsqlDbType.Integer);

@@ -127,6 +127,7 @@ public sealed class FactsFold(Configuration configuration)
             Units = e.Work.Units,
             Profiles = e.Work.Profiles,
             CreatedAt = e.Work.CreatedAt,
+            Outbound = e.Work.IsOutbound,
             Assigned = at,
         };
 
@@ -160,6 +161,7 @@ public sealed class FactsFold(Configuration configuration)
         {
             ConversationAbandoned => (SessionOutcome.Abandoned, SessionEnd.Closed),
             ConversationMissed => (SessionOutcome.Missed, null),
+            ConversationUndelivered => (SessionOutcome.Undelivered, null),
             ConversationRejected => (SessionOutcome.Rejected, null),
             ConversationReleased => (before, SessionEnd.Released),
             ConversationTransferred => (before, SessionEnd.Transferred),

@@ -12,7 +12,7 @@ public sealed class FactsModel : IReadModel
     /// <summary>The name of this read model.</summary>
     public const string ModelName = "facts";
 
-    private const int ModelVersion = 1;
+    private const int ModelVersion = 2;
 
     /// <summary>The schema that is read.</summary>
     public static readonly string Schema = ((IReadModel)new FactsModel()).Schema;
@@ -77,6 +77,7 @@ public sealed class FactsModel : IReadModel
                 units int not null,
                 profiles text[] not null,
                 created_at timestamptz,
+                outbound boolean not null,
                 outcome text,
                 ended_by text,
                 waits int not null,
@@ -167,7 +168,7 @@ public sealed class FactsModel : IReadModel
             create index on {schema}.status_interval (agent_id, ended_at) include (started_at, status_id, base);
             create index on {schema}.login_interval (agent_id, ended_at);
             create index on {schema}.session (agent_id, ended_at) include (
-                assigned_at, accepted_at, wrap_up_at, created_at, conversation_id, channel, queue, workstream, outcome, ended_by, waits,
+                assigned_at, accepted_at, wrap_up_at, created_at, conversation_id, channel, queue, workstream, outbound, outcome, ended_by, waits,
                 assigned_version
             );
             create index on {schema}.session (agent_id, ended_at) where ended_at - assigned_at > interval '1 day';

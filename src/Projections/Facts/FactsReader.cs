@@ -331,7 +331,7 @@ public sealed class FactsSnapshot : IAsyncDisposable
     private static string SessionsWithin(bool detailed)
     {
         var columns =
-            "s.conversation_id, s.channel, s.queue, s.workstream, s.created_at, s.outcome, s.ended_by, s.waits, s.assigned_version, "
+            "s.conversation_id, s.channel, s.queue, s.workstream, s.created_at, s.outbound, s.outcome, s.ended_by, s.waits, s.assigned_version, "
             + Edges("s", "assigned", "accepted", detailed)
             + ", "
             + Edges("s", "wrap_up", "ended", detailed)
@@ -465,6 +465,7 @@ public sealed class FactsSnapshot : IAsyncDisposable
         {
             var (conversationId, channel, queue, workstream) = (Text()!, Text(), Text(), Text());
             DateTimeOffset? createdAt = IsNull() ? null : Instant();
+            var outbound = Flag();
             var (outcome, endedBy) = (Text(), Text());
             waits = NumberOrNone()!.Value;
             var version = Number();
@@ -475,6 +476,7 @@ public sealed class FactsSnapshot : IAsyncDisposable
                 Queue = queue,
                 Workstream = workstream,
                 CreatedAt = createdAt,
+                Outbound = outbound,
                 Outcome = outcome is null ? null : Words.Read<SessionOutcome>(outcome),
                 EndedBy = endedBy is null ? null : Words.Read<SessionEnd>(endedBy),
                 Assigned = Edge() with { Version = version },

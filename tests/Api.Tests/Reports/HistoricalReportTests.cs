@@ -72,6 +72,16 @@ public sealed class HistoricalReportTests(WrittenPast past)
     }
 
     [Fact]
+    public async Task A_createdAt_that_was_recorded_ahead_is_no_wait_but_by_a_few_seconds()
+    {
+        var item = Assert.Single(await past.ItemsAsync("agents=sam&from=2025-05-09&to=2025-05-10&bucket=total"));
+        // 60 s, and 3 s ahead counts as 0; nearly five minutes ahead counts for nothing.
+        Assert.Equal(30, Number(item, "averageWaitSeconds"));
+        Assert.Equal(2, Number(item, "averageWaitSecondsDenominator"));
+        Assert.Equal(3, Number(item, "engagedSessions"));
+    }
+
+    [Fact]
     public async Task What_happened_to_sessions_is_counted_and_averaged()
     {
         var answer = (await past.GetAsync("reports/historical/agents?" + SamsDay + "&bucket=total")).Json;

@@ -89,6 +89,7 @@ public sealed class WrittenPast : IAsyncLifetime
         await DoAsync("2025-05-07T12:00", "lola", new SettleDue());
 
         await WriteSessionsAsync();
+        await WriteWaitsAsync();
 
         await DoAsync("2025-06-10T10:20", "rex", Register());
         await DoAsync("2025-06-10T10:20", "@home", Register());
@@ -120,6 +121,22 @@ public sealed class WrittenPast : IAsyncLifetime
         await DoAsync("2025-05-08T10:20", "sam", new JoinConsult("x2", ConsultMode.Monitor));
         await DoAsync("2025-05-08T10:25", "sam", new LeaveConsult("x2"));
         await DoAsync("2025-05-08T11:00", "sam", new SignOut());
+    }
+
+    /// <summary>Recorded while the time at which a customer began to wait was not looked at yet.</summary>
+    private async Task WriteWaitsAsync()
+    {
+        await DoAsync("2025-05-09T13:00", "sam", new SignIn("main", null));
+        foreach (var (n, createdAt) in new[] { "12:59:20", "13:05", "13:00:23" }.Index())
+        {
+            var id = "w" + n.ToString(CultureInfo.InvariantCulture);
+            await AssignAsync("2025-05-09T13:00", id, "chat", "q1", 0, createdAt: At("2025-05-09T" + createdAt));
+        }
+        foreach (var id in new[] { "w0", "w1", "w2" })
+            await MoveAsync("2025-05-09T13:00:20", id, ConversationVerb.Accept);
+        foreach (var id in new[] { "w0", "w1", "w2" })
+            await MoveAsync("2025-05-09T13:10", id, ConversationVerb.Close);
+        await DoAsync("2025-05-09T14:00", "sam", new SignOut());
     }
 
     private Task AssignAsync(string at, string id, string channel, string queue, int units, DateTimeOffset? createdAt = null) =>

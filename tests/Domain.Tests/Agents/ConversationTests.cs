@@ -111,6 +111,34 @@ public class ConversationTests
                 "00:01:00 available -> busy, Capacity, CAP-2"
             );
 
+    [Fact, Trait("Rule", Rules.Cap10), Trait("Rule", Rules.Wrp1)]
+    public void CAP_10_An_outbound_attempt_is_active_at_once_and_may_go_to_wrap_up_although_nobody_answered() =>
+        SignedIn()
+            .At("00:01:00")
+            .When(Dial("c1", 40, BlockFor(60)))
+            .Then(
+                "00:01:00 ConversationAssigned c1 CAP-7",
+                "00:01:00 ConversationAccepted c1 CAP-10",
+                "00:01:00 available -> busy, Capacity, CAP-2"
+            )
+            .At("00:01:30")
+            .When(EndOf("c1"))
+            .Then("00:01:30 WrapUpStarted c1 WRP-1")
+            .At("00:03:00")
+            .When(Close("c1"))
+            .Then(
+                "00:02:30 WrapUpBlockEnded c1 WRP-3",
+                "00:02:30 busy -> available, Capacity, CAP-1",
+                "00:03:00 ConversationClosed c1 WRP-2"
+            );
+
+    [Theory, Trait("Rule", Rules.Cap10), Trait("Rule", Rules.Cap13)]
+    [InlineData(ConversationVerb.Reject)]
+    [InlineData(ConversationVerb.Miss)]
+    [InlineData(ConversationVerb.Undelivered)]
+    public void CAP_10_An_outbound_attempt_was_never_offered(ConversationVerb verb) =>
+        SignedIn().Given(Dial("c1")).When(new MoveConversation("c1", verb)).ThenRefused("conversation-not-assigned");
+
     [Fact, Trait("Rule", Rules.Cap13)]
     public void CAP_13_Assigning_what_is_open_and_accepting_what_is_accepted_are_no_ops()
     {
@@ -127,6 +155,7 @@ public class ConversationTests
         foreach (var state in states)
         {
             data.Add(state, ConversationVerb.Accept, state is "assigned" or "active" ? null : "conversation-not-assigned");
+            data.Add(state, ConversationVerb.Undelivered, state is "assigned" ? null : "conversation-not-assigned");
             data.Add(state, ConversationVerb.Reject, state is "assigned" ? null : "conversation-not-assigned");
             data.Add(state, ConversationVerb.Miss, state is "assigned" ? null : "conversation-not-assigned");
             data.Add(state, ConversationVerb.Wait, state is "active" ? null : "conversation-not-active");

@@ -88,6 +88,105 @@ public class NotificationTests
             .Given(Set("available"))
             .Stands("available", Origin.Manual);
 
+    [Fact, Trait("Rule", Rules.Not6), Trait("Rule", Rules.Cap7), Trait("Rule", Rules.Cap9)]
+    public void NOT_6_An_offer_that_could_not_be_delivered_gives_capacity_back_and_decides_nothing() =>
+        SignedIn()
+            .Given(Start("c1", 40), Set("available"), Assign("c2", 10))
+            .When(Undelivered("c2"))
+            .Then("00:00:00 ConversationUndelivered c2 NOT-6")
+            .And(ana => Assert.Equal(40, ana.UnitsUsed))
+            .When(Undelivered("c2"))
+            .ThenRefused("conversation-unknown");
+
+    [Fact, Trait("Rule", Rules.Not6), Trait("Rule", Rules.Who1)]
+    public void NOT_6_The_third_in_a_row_makes_inactive()
+    {
+        var story = SignedIn().Given(Assign("c1"), Undelivered("c1"), Assign("c2"), Undelivered("c2")).Stands("available", Origin.Default);
+        story
+            .Given(Assign("c3"))
+            .At("00:01:00")
+            .When(Undelivered("c3"))
+            .Then("00:01:00 ConversationUndelivered c3 NOT-6", "00:01:00 available -> inactive, Notification, NOT-6");
+        Assert.Equal(3, story.Last<ConversationUndelivered>().InARow);
+        Assert.IsType<ConversationUndelivered>(story.Recorded[(int)story.Last<PresenceChanged>().Follows!.Value]);
+        story.Given(Reset()).Stands("available", Origin.Capacity, "NOT-4");
+    }
+
+    [Theory, Trait("Rule", Rules.Not6)]
+    [InlineData(0, 5, "available")]
+    [InlineData(1, 1, "inactive")]
+    [InlineData(2, 1, "available")]
+    [InlineData(2, 2, "inactive")]
+    public void NOT_6_The_policy_says_how_many_and_0_is_never(int limit, int undelivered, string stands)
+    {
+        var story = SignedIn().Policy(p => p with { UndeliveredLimit = limit, MissedNotificationSetsInactive = false });
+        for (var n = 0; n < undelivered; n++)
+            story.Given(Assign("c"), Undelivered("c"));
+        story.Stands(stands);
+    }
+
+    public static TheoryData<string, AgentCommand[]> BeginningsAnew() =>
+        new()
+        {
+            { "accept", [Assign("x"), Accept("x"), Close("x")] },
+            { "automatic acceptance", [Start("x"), Close("x")] },
+            { "outbound attempt", [Dial("x"), Close("x")] },
+            { "reject and reset", [Assign("x"), Reject("x"), Reset()] },
+            { "manual change", [Set("busy")] },
+        };
+
+    [Theory, Trait("Rule", Rules.Not6), Trait("Rule", Rules.Not7)]
+    [MemberData(nameof(BeginningsAnew))]
+    public void NOT_6_And_NOT_7_Begin_to_count_anew(string what, AgentCommand[] commands)
+    {
+        Assert.NotEmpty(what);
+        SignedIn()
+            .Policy(p => p with { UndeliveredLimit = 2, MissedLimit = 2 })
+            .Given(Assign("c1"), Undelivered("c1"), Assign("c2"), Miss("c2"))
+            .Given(commands)
+            .Given(Assign("c3"), Undelivered("c3"), Assign("c4"), Miss("c4"))
+            .And(ana => Assert.NotEqual("inactive", ana.Status.StatusId))
+            .Given(Assign("c5"), Undelivered("c5"))
+            .Stands("inactive", Origin.Notification, "NOT-6");
+    }
+
+    [Fact, Trait("Rule", Rules.Not6), Trait("Rule", Rules.Not7)]
+    public void NOT_6_And_NOT_7_A_miss_and_an_undelivered_offer_are_counted_apart() =>
+        SignedIn()
+            .Policy(p => p with { UndeliveredLimit = 2, MissedLimit = 2 })
+            .Given(Assign("c1"), Miss("c1"), Assign("c2"), Undelivered("c2"))
+            .Stands("available")
+            .Given(Assign("c3"), Miss("c3"))
+            .Stands("inactive", Origin.Notification, "NOT-1")
+            .Given(Set("available"), Assign("c4"), Undelivered("c4"), Assign("c5"), Miss("c5"))
+            .Stands("available")
+            .Given(Assign("c6"), Undelivered("c6"))
+            .Stands("inactive", Origin.Notification, "NOT-6");
+
+    [Fact, Trait("Rule", Rules.Not7), Trait("Rule", Rules.Not1)]
+    public void NOT_7_Says_after_how_many_misses_in_a_row_NOT_1_sets_inactive() =>
+        SignedIn()
+            .Policy(p => p with { MissedLimit = 2 })
+            .Given(Assign("c1"))
+            .When(Miss("c1"))
+            .Then("00:00:00 ConversationMissed c1 NOT-1")
+            .Given(Assign("c2"))
+            .When(Miss("c2"))
+            .Then("00:00:00 ConversationMissed c2 NOT-1", "00:00:00 available -> inactive, Notification, NOT-1");
+
+    [Fact, Trait("Rule", Rules.Not3), Trait("Rule", Rules.Not6)]
+    public void NOT_3_Undelivered_offers_do_not_replace_the_agents_own_sticky_word_nor_change_who_is_gone()
+    {
+        var away = SignedIn().Policy(p => p with { UndeliveredLimit = 1 }).Given(Set("away"), Assign("c1"), Undelivered("c1"));
+        away.Stands("away", Origin.Manual);
+        SignedIn()
+            .Policy(p => p with { UndeliveredLimit = 1 })
+            .Given(Assign("c1"), SignOut())
+            .When(Undelivered("c1"))
+            .Then("00:00:00 ConversationUndelivered c1 NOT-6")
+            .Stands("offline", Origin.Connection);
+    }
+
     [Fact, Trait("Rule", Rules.Not5)]
     public void NOT_5_Stands_until_a_sign_out() =>
         SignedIn()

@@ -51,7 +51,7 @@ public class AgentProperties
             .Assembly.GetTypes()
             .Where(t => t.IsAssignableTo(typeof(AgentEvent)) && !t.IsAbstract)
             .Select(t => t.Name);
-        string[] rules = ["MAN-1", "SGN-1", "SGN-2", "SGN-4", "CON-3", "CON-4", "NOT-1", "NOT-2", "NOT-4"];
+        string[] rules = ["MAN-1", "SGN-1", "SGN-2", "SGN-4", "CON-3", "CON-4", "NOT-1", "NOT-2", "NOT-4", "NOT-6"];
         string[] capacity = ["CAP-1", "CAP-2", "CAP-3", "CAP-5", "CAP-6", "CAP-8"];
         string[] never = [nameof(PresenceChanged)];
         Assert.Empty(events.Concat(rules).Concat(capacity).Except(never).Except(seen.Keys));
@@ -257,11 +257,11 @@ public class AgentProperties
                 if (change.From.IsOwnStickyWord)
                     Assert.Contains(rule, new[] { "MAN-1", "SGN-4", "CON-3" });
                 if (change.From.Origin is Origin.Notification)
-                    Assert.Contains(rule, new[] { "MAN-1", "SGN-4", "CON-3", "NOT-1", "NOT-2", "NOT-4" });
+                    Assert.Contains(rule, new[] { "MAN-1", "SGN-4", "CON-3", "NOT-1", "NOT-2", "NOT-4", "NOT-6" });
                 if (change.From.Origin is Origin.Connection)
                     Assert.True(rule is "SGN-1" or "SGN-2" || returned);
                 if (change.To.StatusId is "inactive")
-                    Assert.True(rule is "NOT-1" || (rule is "CON-4" && returned));
+                    Assert.True(rule is "NOT-1" or "NOT-6" || (rule is "CON-4" && returned));
             }
         });
 
@@ -281,7 +281,7 @@ public class AgentProperties
                             or ConversationResumed
                             or WrapUpStarted
                             or WrapUpBlockEnded
-                            or (ConversationEnded and not ConversationMissed and not ConversationRejected)
+                            or (ConversationEnded and not ConversationMissed and not ConversationRejected and not ConversationUndelivered)
                     || (last is CapacityReset reset && turn.After.Settings.Profiles.ContainsKey(reset.ProfileId));
                 if (occasion && turn.After.SignedIn && !turn.After.Status.Sticky)
                     Assert.Equal(status, turn.After.Status.StatusId);
@@ -291,6 +291,53 @@ public class AgentProperties
                     Assert.Equal((status, rule), (turn.After.Status.StatusId, by));
             }
         );
+
+    [Fact, Trait("Rule", Rules.Not1), Trait("Rule", Rules.Not3), Trait("Rule", Rules.Not6), Trait("Rule", Rules.Not7)]
+    public void So_many_misses_or_undelivered_offers_in_a_row_make_inactive_and_no_fewer() =>
+        ForEveryTurn(
+            (turn, stream) =>
+            {
+                var asked = turn.Decision.Events.Skip(turn.Decision.Due).ToList();
+                if (asked is not [ConversationMissed or ConversationUndelivered, ..])
+                    return;
+                var policy = turn.Context.Configuration.Policy;
+                var missed = asked[0] is ConversationMissed;
+                var since = stream.Take(stream.Count - asked.Count + 1).Reverse().TakeWhile(e => !BeginsAnew(e));
+                var inARow = since.Count(e => e.GetType() == asked[0].GetType());
+                var limit = missed
+                    ? policy.MissedNotificationSetsInactive
+                        ? policy.MissedLimit
+                        : 0
+                    : policy.UndeliveredLimit;
+                var before = turn.Decision.Events.Take(turn.Decision.Due).Aggregate(turn.Before, (agent, e) => agent.Evolve(e)).Status;
+                var inactive = new StandingStatus("inactive", Statuses.BaseStatus.Away, Origin.Notification);
+                var sets = limit > 0 && inARow >= limit && before.Origin is not Origin.Connection && !before.IsOwnStickyWord;
+                Assert.Equal(sets ? inactive : before, turn.After.Status);
+                Assert.Equal(sets && before != inactive ? [missed ? "NOT-1" : "NOT-6"] : [], asked.Skip(1).Select(e => e.Rule));
+                if (asked[0] is ConversationUndelivered undelivered)
+                    Assert.Equal(inARow, undelivered.InARow);
+            }
+        );
+
+    private static bool BeginsAnew(AgentEvent e) =>
+        e is ConversationAccepted or ConversationRejected or PresenceChanged { Rule: Rules.Man1 or Rules.Not4 };
+
+    [Fact, Trait("Rule", Rules.Cap10), Trait("Rule", Rules.Trf1)]
+    public void An_outbound_attempt_is_active_at_once_and_no_other_agent_gets_one() =>
+        ForEveryHistory(history =>
+        {
+            foreach (var stream in World.Run(history).Streams.Values)
+                for (var n = 0; n < stream.Count; n++)
+                    if (stream[n] is ConversationAssigned { Work.IsOutbound: true } outbound)
+                    {
+                        Assert.Null(outbound.FromAgentId);
+                        var accepted = Assert.IsType<ConversationAccepted>(stream[n + 1]);
+                        Assert.Equal(
+                            (outbound.ConversationId, outbound.OccurredAt, true),
+                            (accepted.ConversationId, accepted.OccurredAt, accepted.Automatic)
+                        );
+                    }
+        });
 
     [Fact, Trait("Rule", Rules.Wrp3), Trait("Rule", Rules.Con3), Trait("Rule", Rules.Cns2)]
     public void It_makes_no_difference_when_somebody_notices_what_was_due() =>

@@ -76,7 +76,7 @@ internal static class Histories
         Gen.Select(
                 Gen.Select(Gen.Int[0, 200_000], Gen.Int[1, 100_000], Gen.Int[1, 20_000]),
                 Gen.Int[0, 6],
-                Gen.Select(Gen.Bool, Gen.Bool, Gen.Bool),
+                Gen.Select(Gen.Bool, Gen.Bool, Gen.Bool, Gen.Int[1, 3], Gen.Int[0, 2]),
                 One<EndOfDay?>(null, new EndOfDay(new TimeOnly(18, 0), "Europe/Berlin"), new EndOfDay(new TimeOnly(8, 5), "Etc/UTC"))
             )
             .Select(
@@ -92,6 +92,8 @@ internal static class Histories
                                 MissedNotificationSetsInactive = switches.Item1,
                                 RejectedNotificationSetsDoNotDisturb = switches.Item2,
                                 ZeroCapacityWorkSetsBusy = switches.Item3,
+                                MissedLimit = switches.Item4,
+                                UndeliveredLimit = switches.Item5,
                                 EndOfDay = endOfDay,
                             }
                         )
@@ -121,7 +123,8 @@ internal static class Histories
             (1, Gen.Const(new WrapUp(WrapUpPolicy.DontBlock))),
             (2, Gen.Int[1, 300].Select(seconds => new WrapUp(WrapUpPolicy.Custom, seconds)))
         ),
-        (units, profiles, wrapUp) => new Work("chat", null, null, units, [.. profiles], wrapUp, null)
+        Gen.Frequency((4, Gen.Const((Direction?)null)), (1, Gen.Const((Direction?)Direction.Outbound))),
+        (units, profiles, wrapUp, direction) => new Work("chat", null, null, units, [.. profiles], wrapUp, null) { Direction = direction }
     );
 
     private static readonly Gen<AgentCommand> Command = Gen.Frequency(

@@ -97,7 +97,11 @@ internal sealed class World
         if (command is TransferConversation { ToAgentId: { } to } transfer)
             Ask(
                 to,
-                new AssignConversation(transfer.ConversationId, before.Conversations[transfer.ConversationId].Work, FromAgentId: agentId)
+                new AssignConversation(
+                    transfer.ConversationId,
+                    before.Conversations[transfer.ConversationId].Work.HandedOn(),
+                    FromAgentId: agentId
+                )
             );
     }
 

@@ -17,7 +17,7 @@ public sealed class ArithmeticProperties
     private static readonly Gen<Sample> Samples = Gen.Select(
         Gen.Select(Gen.Int[0, 8], Gen.Int[0, 4], Gen.Int[0, 6]).Array[1, 10],
         Gen.Select(Gen.Int[1, 9], Gen.Int[0, 9], Gen.Bool).Array[0, 5],
-        Gen.Select(Instant, Gen.Int[0, 9], Gen.Int[0, 9], Gen.Int[0, 5]).Array[0, 6],
+        Gen.Select(Instant, Gen.Int[0, 9], Gen.Int[0, 9], Gen.Int[0, 7]).Array[0, 6],
         Gen.Select(Instant, Instant, Gen.Int[0, 4]).Array[0, 3],
         Instant.Array[2, 8],
         Gen.Select(Instant, Gen.Int[0, 2]),
@@ -151,6 +151,8 @@ public sealed class ArithmeticProperties
             1 => session with { Ended = picked, Outcome = SessionOutcome.Rejected },
             2 => session with { Ended = picked, Outcome = SessionOutcome.Missed },
             3 => accepted,
+            6 => session with { Ended = picked, Outcome = SessionOutcome.Undelivered },
+            7 => accepted with { Outbound = true, Accepted = session.Assigned, Ended = picked, EndedBy = SessionEnd.Closed },
             4 => accepted with { WrapUp = picked, Ended = ended, EndedBy = SessionEnd.Transferred },
             _ => accepted with
             {

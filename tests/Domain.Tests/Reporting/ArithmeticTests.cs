@@ -115,6 +115,94 @@ public sealed class ArithmeticTests
     }
 
     [Fact]
+    public void Outbound_attempts_and_undelivered_offers_are_counted_apart_from_what_was_presented()
+    {
+        var facts = Registered("00:00") with
+        {
+            Sessions =
+            [
+                Session("out", "01:00") with
+                {
+                    Outbound = true,
+                    Accepted = At("01:00"),
+                    Ended = At("01:30"),
+                    Outcome = SessionOutcome.Accepted,
+                    EndedBy = SessionEnd.Transferred,
+                },
+                Session("lost", "01:00") with
+                {
+                    Ended = At("01:01"),
+                    Outcome = SessionOutcome.Undelivered,
+                },
+                Session("in", "01:00") with
+                {
+                    Accepted = At("01:02"),
+                    Ended = At("01:30"),
+                    Outcome = SessionOutcome.Accepted,
+                },
+                Session("no", "01:00") with
+                {
+                    Ended = At("01:05"),
+                    Outcome = SessionOutcome.Missed,
+                },
+                Session("rings", "01:00"),
+            ],
+        };
+        var cell = Of(facts, "04:00", "00:00", "04:00")[0];
+        double? Value(string metric) => Metrics.Named(metric)!.In(cell);
+        Assert.Equal((3.0, 2.0), (Value("presentedSessions"), Value("engagedSessions")));
+        Assert.Equal((1.0, 1.0), (Value("outboundSessions"), Value("undeliveredSessions")));
+        Assert.Equal((1.0, 0.5), (Value("missedSessions"), Value("missedRate")));
+        Assert.Equal((0.0, 0.0), (Value("rejectedSessions"), Value("rejectionRate")));
+        Assert.Equal(0.5, Value("transferRate"));
+        // Nobody had to accept the attempt, but the agent was at it.
+        Assert.Equal(120, Value("averageTimeToAcceptSeconds"));
+        Assert.Equal((30 + 28) * 60 / 2, Value("averageHandleSeconds"));
+    }
+
+    [Fact]
+    public void As_long_as_nobody_knew_that_it_could_not_be_delivered_it_was_presented()
+    {
+        var facts = Registered("00:00") with
+        {
+            Sessions = [Session("lost", "01:00") with { Ended = At("01:01"), Outcome = SessionOutcome.Undelivered }],
+        };
+        (long, long) AsKnownAt(string at) =>
+            Of(facts.AsKnownAt(At(at).At), at, "00:00", "04:00")[0] is var cell
+                ? (cell[Measure.Presented], cell[Measure.Undelivered])
+                : default;
+        Assert.Equal((1, 0), AsKnownAt("01:00:30"));
+        Assert.Equal((0, 1), AsKnownAt("01:02"));
+    }
+
+    [Theory]
+    [InlineData("00:58", 300.0)]
+    [InlineData("01:03", 0.0)]
+    [InlineData("01:03:05", 0.0)]
+    [InlineData("01:03:05.001", null)]
+    [InlineData("01:08", null)]
+    [InlineData(null, null)]
+    public void A_wait_that_would_begin_after_the_acceptance_is_none(string? createdAt, double? wait)
+    {
+        var facts = Registered("00:00") with
+        {
+            Sessions =
+            [
+                Session("c", "01:00") with
+                {
+                    CreatedAt = createdAt is null ? null : At(createdAt).At,
+                    Accepted = At("01:03"),
+                    Ended = At("01:30"),
+                    Outcome = SessionOutcome.Accepted,
+                },
+            ],
+        };
+        var cell = Of(facts, "04:00", "00:00", "04:00")[0];
+        Assert.Equal(wait, Metrics.Named("averageWaitSeconds")!.In(cell));
+        Assert.Equal(wait is null ? 0 : 1, cell[Measure.Waits]);
+    }
+
+    [Fact]
     public void Capacity_counts_while_signed_in_weighted_by_time()
     {
         var facts = Registered("00:00") with

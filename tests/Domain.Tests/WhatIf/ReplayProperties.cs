@@ -38,6 +38,7 @@ public class ReplayProperties
                 RejectedNotificationSetsDoNotDisturb = false,
             }
         ),
+        With(p => p with { MissedLimit = 3, UndeliveredLimit = 1 }),
         With(p => p with { ZeroCapacityWorkSetsBusy = !p.ZeroCapacityWorkSetsBusy }),
         With(p => p with { EndOfDay = null }),
         With(p => p with { EndOfDay = new EndOfDay(new TimeOnly(8, 30), "Asia/Kathmandu") }),

@@ -63,6 +63,7 @@ internal static class Examples
         new ConversationClosed("c1"),
         new ConversationAbandoned("c1"),
         new ConversationMissed("c1"),
+        new ConversationUndelivered("c1", 2),
         new ConversationRejected("c1"),
         new ConversationReleased("c1"),
         new ConversationTransferred("c1", "ben", "sales", "+49 30 1234"),
@@ -90,6 +91,8 @@ internal static class Examples
                 HeartbeatInterval = TimeSpan.FromSeconds(20),
                 MaxOpenSessions = 3,
                 MissedNotificationSetsInactive = false,
+                MissedLimit = 2,
+                UndeliveredLimit = 5,
                 RejectedNotificationSetsDoNotDisturb = false,
                 ZeroCapacityWorkSetsBusy = false,
                 StuckAfter = ImmutableSortedDictionary

@@ -129,6 +129,37 @@ public sealed class WireFormatTests
     }
 
     [Fact]
+    public void Only_an_outbound_attempt_has_a_direction_so_that_what_was_stored_before_is_the_same_to_the_letter()
+    {
+        const string inbound =
+            """{"conversationId":"c1","work":{"units":5,"profiles":[],"wrapUp":{"policy":"always-block"}},"dayProfiles":[]}""";
+        const string outbound =
+            """{"conversationId":"c1","work":{"units":5,"profiles":[],"wrapUp":{"policy":"always-block"},"direction":"outbound"},"dayProfiles":[]}""";
+
+        Assert.False(Read<ConversationAssigned>("conversation-assigned.v1", inbound).Work.IsOutbound);
+        Assert.True(Read<ConversationAssigned>("conversation-assigned.v1", outbound).Work.IsOutbound);
+        Assert.Equal("""{"conversationId":"c1","automatic":true}""", WireNames.Write(new ConversationAccepted("c1", Automatic: true)));
+        Assert.Equal(
+            """{"conversationId":"c1","automatic":true,"direction":"outbound"}""",
+            WireNames.Write(new ConversationAccepted("c1", Automatic: true, Direction.Outbound))
+        );
+        Assert.Equal(inbound, WireNames.Write(Read<ConversationAssigned>("conversation-assigned.v1", inbound)));
+        Assert.Equal(outbound, WireNames.Write(Read<ConversationAssigned>("conversation-assigned.v1", outbound)));
+    }
+
+    [Fact]
+    public void A_policy_from_before_there_were_limits_of_offers_has_the_defaults()
+    {
+        var json = System.Text.Json.Nodes.JsonNode.Parse(WireNames.Write(Examples.Of("policy-changed.v1")))!;
+        var policy = json["policy"]!.AsObject();
+        Assert.True(policy.Remove("missedLimit") && policy.Remove("undeliveredLimit"));
+
+        var read = (PolicyChanged)WireNames.Read(Record("policy-changed.v1", json.ToJsonString()));
+
+        Assert.Equal((1, 3), (read.Policy.MissedLimit, read.Policy.UndeliveredLimit));
+    }
+
+    [Fact]
     public void A_policy_from_before_a_setting_existed_has_its_default()
     {
         var changed = Read<PolicyChanged>("policy-changed.v1", """{"policy":{"heartbeatTimeout":60}}""");

@@ -14,14 +14,14 @@ internal static class SqlOracle
     /// <summary>What ended, from the tables, and what goes on, from the agents' rows: ranges of each kind.</summary>
     private const string Facts = """
         with agent as (
-            select agent_id, registered_at, state::jsonb as state from facts_v1.agent
+            select agent_id, registered_at, state::jsonb as state from facts_v2.agent
         ), bucket as (
             select n - 1 as bucket, edge as begins, lead(edge) over (order by n) as ends
                 from unnest($1::timestamptz[]) with ordinality e (edge, n)
         ), cell as (
             select agent_id, bucket, begins, ends, registered_at from agent cross join bucket where ends is not null
         ), raw_status as (
-            select agent_id, status_id, base, started_at, ended_at from facts_v1.status_interval
+            select agent_id, status_id, base, started_at, ended_at from facts_v2.status_interval
             union all
             select agent_id, state #>> '{status,statusId}', state #>> '{status,base}', (state #>> '{status,start,at}')::timestamptz, $2
                 from agent
@@ -29,7 +29,7 @@ internal static class SqlOracle
             select c.agent_id, c.version, c.status_id, c.base,
                 tstzmultirange(tstzrange(greatest(c.from_at, a.registered_at), greatest(greatest(c.from_at, a.registered_at), least(c.to_at, $2))))
                     as said
-                from facts_v1.correction c join agent a using (agent_id) where $3
+                from facts_v2.correction c join agent a using (agent_id) where $3
         ), effective as (
             select c.agent_id, c.status_id, c.base,
                 c.said - coalesce((select range_agg(l.said) from correction l where l.agent_id = c.agent_id and l.version > c.version), '{}')
@@ -46,7 +46,7 @@ internal static class SqlOracle
             select agent_id, status_id, base, r from effective cross join lateral unnest(said) r
         ), raw_login as (
             select agent_id, range_agg(tstzrange(started_at, greatest(started_at, least(ended_at, $2)))) as during from (
-                select agent_id, started_at, ended_at from facts_v1.login_interval
+                select agent_id, started_at, ended_at from facts_v2.login_interval
                 union all
                 select agent_id, (state #>> '{login,start,at}')::timestamptz, $2 from agent where state ? 'login'
             ) l group by agent_id
@@ -55,14 +55,14 @@ internal static class SqlOracle
                     (select range_agg(e.said) from effective e where e.agent_id = a.agent_id and e.base <> 'offline'), '{}') as during
                 from agent a left join raw_login l using (agent_id) left join corrected c using (agent_id)
         ), session as (
-            select agent_id, conversation_id, channel, created_at, outcome, ended_by, assigned_at, accepted_at, wrap_up_at, ended_at,
+            select agent_id, conversation_id, channel, created_at, outbound, outcome, ended_by, assigned_at, accepted_at, wrap_up_at, ended_at,
                 coalesce((
-                    select range_agg(tstzrange(w.started_at, w.ended_at)) from facts_v1.session_wait w
+                    select range_agg(tstzrange(w.started_at, w.ended_at)) from facts_v2.session_wait w
                     where w.agent_id = s.agent_id and w.session_version = s.assigned_version
                 ), '{}') as waits
-                from facts_v1.session s
+                from facts_v2.session s
             union all
-            select agent_id, o ->> 'conversationId', o ->> 'channel', (o ->> 'createdAt')::timestamptz, o ->> 'outcome', o ->> 'endedBy',
+            select agent_id, o ->> 'conversationId', o ->> 'channel', (o ->> 'createdAt')::timestamptz, (o ->> 'outbound')::boolean, o ->> 'outcome', o ->> 'endedBy',
                 (o #>> '{assigned,at}')::timestamptz, (o #>> '{accepted,at}')::timestamptz, (o #>> '{wrapUp,at}')::timestamptz, null,
                 coalesce((
                     select range_agg(tstzrange((w #>> '{start,at}')::timestamptz, coalesce((w #>> '{end,at}')::timestamptz, $2)))
@@ -75,12 +75,12 @@ internal static class SqlOracle
                 from session where accepted_at is not null group by agent_id
         ), capacity as (
             select agent_id, units_total, units_used, tstzrange(started_at, greatest(started_at, least(ended_at, $2))) as during
-                from facts_v1.capacity_interval
+                from facts_v2.capacity_interval
             union all
             select agent_id, (state #>> '{capacity,unitsTotal}')::int, (state #>> '{capacity,unitsUsed}')::int,
                 tstzrange((state #>> '{capacity,start,at}')::timestamptz, $2) from agent
         ), participation as (
-            select agent_id, mode, started_at, ended_at from facts_v1.participation
+            select agent_id, mode, started_at, ended_at from facts_v2.participation
             union all
             select agent_id, o ->> 'mode', (o #>> '{joined,at}')::timestamptz, null
                 from agent cross join lateral jsonb_each(state -> 'participations') e (id, o)
@@ -99,10 +99,10 @@ internal static class SqlOracle
         select c.agent_id, c.bucket, jsonb_build_object(
             'Login', pg_temp.ms(l.during * b.here),
             'Available', st.available, 'Busy', st.busy, 'DoNotDisturb', st.dnd, 'Away', st.away, 'Offline', st.offline,
-            'Online', st.online, 'Presented', se.presented, 'Engaged', se.engaged, 'Rejected', se.rejected, 'Missed', se.missed,
+            'Online', st.online, 'Presented', se.presented, 'Engaged', se.engaged, 'Outbound', se.outbound, 'Undelivered', se.undelivered, 'Rejected', se.rejected, 'Missed', se.missed,
             'Abandoned', se.abandoned, 'ForceReleased', se.forced, 'Transferred', se.transferred,
-            'Resolved', se.engaged + se.rejected + se.missed, 'EngagedConversations', se.conversations,
-            'TimeToAccept', se.to_accept, 'TimesToAccept', se.accepted_ended, 'TimeToReject', se.to_reject, 'TimesToReject', se.rejected,
+            'Resolved', se.engaged_offers + se.rejected + se.missed, 'EngagedConversations', se.conversations,
+            'TimeToAccept', se.to_accept, 'TimesToAccept', se.offers_accepted_ended, 'TimeToReject', se.to_reject, 'TimesToReject', se.rejected,
             'Wait', se.waited, 'Waits', se.with_wait, 'SessionTime', se.session_time, 'SessionsEnded', se.accepted_ended,
             'Handle', se.handle, 'Handled', se.accepted_ended, 'WrapUp', se.wrap_up, 'WrapUps', se.wrap_ups,
             'ConsultsJoined', pa.consults, 'Consult', pa.consult, 'ConsultsLeft', pa.consults_left,
@@ -131,7 +131,12 @@ internal static class SqlOracle
             ) parts
         ) st
         cross join lateral (
-            select count(*) filter (where c.begins <= assigned_at and assigned_at < c.ends) as presented,
+            select count(*) filter (where c.begins <= assigned_at and assigned_at < c.ends and not outbound and outcome is distinct from 'undelivered')
+                    as presented,
+                count(*) filter (where c.begins <= assigned_at and assigned_at < c.ends and outbound) as outbound,
+                count(*) filter (where here and outcome = 'undelivered') as undelivered,
+                count(*) filter (where c.begins <= accepted_at and accepted_at < c.ends and not outbound) as engaged_offers,
+                count(*) filter (where here and accepted_at is not null and not outbound) as offers_accepted_ended,
                 count(*) filter (where c.begins <= accepted_at and accepted_at < c.ends) as engaged,
                 count(distinct conversation_id) filter (where c.begins <= accepted_at and accepted_at < c.ends) as conversations,
                 count(*) filter (where here and outcome = 'rejected') as rejected,
@@ -140,10 +145,10 @@ internal static class SqlOracle
                 count(*) filter (where here and ended_by = 'force-released') as forced,
                 count(*) filter (where here and ended_by = 'transferred') as transferred,
                 count(*) filter (where here and accepted_at is not null) as accepted_ended,
-                coalesce(sum(pg_temp.ms(assigned_at, accepted_at)) filter (where here), 0) as to_accept,
+                coalesce(sum(pg_temp.ms(assigned_at, accepted_at)) filter (where here and not outbound), 0) as to_accept,
                 coalesce(sum(pg_temp.ms(assigned_at, ended_at)) filter (where here and outcome = 'rejected'), 0) as to_reject,
-                coalesce(sum(pg_temp.ms(created_at, accepted_at)) filter (where here), 0) as waited,
-                count(*) filter (where here and created_at is not null and accepted_at is not null) as with_wait,
+                coalesce(sum(pg_temp.ms(created_at, accepted_at)) filter (where here and created_at <= accepted_at + interval '5 s'), 0) as waited,
+                count(*) filter (where here and created_at <= accepted_at + interval '5 s') as with_wait,
                 coalesce(sum(pg_temp.ms(accepted_at, ended_at)) filter (where here), 0) as session_time,
                 coalesce(sum(pg_temp.ms(tstzmultirange(tstzrange(accepted_at, ended_at)) - waits)) filter (where here and accepted_at is not null), 0)
                     as handle,

@@ -124,6 +124,8 @@ public sealed record AgentRow
     public required long EngagedSessions { get; init; }
     public required long RejectedSessions { get; init; }
     public required long MissedSessions { get; init; }
+    public required long OutboundSessions { get; init; }
+    public required long UndeliveredSessions { get; init; }
     public required double? AverageHandleSeconds { get; init; }
     public required double AverageHandleSecondsNumerator { get; init; }
     public required double AverageHandleSecondsDenominator { get; init; }
@@ -219,6 +221,7 @@ public sealed record SessionAnswer
         Workstream = session.Workstream;
         Units = session.Units;
         Profiles = session.Profiles;
+        Direction = session.Outbound ? Direction.Outbound : Direction.Inbound;
         CreatedAt = session.CreatedAt;
         AssignedAt = session.Assigned.At;
         AcceptedAt = session.Accepted?.At;
@@ -243,6 +246,7 @@ public sealed record SessionAnswer
     public string? Workstream { get; }
     public int Units { get; }
     public IReadOnlyList<string> Profiles { get; }
+    public Direction Direction { get; }
     public DateTimeOffset? CreatedAt { get; }
     public DateTimeOffset AssignedAt { get; }
     public DateTimeOffset? AcceptedAt { get; }

@@ -18,6 +18,8 @@ internal sealed class RealTimeReport(RealTimeQuery query, Configuration configur
     private static readonly Metric Engaged = Metrics.Named("engagedSessions")!;
     private static readonly Metric Rejected = Metrics.Named("rejectedSessions")!;
     private static readonly Metric Missed = Metrics.Named("missedSessions")!;
+    private static readonly Metric Outbound = Metrics.Named("outboundSessions")!;
+    private static readonly Metric Undelivered = Metrics.Named("undeliveredSessions")!;
     private static readonly Metric Handle = Metrics.Named("averageHandleSeconds")!;
     private static readonly Metric Login = Metrics.Named("loginSeconds")!;
     private static readonly Metric OnContact = Metrics.Named("onContactSeconds")!;
@@ -66,6 +68,8 @@ internal sealed class RealTimeReport(RealTimeQuery query, Configuration configur
             EngagedSessions = (long)Engaged.Numerator(cell),
             RejectedSessions = (long)Rejected.Numerator(cell),
             MissedSessions = (long)Missed.Numerator(cell),
+            OutboundSessions = (long)Outbound.Numerator(cell),
+            UndeliveredSessions = (long)Undelivered.Numerator(cell),
             AverageHandleSeconds = Handle.In(cell),
             AverageHandleSecondsNumerator = Handle.Numerator(cell),
             AverageHandleSecondsDenominator = Handle.Denominator(cell),
