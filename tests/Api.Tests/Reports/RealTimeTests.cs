@@ -235,6 +235,10 @@ public sealed class RealTimeTests(OpenService service)
                 ("queue=q1&from=2026-01-05", "from"),
                 ("queue=q1&to=yesterday", "to"),
                 ("queue=q1&from=2999-01-01", "from"),
+                ("queue=q1&view=corrected", "view"),
+                ("queue=q1&view=else", "view"),
+                ("queue=q1&asKnownAt=yesterday", "asKnownAt"),
+                ("queue=q1&asKnownAt=2999-01-01T00:00:00Z", "asKnownAt"),
             }
         )
             Expect.BadField(await service.Client.GetAsync($"reports/coverage?{query}", Supervisor), field);
