@@ -124,7 +124,7 @@ public abstract class ReasonTextsTests : IAsyncLifetime
         var texts = await _node.Texts.FindAsync([.. reasons.Select(r => r.Digest!)], default);
         Assert.Equal(
             Enumerable.Range(0, 40).Select(n => $"text {n}").Order(StringComparer.Ordinal),
-            texts.Values.Order(StringComparer.Ordinal)
+            texts.Values.Select(t => t.Text).Order(StringComparer.Ordinal)
         );
         Assert.Equal(40, await CountAsync());
     }
@@ -142,7 +142,7 @@ public abstract class ReasonTextsTests : IAsyncLifetime
 
         Assert.Equal(1, erased);
         var left = await _node.Texts.FindAsync([given.Digest!, got.Digest!], default);
-        Assert.Equal((1, Words), (left.Count, left[got.Digest!]));
+        Assert.Equal((1, Words), (left.Count, left[got.Digest!].Text));
     }
 
     [Fact]
@@ -263,7 +263,7 @@ public sealed class PostgresReasonTextsTests : ReasonTextsTests
             .Select(e => LedgerJson.Read<EventMetadata>(e.Metadata).Reason?.Digest)
             .OfType<string>();
         var texts = await new PostgresReasonTexts(to, TimeProvider.System).FindAsync([.. events], default);
-        Assert.Equal(["two"], texts.Values);
+        Assert.Equal(["two"], texts.Values.Select(t => t.Text));
     }
 
     [Fact]
