@@ -46,7 +46,17 @@ public sealed class PostgresReasonTexts(NpgsqlDataSource database, TimeProvider 
             "select digest, stream, salt, text, recorded_at from ledger.reason where digest = any ($1)"
         );
         command.Parameters.Add(new NpgsqlParameter<string[]> { TypedValue = [.. digests.Distinct(StringComparer.Ordinal)] });
-        await using var reader = await command.ExecuteReaderAsync(ct);
+        NpgsqlDataReader reader;
+        try
+        {
+            reader = await command.ExecuteReaderAsync(ct);
+        }
+        catch (PostgresException e) when (e.SqlState is PostgresErrorCodes.UndefinedTable)
+        {
+            // Without the table there is no text either.
+            return found;
+        }
+        await using var rows = reader;
         while (await reader.ReadAsync(ct))
         {
             var text = new ReasonText(
