@@ -99,7 +99,7 @@ internal static class Eligible
                 return Problems.Of(Refusal.AgentUnknown(agentId));
             ReadPositionHeaders.Set(http, read.Position);
             var obstacles = Eligibility.Of(document.Agent, configuration.Current, need);
-            var givenReasons = await given.ReadAsync([(agentId, document.LastChange?.Reason)], http.RequestAborted);
+            var givenReasons = await given.ReadAsync([WhyNot.Given(document)], http.RequestAborted);
             var reasons = obstacles.Select(o => WhyNot.Of(o, document, givenReasons)).ToArray();
             return Results.Json(new EligibilityAnswer(agentId, reasons.Length == 0, reasons, read.AsOf), WireJson.Options);
         }
@@ -242,6 +242,9 @@ public sealed record WhyNot(string Code, string Detail)
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public DateTimeOffset? At { get; init; }
 
+    internal static GivenReason Given(PresenceDocument document) =>
+        new(document.Id, document.LastChange?.Reason, document.LastChange?.OccurredAt ?? default);
+
     internal static WhyNot Of(Obstacle obstacle, PresenceDocument document, ReasonsRead reasons) =>
         obstacle.Code is Eligibility.BaseNotAllowed
             ? new WhyNot(obstacle.Code, obstacle.Detail)
@@ -250,7 +253,7 @@ public sealed record WhyNot(string Code, string Detail)
                 Base = document.Agent.Status.Base,
                 Actor = document.LastChange?.Actor,
                 Rule = document.LastChange?.Rule,
-                Reason = reasons.Of(document.Id, document.LastChange?.Reason),
+                Reason = reasons.Of(Given(document)),
                 At = document.LastChange?.OccurredAt,
             }
             : new WhyNot(obstacle.Code, obstacle.Detail);

@@ -107,9 +107,11 @@ internal sealed class AgentHistory(ILog log, Reasons reasons, string agentId, Ca
     private async Task<IReadOnlyList<AuditedEvent>> KeepAsync(IReadOnlyList<StoredEvent> page)
     {
         var read = page.Where(e => !_read.ContainsKey(e.Record.Version)).Select(AuditedEvent.Of).ToArray();
-        var texts = await reasons.ReadAsync(read.Select(e => (agentId, e.Metadata.Reason)), ct);
+        var texts = await reasons.ReadAsync(read.Select(Given), ct);
         foreach (var e in read)
-            _read[e.Version] = e with { Reason = texts.Of(agentId, e.Metadata.Reason) };
+            _read[e.Version] = e with { Reason = texts.Of(Given(e)) };
         return [.. page.Select(e => _read[e.Record.Version])];
+
+        GivenReason Given(AuditedEvent e) => new(agentId, e.Metadata.Reason, e.Stored.Record.OccurredAt);
     }
 }

@@ -36,6 +36,10 @@ public sealed class ConfigurationVersions(ILog log)
             .Last()
             .Configuration;
 
+    /// <summary>Every version that the ledger knew at an instant, from the initial one on; all there are where that is null.</summary>
+    public async Task<IReadOnlyList<Configuration>> KnownAtAsync(DateTimeOffset? knownAt, CancellationToken ct) =>
+        [.. (await ReadOnAsync(ct)).TakeWhile(v => knownAt is null || v.RecordedAt <= knownAt).Select(v => v.Configuration)];
+
     private async Task<Version[]> ReadOnAsync(CancellationToken ct)
     {
         var known = new List<Version>(_known);

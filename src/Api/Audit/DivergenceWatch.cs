@@ -202,7 +202,15 @@ internal sealed class DivergenceWatch : BackgroundService, IHealthCheck
     private IEnumerable<(string Model, long Agents)> Models()
     {
         var found = _found.Values.SelectMany(f => f.Select(d => d.Model).Distinct(StringComparer.Ordinal)).CountBy(m => m).ToDictionary();
-        string[] models = [PresenceModel.ModelName, FactsModel.ModelName, StatesModel.ModelName, Divergence.Memory, Divergence.Snapshot];
+        string[] models =
+        [
+            PresenceModel.ModelName,
+            FactsModel.ModelName,
+            StatesModel.ModelName,
+            Divergence.Memory,
+            Divergence.Snapshot,
+            Divergence.Reasons,
+        ];
         return models.Select(m => (m, (long)found.GetValueOrDefault(m)));
     }
 }

@@ -5,6 +5,7 @@ using PresenceLedger.Api.Hosting;
 using PresenceLedger.Domain.Naming;
 using PresenceLedger.Ledger.Agents;
 using PresenceLedger.Ledger.Postgres;
+using PresenceLedger.Ledger.Reasons;
 using PresenceLedger.Projections.Divergences;
 
 namespace PresenceLedger.Api.Audit;
@@ -12,6 +13,9 @@ namespace PresenceLedger.Api.Audit;
 /// <summary>The verb <c>doctor</c>: compares what is kept of agents with a replay of the ledger.</summary>
 internal static class DoctorVerb
 {
+    /// <summary>Each needs two connections at a time.</summary>
+    private static readonly int AtATime = Math.Min(Environment.ProcessorCount, 4);
+
     /// <summary>The command with its options.</summary>
     /// <param name="data">The option for the data folder.</param>
     /// <param name="connection">The option for the connection string.</param>
@@ -23,7 +27,10 @@ internal static class DoctorVerb
             Description = "The agents; without any, all of them. Settings of the service may follow, as --Section:Key value.",
             Arity = ArgumentArity.ZeroOrMore,
         };
-        var doctor = new Command("doctor", "Compares what the read models and snapshots have of agents with a replay of the ledger.")
+        var doctor = new Command(
+            "doctor",
+            "Compares what read models, facts, snapshots and texts of reasons have of agents with a replay of the ledger."
+        )
         {
             agents,
         };
@@ -57,7 +64,7 @@ internal static class DoctorVerb
             var agents = names.Length > 0 ? names : await opened.Services.GetRequiredService<LedgerAgents>().AllAsync(interrupted.Token);
             await Parallel.ForEachAsync(
                 agents,
-                new ParallelOptions { MaxDegreeOfParallelism = Environment.ProcessorCount, CancellationToken = interrupted.Token },
+                new ParallelOptions { MaxDegreeOfParallelism = AtATime, CancellationToken = interrupted.Token },
                 async (agentId, token) =>
                 {
                     try
@@ -95,6 +102,7 @@ internal static class DoctorVerb
     {
         Serving.AddReadModels(services);
         services.AddSingleton<ISnapshots, PostgresSnapshots>();
+        services.AddSingleton<IReasonTexts, PostgresReasonTexts>();
         services.AddSingleton<ReplayCheck>();
         services.AddSingleton<LedgerAgents>();
     }

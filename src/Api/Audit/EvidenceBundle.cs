@@ -16,13 +16,17 @@ namespace PresenceLedger.Api.Audit;
 /// <param name="Unsealed">Those of them that no seal covers yet.</param>
 /// <param name="FirstVersion">The first of them; null without any.</param>
 /// <param name="LastVersion">The last.</param>
-internal sealed record BundleSummary(int Events, int Unsealed, long? FirstVersion, long? LastVersion);
+public sealed record BundleSummary(int Events, int Unsealed, long? FirstVersion, long? LastVersion);
 
 /// <summary>
 /// Writes evidence on an agent as a file that a third party can check with nothing but the documented steps (docs/proof.md): events, their
-/// paths to the roots of the seals, the seals up to the newest, and the keys.
+/// paths to the roots of the seals, these seals and the newest, and the keys. However many seals there are, few are read.
 /// </summary>
-internal sealed class EvidenceBundle(Records records, Entries entries, SealBook book, TimeProvider clock)
+/// <param name="records">What an audit reads.</param>
+/// <param name="entries">Makes the timeline.</param>
+/// <param name="book">The seals.</param>
+/// <param name="clock">The time.</param>
+public sealed class EvidenceBundle(Records records, Entries entries, SealBook book, TimeProvider clock)
 {
     private const int PageSize = 1000;
 
@@ -48,10 +52,12 @@ internal sealed class EvidenceBundle(Records records, Entries entries, SealBook 
     )
     {
         var (events, before) = await EventsAsync(StreamNames.Agent(agentId), from, until, ct);
-        var places = await new SealSearch(book).FindAsync(events, ct);
+        var places = await new SealSearch(records.Log, book).FindAsync(events, ct);
         _files["events.ndjson"] = Lines(Told(events, before));
-        _files["proofs.json"] = JsonSerializer.SerializeToUtf8Bytes(await ProofsAsync(events, places, ct), WireJson.Options);
-        await TakeSealsAsync([.. places.Values.Select(p => p.Seal.Number).Distinct()], ct);
+        var seals = new SortedDictionary<long, SealAnswer>();
+        _files["proofs.json"] = JsonSerializer.SerializeToUtf8Bytes(await ProofsAsync(events, places, seals, ct), WireJson.Options);
+        await TakeNewestAsync(seals, ct);
+        _files["seals.ndjson"] = Lines(seals.Values);
         TakeKeys();
         _files["timeline.html"] = Encoding.UTF8.GetBytes(
             EvidencePage.Write(agentId, from, until, clock.Now(), await ExplainedAsync(agentId, events, places, ct))
@@ -123,6 +129,7 @@ internal sealed class EvidenceBundle(Records records, Entries entries, SealBook 
     private async Task<List<Proof>> ProofsAsync(
         List<StoredEvent> events,
         IReadOnlyDictionary<Guid, (SealPlace Seal, int Index)> places,
+        SortedDictionary<long, SealAnswer> seals,
         CancellationToken ct
     )
     {
@@ -134,7 +141,10 @@ internal sealed class EvidenceBundle(Records records, Entries entries, SealBook 
             .OrderBy(g => g.Key.Number);
         foreach (var group in bySeal)
         {
-            var covered = await sealedEvents.ReadAsync(await book.ReadAsync(group.Key, ct), ct);
+            var seal = await book.ReadAsync(group.Key, ct);
+            TakeFiles(seal);
+            seals.Add(seal.Number, SealAnswer.Of(seal));
+            var covered = await sealedEvents.ReadAsync(seal, ct);
             var leaves = new byte[covered.Count * MerkleTree.HashSize];
             for (var n = 0; n < covered.Count; n++)
                 MerkleTree.Leaf(covered[n].Record.Hash, leaves.AsSpan(n * MerkleTree.HashSize, MerkleTree.HashSize));
@@ -152,24 +162,38 @@ internal sealed class EvidenceBundle(Records records, Entries entries, SealBook 
         return [.. events.Select(e => proofs.GetValueOrDefault(e.Record.Version) ?? new Proof(e.Record.Version, null, null, []))];
     }
 
-    /// <summary>The seals from the first that is needed up to the newest, by which each vouches for those before it.</summary>
-    private async Task TakeSealsAsync(HashSet<long> involved, CancellationToken ct)
+    /// <summary>
+    /// The newest seal. A seal that no key of the newest one has signed is followed by those after it, up to one that such a key has signed: by
+    /// them whoever trusts the present key can check what a key before it signed.
+    /// </summary>
+    private async Task TakeNewestAsync(SortedDictionary<long, SealAnswer> seals, CancellationToken ct)
     {
-        var seals = new List<SealAnswer>();
-        if (involved.Count > 0)
-            foreach (var place in book.Current.Places.Where(p => p.Number >= involved.Min()))
-            {
-                var seal = await book.ReadAsync(place, ct);
-                seals.Add(SealAnswer.Of(seal));
-                if (!involved.Contains(seal.Number) && place != book.Current.Places[^1])
-                    continue;
-                // As openssl takes them.
-                var name = string.Create(CultureInfo.InvariantCulture, $"seals/{seal.Number}");
-                _files[name + ".txt"] = Encoding.UTF8.GetBytes(seal.Statement().SignedText());
-                foreach (var signature in seal.Signatures)
-                    _files[$"{name}.{signature.KeyId}.sig"] = Convert.FromBase64String(signature.Signature);
-            }
-        _files["seals.ndjson"] = Lines(seals);
+        if (seals.Count == 0 || book.Current.Last is not { } newest)
+            return;
+        TakeFiles(newest);
+        seals[newest.Number] = SealAnswer.Of(newest);
+        var keys = newest.Signatures.Select(s => s.KeyId).ToHashSet(StringComparer.Ordinal);
+        foreach (var needed in seals.Values.Where(seal => !IsSigned(seal)).ToArray())
+        await foreach (var (_, seal) in book.ReadAsync([.. book.Current.Places.Where(p => p.Number > needed.Number)], ct))
+        {
+            var next = SealAnswer.Of(seal);
+            if (!seals.TryAdd(next.Number, next) && !IsSigned(next))
+                // The chain of a later one goes on from here.
+                break;
+            if (IsSigned(next))
+                break;
+        }
+
+        bool IsSigned(SealAnswer seal) => seal.Signatures.Any(s => keys.Contains(s.KeyId));
+    }
+
+    /// <summary>A seal as openssl takes it.</summary>
+    private void TakeFiles(LedgerSealed seal)
+    {
+        var name = string.Create(CultureInfo.InvariantCulture, $"seals/{seal.Number}");
+        _files[name + ".txt"] = Encoding.UTF8.GetBytes(seal.Statement().SignedText());
+        foreach (var signature in seal.Signatures)
+            _files[$"{name}.{signature.KeyId}.sig"] = Convert.FromBase64String(signature.Signature);
     }
 
     private void TakeKeys()

@@ -15,11 +15,14 @@ internal static class EvidenceEndpoint
             .Allow(Permissions.CheckAudit)
             .WithTags("Audit")
             .WithSummary(
-                "A bundle of the agent's events with their proofs, seals and keys (zip), to be checked by anybody; from and to by when they took effect."
+                "A bundle of the agent's events with their proofs, seals and keys (zip), to be checked by anybody; from and to by when they took effect. With seal=true (administrators) the ledger is sealed first where the agent's last events are not."
             )
             .Produces(StatusCodes.Status200OK, contentType: "application/zip")
+            .ProducesProblem(StatusCodes.Status400BadRequest)
+            .ProducesProblem(StatusCodes.Status403Forbidden)
             .ProducesProblem(StatusCodes.Status404NotFound)
-            .ProducesProblem(StatusCodes.Status409Conflict);
+            .ProducesProblem(StatusCodes.Status409Conflict)
+            .ProducesProblem(StatusCodes.Status429TooManyRequests);
 
     private static async Task<IResult> GetAsync(
         HttpContext http,
@@ -28,24 +31,34 @@ internal static class EvidenceEndpoint
         Entries entries,
         SealBook book,
         Sealer sealer,
+        ProofPermits permits,
         TimeProvider clock,
         ILogger<EvidenceBundle> logger,
         string? from,
-        string? to
+        string? to,
+        string? seal
     )
     {
         if (InstantQuery.Read(from, "from", out var first) is { } badFrom)
             return badFrom;
         if (InstantQuery.Read(to, "to", out var end) is { } badTo)
             return badTo;
+        var seals = false;
+        if (seal is not null && !bool.TryParse(seal, out seals))
+            return Problems.Validation("seal", "must be true or false");
+        if (seals && Permissions.CheckSeal(http.Actor()) is { } mayNotSeal)
+            return Problems.Of(mayNotSeal);
         if (await records.Log.ReadStreamAsync(StreamNames.Agent(agentId), 0, 1, http.RequestAborted) is [])
             return Problems.Of(Refusal.AgentUnknown(agentId));
+        using var permit = await permits.TakeAsync(http.RequestAborted);
+        if (permit is null)
+            return ProofPermits.TooMany(http);
 
         try
         {
             // So that nothing in it is without proof.
-            await records.Log.SettleAsync(http.RequestAborted);
-            await sealer.SealAsync(Actor.Ledger, gently: false, http.RequestAborted);
+            if (seals)
+                await SealAsync(records.Log, book, sealer, agentId, http.RequestAborted);
         }
         catch (SealingKeyException e)
         {
@@ -77,6 +90,18 @@ internal static class EvidenceEndpoint
                 return Damaged(damaged);
             throw;
         }
+    }
+
+    /// <summary>Seals, where the agent's last event is not sealed.</summary>
+    /// <exception cref="SealingKeyException">There is no key here that the ledger knows.</exception>
+    /// <exception cref="InvalidDataException">The log does not have what was sealed.</exception>
+    internal static async Task SealAsync(ILog log, SealBook book, Sealer sealer, string agentId, CancellationToken ct)
+    {
+        var last = await log.ReadStreamBackwardsAsync(StreamNames.Agent(agentId), long.MaxValue, 1, ct);
+        if (await new SealSearch(log, book).NewestAsync(last, ct) is not null)
+            return;
+        await log.SettleAsync(ct);
+        await sealer.SealAsync(Actor.Ledger, gently: false, ct);
     }
 
     private static IResult Damaged(InvalidDataException e) => Problems.Of(StatusCodes.Status409Conflict, "ledger-damaged", e.Message);

@@ -66,7 +66,10 @@ internal static class EvidencePage
         );
         foreach (var (told, seal) in entries)
         {
-            var reason = string.Join(": ", new[] { told.Reason?.Code, told.Reason?.Text }.Where(t => !string.IsNullOrEmpty(t)));
+            var reason = string.Join(
+                ": ",
+                new[] { told.Reason?.Code, told.Reason?.Text ?? WhyNoText(told) }.Where(t => !string.IsNullOrEmpty(t))
+            );
             html.Append(
                 CultureInfo.InvariantCulture,
                 $"""
@@ -87,4 +90,6 @@ internal static class EvidencePage
         }
         return html.Append("</tbody>\n</table>\n</body>\n</html>\n").ToString();
     }
+
+    private static string? WhyNoText(TimelineEntry told) => told.Reason?.WhyNoText is { } why ? Wording.English.Say(why, id => id) : null;
 }

@@ -74,8 +74,7 @@ internal static class ExportVerb
         using var sealer = new Sealer(opened.Log, book, SealSettings.Of(dataFolder).Keys, TimeProvider.System);
         try
         {
-            await opened.Log.SettleAsync(ct);
-            await sealer.SealAsync(Actor.Ledger, gently: false, ct);
+            await EvidenceEndpoint.SealAsync(opened.Log, book, sealer, agentId, ct);
         }
         catch (SealingKeyException e)
         {

@@ -22,7 +22,7 @@ public sealed class Records
         Log = log;
         _states = states;
         Configurations = new(log);
-        Reasons = new Reasons(texts, async (agentId, ct) => (await StateAfterAsync(agentId, long.MaxValue, ct)).ErasedAt is not null);
+        Reasons = new Reasons(texts, async (agentId, ct) => (await StateAfterAsync(agentId, long.MaxValue, ct)).ErasedAt);
     }
 
     /// <summary>The log.</summary>

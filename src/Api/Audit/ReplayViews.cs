@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Text;
 using System.Text.Json;
 using PresenceLedger.Api.Http;
+using PresenceLedger.Api.Privacy;
 using PresenceLedger.Api.Reports;
 using PresenceLedger.Domain;
 using PresenceLedger.Domain.Statuses;
@@ -60,7 +61,7 @@ public sealed class TextView(TextWriter output, Wording wording, bool coloured) 
             line.Append("  ").Append(Coloured("(" + Visible(wording.Say(stoodFor, id => id)) + ")", Faint));
         }
         if (entry.Reason is { } reason)
-            line.Append("  ").Append(Coloured("[" + Visible(ReasonText(reason.Code, reason.Text)) + "]", Faint));
+            line.Append("  ").Append(Coloured("[" + Visible(ReasonText(reason.Code, reason.Text ?? WhyNoText(reason))) + "]", Faint));
         await output.WriteLineAsync(line.ToString().TrimEnd());
     }
 
@@ -70,6 +71,8 @@ public sealed class TextView(TextWriter output, Wording wording, bool coloured) 
     /// <summary>Without what a terminal would obey: names and clients are other people's words.</summary>
     public static string Visible(string text) =>
         text.Any(char.IsControl) ? string.Concat(text.Select(c => char.IsControl(c) ? '\uFFFD' : c)) : text;
+
+    private string? WhyNoText(ReasonAnswer reason) => reason.WhyNoText is { } why ? wording.Say(why, id => id) : null;
 
     private static string ReasonText(string? code, string? text) => string.Join(": ", new[] { code, text }.OfType<string>());
 

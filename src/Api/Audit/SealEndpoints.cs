@@ -60,8 +60,8 @@ internal static class SealEndpoints
         var start = paging.After is { } after ? long.Parse(after, CultureInfo.InvariantCulture) + 1 : 0;
         var wanted = places.SkipWhile(p => p.Number < start).Take(paging.Limit + 1).ToArray();
         var seals = new List<SealAnswer>();
-        foreach (var place in wanted.Take(paging.Limit))
-            seals.Add(SealAnswer.Of(await book.ReadAsync(place, http.RequestAborted)));
+        await foreach (var (_, seal) in book.ReadAsync([.. wanted.Take(paging.Limit)], http.RequestAborted))
+            seals.Add(SealAnswer.Of(seal));
         var next =
             wanted.Length > paging.Limit ? Paging.Cursor(wanted[paging.Limit - 1].Number.ToString(CultureInfo.InvariantCulture)) : null;
         return Results.Json(new Page<SealAnswer>(seals) { Next = next }, WireJson.Options);

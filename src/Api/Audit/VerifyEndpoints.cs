@@ -7,6 +7,7 @@ using PresenceLedger.Domain.Access;
 using PresenceLedger.Domain.Seals;
 using PresenceLedger.Ledger;
 using PresenceLedger.Ledger.Postgres;
+using PresenceLedger.Ledger.Reasons;
 using PresenceLedger.Ledger.Seals;
 using PresenceLedger.Ledger.Verification;
 
@@ -26,9 +27,11 @@ internal static class VerifyEndpoints
         api.MapGet("/agents/{agentId}/verify", VerifyAgentAsync)
             .Allow(Permissions.CheckAudit)
             .WithTags("Audit")
-            .WithSummary("The hash chain of the agent's stream, and the seal that covers its last events.")
+            .WithSummary("The hash chain of the agent's stream, the texts of its reasons, and the seal that covers its last events.")
             .Produces<AgentVerificationAnswer>()
-            .ProducesProblem(StatusCodes.Status404NotFound);
+            .ProducesProblem(StatusCodes.Status403Forbidden)
+            .ProducesProblem(StatusCodes.Status404NotFound)
+            .ProducesProblem(StatusCodes.Status429TooManyRequests);
         api.MapGet("/ledger/verify", VerifyLedgerAsync)
             .Allow(Permissions.CheckLedgerAudit)
             .WithTags("Audit")
@@ -41,9 +44,19 @@ internal static class VerifyEndpoints
             .ProducesProblem(StatusCodes.Status429TooManyRequests);
     }
 
-    private static async Task<IResult> VerifyAgentAsync(HttpContext http, string agentId, ILog log, SealBook book)
+    private static async Task<IResult> VerifyAgentAsync(
+        HttpContext http,
+        string agentId,
+        ILog log,
+        SealBook book,
+        IReasonTexts texts,
+        ProofPermits permits
+    )
     {
-        var verified = await new StreamVerifier(log, book).VerifyAsync(StreamNames.Agent(agentId), http.RequestAborted);
+        using var permit = await permits.TakeAsync(http.RequestAborted);
+        if (permit is null)
+            return ProofPermits.TooMany(http);
+        var verified = await new StreamVerifier(log, book, texts).VerifyAsync(StreamNames.Agent(agentId), http.RequestAborted);
         if (verified.Last is not { Record: var last })
             return Problems.Of(Refusal.AgentUnknown(agentId));
         return Results.Json(
@@ -66,6 +79,7 @@ internal static class VerifyEndpoints
         ILog log,
         NpgsqlDataSource database,
         SealSettings settings,
+        IReasonTexts texts,
         TimeProvider clock,
         string? full
     )
@@ -98,7 +112,9 @@ internal static class VerifyEndpoints
             var scan = Task.Run(() => verifier.RunAsync(progress: null, http.RequestAborted), http.RequestAborted);
             while (await Task.WhenAny(scan, Task.Delay(Between, clock, http.RequestAborted)) != scan)
                 await WriteAsync(http, new { seconds = Math.Round(clock.GetElapsedTime(told).TotalSeconds), events = verifier.Events });
-            await WriteAsync(http, await scan);
+            var result = await scan;
+            var reasons = await new ReasonCheck(log, postgres, texts).RunAsync(http.RequestAborted);
+            await WriteAsync(http, result with { Findings = [.. result.Findings, .. reasons] });
             return Results.Empty;
         }
         finally
@@ -117,7 +133,7 @@ internal static class VerifyEndpoints
 
 /// <summary>Whether the record of an agent holds together.</summary>
 /// <param name="AgentId">The agent.</param>
-/// <param name="Holds">Nothing is wrong with the chain.</param>
+/// <param name="Holds">Nothing is wrong with the chain, nor with the texts of reasons.</param>
 /// <param name="Events">Events that were checked.</param>
 /// <param name="Version">The last of them.</param>
 /// <param name="Hash">Its hash.</param>

@@ -7,6 +7,7 @@ using PresenceLedger.Api.Http;
 using PresenceLedger.Domain.Naming;
 using PresenceLedger.Domain.Seals;
 using PresenceLedger.Ledger;
+using PresenceLedger.Ledger.Reasons;
 using PresenceLedger.Ledger.Seals;
 using PresenceLedger.Ledger.Verification;
 
@@ -81,7 +82,7 @@ internal static class VerifyVerb
                         );
                         await opened.Log.SettleAsync(stop.Token);
                         if (asked.Agents.Length > 0)
-                            return await AgentsAsync(opened.Log, asked, stop.Token);
+                            return await AgentsAsync(opened, asked, stop.Token);
                         var options = new VerifierOptions
                         {
                             Keys = Trusted(asked),
@@ -90,7 +91,7 @@ internal static class VerifyVerb
                             Resume = parsed.GetValue(resume),
                             StateFile = Path.Combine(asked.DataFolder, "verify", "state.json"),
                         };
-                        return await LedgerAsync(new Verifier(opened.Log, opened.Database, options), asked, stop.Token);
+                        return await LedgerAsync(new Verifier(opened.Log, opened.Database, options), opened, asked, stop.Token);
 
                         void Stop(PosixSignalContext signal)
                         {
@@ -107,13 +108,18 @@ internal static class VerifyVerb
     private static IReadOnlyList<PublicKey> Trusted(Asked asked) =>
         asked.Keys.Count > 0 ? asked.Keys : SealSettings.Of(asked.DataFolder).Keys.Public();
 
-    private static async Task<int> LedgerAsync(Verifier verifier, Asked asked, CancellationToken ct)
+    private static async Task<int> LedgerAsync(Verifier verifier, OpenedLog opened, Asked asked, CancellationToken ct)
     {
         var progress = new Progress(Console.Error, rewrites: !Console.IsErrorRedirected);
         VerificationResult result;
         try
         {
             result = await Task.Run(() => verifier.RunAsync(progress, ct), CancellationToken.None);
+            if (opened.Texts is { } texts)
+            {
+                var reasons = await new ReasonCheck(opened.Log, opened.Database, texts).RunAsync(ct);
+                result = result with { Findings = [.. result.Findings, .. reasons] };
+            }
         }
         catch (OperationCanceledException)
         {
@@ -171,13 +177,13 @@ internal static class VerifyVerb
             await output.WriteLineAsync(Invariant($"… and {findings.Count - MostTold} more; --json writes all of them."));
     }
 
-    private static async Task<int> AgentsAsync(ILog log, Asked asked, CancellationToken ct)
+    private static async Task<int> AgentsAsync(OpenedLog opened, Asked asked, CancellationToken ct)
     {
-        using var book = new SealBook(log);
+        using var book = new SealBook(opened.Log);
         var sound = true;
         foreach (var agentId in asked.Agents)
         {
-            var result = await new StreamVerifier(log, book).VerifyAsync(StreamNames.Agent(agentId), ct);
+            var result = await new StreamVerifier(opened.Log, book, opened.Texts).VerifyAsync(StreamNames.Agent(agentId), ct);
             if (result.Last is not { } last)
                 throw new MisconfiguredException($"There is no agent '{agentId}'.");
             sound &= result.Findings.Count == 0;
@@ -206,13 +212,16 @@ internal static class VerifyVerb
                     $"seal {seal.Number} covers version {result.SealedVersion}, and the whole ledger has to be verified to check it"
                 )
                 : "no seal covers its last events";
-            await asked.Output.WriteLineAsync(
-                $"{agentId}: {(result.Findings.Count == 0 ? "the chain holds" : "the chain does not hold")}, "
-                    + Invariant($"{result.Events} events; {covered}.")
-            );
+            await asked.Output.WriteLineAsync($"{agentId}: {Holds(result.Findings)}, " + Invariant($"{result.Events} events; {covered}."));
         }
         return sound ? 0 : 1;
     }
+
+    private static string Holds(IReadOnlyList<Finding> findings) =>
+        findings.Count == 0 ? "the chain holds"
+        : findings.All(f => f.Kind is FindingKind.TextMissing or FindingKind.TextChanged)
+            ? "the chain holds, and texts of reasons are not as they were given"
+        : "the chain does not hold";
 
     private static async Task<int> BundleAsync(string file, Asked asked)
     {

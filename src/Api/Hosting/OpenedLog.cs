@@ -21,10 +21,10 @@ internal sealed record OpenedLog(ILog Log, NpgsqlDataSource? Database, Backgroun
     /// <summary>
     /// What an audit reads. Where the log is an EventStoreDB it is without texts of reasons, for nobody said where the PostgreSQL beside it is.
     /// </summary>
-    public Records Records() =>
-        Database is null
-            ? new Records(Log, texts: null, states: null)
-            : new Records(Log, new PostgresReasonTexts(Database, TimeProvider.System), new PastStates(Database, Log));
+    public Records Records() => new(Log, Texts, Database is null ? null : new PastStates(Database, Log));
+
+    /// <summary>The texts of reasons; null where nobody said where they are.</summary>
+    public IReasonTexts? Texts => Database is null ? null : new PostgresReasonTexts(Database, TimeProvider.System);
 
     /// <summary>Opens the log of a connection string, or of the data folder.</summary>
     /// <param name="connection">An EventStoreDB's or a PostgreSQL's; null for the database in the data folder.</param>

@@ -142,6 +142,7 @@ public static class Serving
             DocumentStore.For(options => ReadSide.Configure(options, s.GetRequiredService<NpgsqlDataSource>()))
         );
         services.AddSingleton<SealBook>();
+        services.AddSingleton<ProofPermits>();
         services.AddSingleton(s => s.GetRequiredService<SealSettings>().Keys);
         services.AddSingleton<Sealer>();
         services.AddSingleton<SealWorker>();

@@ -253,7 +253,11 @@ internal static class Disputes
         private readonly EventMetadata _raised = LedgerJson.Read<EventMetadata>(Raised.Metadata);
         private readonly EventMetadata? _answered = Answered is null ? null : LedgerJson.Read<EventMetadata>(Answered.Metadata);
 
-        public IEnumerable<(string, RecordedReason?)> Reasons => [(Of.AgentId, _raised.Reason), (Of.AgentId, _answered?.Reason)];
+        public IEnumerable<GivenReason> Reasons => Answered is null ? [OfRaised] : [OfRaised, OfAnswer];
+
+        private GivenReason OfRaised => new(Of.AgentId, _raised.Reason, Raised.OccurredAt);
+
+        private GivenReason OfAnswer => new(Of.AgentId, _answered!.Reason, Answered!.OccurredAt);
 
         public DisputeItem Show(ReasonsRead read) =>
             new(
@@ -264,14 +268,14 @@ internal static class Disputes
                 Of.Dispute.State,
                 ActorAnswer.Of(_raised.Actor),
                 Raised.OccurredAt,
-                read.Of(Of.AgentId, _raised.Reason),
+                read.Of(OfRaised),
                 _answered is null
                     ? null
                     : new DisputeSettled(
                         Of.Dispute.State is DisputeState.Accepted,
                         ActorAnswer.Of(_answered.Actor),
                         Answered!.OccurredAt,
-                        read.Of(Of.AgentId, _answered.Reason)
+                        read.Of(OfAnswer)
                     )
             );
     }

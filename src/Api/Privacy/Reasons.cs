@@ -1,4 +1,5 @@
 using System.Text.Json.Serialization;
+using PresenceLedger.Domain;
 using PresenceLedger.Ledger.Events;
 using PresenceLedger.Ledger.Reasons;
 
@@ -7,56 +8,86 @@ namespace PresenceLedger.Api.Privacy;
 /// <summary>A reason as it is shown.</summary>
 public sealed record ReasonAnswer(string? Code, string? Text)
 {
-    /// <summary>There was a text, and it is gone; left out where not.</summary>
+    /// <summary>There was a text, and it was erased with the person (person-erased); left out where not.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
     public bool Erased { get; init; }
+
+    /// <summary>There was a text, nobody erased it, and it is gone; left out where not.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public bool Missing { get; init; }
+
+    /// <summary>There is a text, and it is not the one that was given: it is not shown; left out where not.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public bool Changed { get; init; }
+
+    /// <summary>Why there is no text; null where there is one, or there never was.</summary>
+    internal Phrase? WhyNoText =>
+        Erased ? new Phrase("reason.erased")
+        : Missing ? new Phrase("reason.missing")
+        : Changed ? new Phrase("reason.changed")
+        : null;
 }
+
+/// <summary>A recorded reason that is to be shown.</summary>
+/// <param name="AgentId">The agent in whose stream it is.</param>
+/// <param name="Reason">The reason; null where none was given.</param>
+/// <param name="OccurredAt">When its event took effect.</param>
+internal readonly record struct GivenReason(string AgentId, RecordedReason? Reason, DateTimeOffset OccurredAt);
 
 /// <summary>Finds the texts of recorded reasons, all of an answer at once; where none has a text, nothing is asked.</summary>
 /// <param name="texts">Where they are kept; null where that is not known.</param>
-/// <param name="isErased">Whether an agent was erased.</param>
-internal sealed class Reasons(IReasonTexts? texts, Func<string, CancellationToken, Task<bool>> isErased)
+/// <param name="erasedAt">When an agent was last erased; null where nobody did.</param>
+internal sealed class Reasons(IReasonTexts? texts, Func<string, CancellationToken, Task<DateTimeOffset?>> erasedAt)
 {
-    private static readonly IReadOnlyDictionary<string, string> Nothing = new Dictionary<string, string>();
+    private static readonly IReadOnlyDictionary<string, ReasonText> Nothing = new Dictionary<string, ReasonText>();
 
-    /// <summary>Reads what is needed to show some reasons, each with the agent in whose stream it is.</summary>
-    public async Task<ReasonsRead> ReadAsync(IEnumerable<(string AgentId, RecordedReason? Reason)> reasons, CancellationToken ct)
+    /// <summary>Reads what is needed to show some reasons.</summary>
+    public async Task<ReasonsRead> ReadAsync(IEnumerable<GivenReason> reasons, CancellationToken ct)
     {
-        var digests = new HashSet<string>(StringComparer.Ordinal);
-        var withTextsInside = new HashSet<string>(StringComparer.Ordinal);
-        foreach (var (agentId, reason) in reasons)
-        {
-            if (reason?.Digest is { } digest)
-                digests.Add(digest);
-            if (reason?.Text is not null)
-                withTextsInside.Add(agentId);
-        }
-        var erased = new HashSet<string>(StringComparer.Ordinal);
-        foreach (var agentId in withTextsInside)
-            if (await isErased(agentId, ct))
-                erased.Add(agentId);
-        if (texts is null)
-            return new ReasonsRead(null, erased);
-        return new ReasonsRead(digests.Count == 0 ? Nothing : await texts.FindAsync(digests, ct), erased);
+        var given = reasons.Where(r => r.Reason is { Digest: not null } or { Text: not null }).ToArray();
+        var digests = given.Select(r => r.Reason!.Digest).OfType<string>().ToHashSet(StringComparer.Ordinal);
+        var found = texts is null || digests.Count == 0 ? Nothing : await texts.FindAsync(digests, ct);
+        // Whether somebody was erased is asked only of those whose text is not there as it was given, or is within the event.
+        var erased = new Dictionary<string, DateTimeOffset>(StringComparer.Ordinal);
+        foreach (
+            var agentId in given
+                .Where(r =>
+                    r.Reason!.Digest is not { } digest || (texts is not null && found.GetValueOrDefault(digest) is not { Holds: true })
+                )
+                .Select(r => r.AgentId)
+                .Distinct(StringComparer.Ordinal)
+        )
+            if (await erasedAt(agentId, ct) is { } at)
+                erased.Add(agentId, at);
+        return new ReasonsRead(texts is null ? null : found, erased);
     }
 }
 
 /// <summary>Reasons with their texts.</summary>
 /// <param name="texts">By digest; null where nobody knows where they are.</param>
-/// <param name="erased">Agents who were erased, whose texts may be within the events, where they cannot be taken out: those are not shown.</param>
-internal sealed class ReasonsRead(IReadOnlyDictionary<string, string>? texts, IReadOnlySet<string> erased)
+/// <param name="erasedAt">
+/// Agents who were erased, and when. Texts that were given by then are gone, or are within the events, where they cannot be taken out, and are
+/// not shown.
+/// </param>
+internal sealed class ReasonsRead(IReadOnlyDictionary<string, ReasonText>? texts, IReadOnlyDictionary<string, DateTimeOffset> erasedAt)
 {
     /// <summary>A reason as it is shown.</summary>
-    public ReasonAnswer? Of(string agentId, RecordedReason? reason) =>
-        reason switch
+    public ReasonAnswer? Of(GivenReason given) =>
+        given.Reason switch
         {
             null => null,
-            { Digest: not null } when texts is null => new ReasonAnswer(reason.Code, null),
-            { Digest: { } digest } => new ReasonAnswer(reason.Code, texts.GetValueOrDefault(digest))
+            { Digest: not null } when texts is null => new ReasonAnswer(given.Reason.Code, null),
+            { Digest: { } digest } => texts.GetValueOrDefault(digest) switch
             {
-                Erased = !texts.ContainsKey(digest),
+                { Holds: true } text => new ReasonAnswer(given.Reason.Code, text.Text),
+                _ when IsErased(given) => new ReasonAnswer(given.Reason.Code, null) { Erased = true },
+                null => new ReasonAnswer(given.Reason.Code, null) { Missing = true },
+                _ => new ReasonAnswer(given.Reason.Code, null) { Changed = true },
             },
-            { Text: not null } when erased.Contains(agentId) => new ReasonAnswer(reason.Code, null) { Erased = true },
-            _ => new ReasonAnswer(reason.Code, reason.Text),
+            { Text: not null } when IsErased(given) => new ReasonAnswer(given.Reason.Code, null) { Erased = true },
+            var reason => new ReasonAnswer(reason.Code, reason.Text),
         };
+
+    // Instants never go back in a stream: what is not later than the erasure came before it.
+    private bool IsErased(GivenReason given) => erasedAt.TryGetValue(given.AgentId, out var at) && given.OccurredAt <= at;
 }

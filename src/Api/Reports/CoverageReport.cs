@@ -1,13 +1,13 @@
 using System.Globalization;
 using System.Text.Json.Serialization;
 using PresenceLedger.Api.Access;
+using PresenceLedger.Api.Audit;
 using PresenceLedger.Api.Http;
 using PresenceLedger.Api.Privacy;
 using PresenceLedger.Api.Reports.RealTime;
 using PresenceLedger.Domain.Access;
 using PresenceLedger.Domain.Reporting;
 using PresenceLedger.Ledger;
-using PresenceLedger.Ledger.Configurations;
 using PresenceLedger.Ledger.Events;
 using PresenceLedger.Projections;
 using PresenceLedger.Projections.Facts;
@@ -36,17 +36,19 @@ internal static class CoverageReport
 
     private static async Task<IResult> GetAsync(
         HttpContext http,
-        FactsReader facts,
         LatestRows<OpenFacts> latest,
         ILog log,
         Reasons given,
-        ConfigurationStream configuration,
+        Records records,
+        TimeProvider clock,
         [FromKeyedServices(typeof(FactsModel))] ReadPosition position,
         string? queue,
         string? from,
         string? to,
         string? timeZone,
-        string? below
+        string? below,
+        string? view,
+        string? asKnownAt
     )
     {
         if (queue is null || !Identifiers.IsValid(queue))
@@ -60,22 +62,29 @@ internal static class CoverageReport
         var least = 1;
         if (below is not null && (!int.TryParse(below, NumberStyles.None, CultureInfo.InvariantCulture, out least) || least < 1))
             return Problems.Validation("below", "must be a whole number from 1");
+        if (view is not (null or "" or ReportWindow.RawView))
+            return Problems.Validation("view", "must be raw: who was routable is a fact that no later correction changes");
+        if (InstantQuery.Read(asKnownAt, "asKnownAt", out var knownAt) is { } badKnownAt)
+            return badKnownAt;
+        if (knownAt > clock.Now())
+            return Problems.Validation("asKnownAt", "must not be in the future");
         if (Paging.Read(http, out var paging, IsCursor) is { } badPage)
             return badPage;
-        if (await ReadPositionHeaders.WaitAsync(http, position) is { } behind)
-            return behind;
         var ct = http.RequestAborted;
         if (!await RealTimeEndpoints.HasBegunAsync(position, ct))
             return ReadPositionHeaders.Behind(http);
+        var (facts, problem) = await ReportFacts.OpenAsync(http, knownAt);
+        if (facts is null)
+            return problem!;
 
-        Read read;
         DateTimeOffset start;
         DateTimeOffset end;
+        var asOf = facts.AsOf;
         var agents = new List<AgentFacts>();
-        await using (var snapshot = await facts.OpenAsync(ct))
+        await using (facts)
         {
-            read = snapshot.Read;
-            end = last < read.AsOf ? last.Value : read.AsOf;
+            var snapshot = facts.Snapshot;
+            end = last < asOf ? last.Value : asOf;
             start = first ?? end - DefaultWindow;
             if (start >= end)
                 return Problems.Validation("from", "must be earlier than 'to', and not in the future");
@@ -84,15 +93,20 @@ internal static class CoverageReport
             var ids = (await snapshot.AllOpenAsync(latest, ct))
                 .Where(open => open.Queues.Queues.Contains(queue))
                 .Select(open => open.Agent.AgentId)
-                .Union(await snapshot.AgentsWhoLeftAsync(queue, start, end, ct), StringComparer.Ordinal)
+                .Union(await snapshot.AgentsWhoLeftAsync(queue, start, end, knownAt, ct), StringComparer.Ordinal)
                 .Order(StringComparer.Ordinal)
                 .ToArray();
-            var window = new FactsWindow(start, end) { InDetail = true, WithQueues = true };
+            var window = new FactsWindow(start, end)
+            {
+                InDetail = true,
+                WithQueues = true,
+                KnownAt = knownAt,
+            };
             await foreach (var record in snapshot.ReadAsync(ids, window, ct))
-                agents.Add(record.Facts.Corrected(read.AsOf));
+                agents.Add(record.Facts);
         }
 
-        var blocking = configuration.Current.Profiles.Values.Where(p => p.Blocking).Select(p => p.Id).ToHashSet(StringComparer.Ordinal);
+        var blocking = BlockingProfiles.Of(await records.Configurations.KnownAtAsync(knownAt, ct));
         var coverage = new Coverage(queue, agents, start, end, blocking);
         var page = coverage
             .Below(least)
@@ -101,15 +115,15 @@ internal static class CoverageReport
             .ToArray();
         var shown = page.Take(paging.Limit).Select(s => (Shortage: s, Causes: coverage.CausesOf(s))).ToArray();
         var reasons = await ReasonsAsync(log, given, shown.SelectMany(s => s.Causes), ct);
-        ReadPositionHeaders.Set(http, read.Position);
         return Results.Json(
             new CoverageAnswer
             {
-                AsOf = read.AsOf,
+                AsOf = asOf,
                 From = start,
                 To = end,
                 TimeZone = zone.Id,
                 TimeZoneVersion = Zones.Version,
+                AsKnownAt = knownAt,
                 Queue = queue,
                 Below = least,
                 Items =
@@ -144,21 +158,20 @@ internal static class CoverageReport
         CancellationToken ct
     )
     {
-        var recorded = new Dictionary<(string AgentId, long Version), RecordedReason>();
+        var recorded = new Dictionary<(string AgentId, long Version), GivenReason>();
         var said = causes.Where(c => c is { Actor.Kind: not Persona.System, Version: >= 0 }).DistinctBy(c => (c.AgentId, c.Version));
         foreach (var cause in said.Take(MostReasons))
         {
             var events = await log.ReadStreamAsync(StreamNames.Agent(cause.AgentId), cause.Version!.Value, 1, ct);
-            // What is left of a status that was corrected in part begins with the correction, which is not what made it.
             if (
                 events.Count > 0
                 && LedgerJson.Read<EventMetadata>(events[0].Record.Metadata) is { Reason: { } reason } by
                 && by.Actor == cause.Actor
             )
-                recorded.Add((cause.AgentId, cause.Version.Value), reason);
+                recorded.Add((cause.AgentId, cause.Version.Value), new(cause.AgentId, reason, events[0].Record.OccurredAt));
         }
-        var read = await given.ReadAsync(recorded.Select(r => (r.Key.AgentId, (RecordedReason?)r.Value)), ct);
-        return recorded.ToDictionary(r => r.Key, r => read.Of(r.Key.AgentId, r.Value)!);
+        var read = await given.ReadAsync(recorded.Values, ct);
+        return recorded.ToDictionary(r => r.Key, r => read.Of(r.Value)!);
     }
 
     private static bool IsCursor(string? text) =>
@@ -176,6 +189,13 @@ public sealed record CoverageAnswer
     public required DateTimeOffset To { get; init; }
     public required string TimeZone { get; init; }
     public required string TimeZoneVersion { get; init; }
+
+    /// <summary>Always raw: coverage is of what was.</summary>
+    public string View { get; } = ReportWindow.RawView;
+
+    /// <summary>Only what was recorded by this instant counts; left out where all does.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public DateTimeOffset? AsKnownAt { get; init; }
     public string Definitions { get; } = "/api/v1/reports/metrics";
     public required string Queue { get; init; }
     public required int Below { get; init; }

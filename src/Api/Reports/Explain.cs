@@ -97,10 +97,11 @@ internal static class Explain
             : Explained.Of(agent, from, to, asOf, filter, metric);
         var limit = http.Request.Query.ContainsKey("limit") ? paging.Limit : MostItems;
         var parts = explained.Parts.Skip(first).Take(limit).ToArray();
+        var corrections = window.IsRaw ? [] : agent.Corrections;
         var events = await EventsAsync(
             log,
             agentId,
-            parts.SelectMany(p => ExplainItem.VersionsOf(p.Contribution.Fact)),
+            parts.SelectMany(p => ExplainItem.VersionsOf(p.Contribution, corrections)),
             http.RequestAborted
         );
         var rest = explained.Parts.Count > first + parts.Length;
@@ -120,7 +121,7 @@ internal static class Explain
                 window.View,
                 window.KnownAt,
                 ReportMetrics.FullPath,
-                [.. parts.Select(p => ExplainItem.Of(p, events))],
+                [.. parts.Select(p => ExplainItem.Of(p, events, corrections))],
                 rest ? Paging.Cursor((first + parts.Length).ToString(CultureInfo.InvariantCulture)) : null
             ),
             WireJson.Options
@@ -292,12 +293,15 @@ public sealed record ExplainItem(string Kind, DateTimeOffset Start, DateTimeOffs
     /// <summary>What is recorded of it.</summary>
     public IReadOnlyList<ExplainEvent> Events { get; init; } = [];
 
-    internal static ExplainItem Of(ExplainedPart part, IReadOnlyDictionary<long, StoredEvent> events)
+    internal static ExplainItem Of(ExplainedPart part, IReadOnlyDictionary<long, StoredEvent> events, IReadOnlyList<Correction> corrections)
     {
         var (heard, amount) = (part.Contribution, part.InSeconds ? part.Contribution.Amount / 1000.0 : part.Contribution.Amount);
         var item = new ExplainItem(KindOf(heard.Fact), heard.Start, heard.End, amount, part.Part)
         {
-            Events = [.. VersionsOf(heard.Fact).Distinct().Order().Where(events.ContainsKey).Select(v => ExplainEvent.Of(events[v]))],
+            Events =
+            [
+                .. VersionsOf(heard, corrections).Distinct().Order().Where(events.ContainsKey).Select(v => ExplainEvent.Of(events[v])),
+            ],
         };
         return heard.Fact switch
         {
@@ -326,8 +330,22 @@ public sealed record ExplainItem(string Kind, DateTimeOffset Start, DateTimeOffs
         };
     }
 
-    /// <summary>The versions of the events that the edges of a fact are.</summary>
-    internal static IEnumerable<long> VersionsOf(object fact) =>
+    /// <summary>The versions of the events under a part of a number: the edges of its fact, and the corrections that count within it.</summary>
+    internal static IEnumerable<long> VersionsOf(Contribution heard, IReadOnlyList<Correction> corrections) =>
+        VersionsOf(heard.Fact)
+            .Concat(
+                corrections.Where(c => c.From < heard.End && c.To > heard.Start && Says(c, heard.Fact)).Select(c => c.Recorded.Version)
+            );
+
+    private static bool Says(Correction correction, object fact) =>
+        fact switch
+        {
+            StatusInterval status => correction.StatusId == status.StatusId,
+            LoginInterval => correction.Base is not BaseStatus.Offline,
+            _ => false,
+        };
+
+    private static IEnumerable<long> VersionsOf(object fact) =>
         fact switch
         {
             StatusInterval status => Of(status.Start, status.End),

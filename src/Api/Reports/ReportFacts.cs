@@ -45,7 +45,16 @@ internal sealed record ReportFacts(FactsSnapshot Snapshot, DateTimeOffset AsOf) 
             KnownAt = window.KnownAt,
             InDetail = true,
         };
-        await foreach (var record in Snapshot.ReadAsync([agentId], detailed, ct))
+        var facts = await ReadAsync(agentId, detailed, ct);
+        // A correction over an edge of the window may join what is in it with what is outside.
+        return !window.IsRaw && facts?.Corrections.Any(c => c.From <= detailed.From || c.To >= detailed.To) == true
+            ? await ReadAsync(agentId, detailed with { From = DateTimeOffset.MinValue, To = AsOf.AddMilliseconds(1) }, ct)
+            : facts;
+    }
+
+    private async Task<AgentFacts?> ReadAsync(string agentId, FactsWindow window, CancellationToken ct)
+    {
+        await foreach (var record in Snapshot.ReadAsync([agentId], window, ct))
             return record.Facts;
         return null;
     }

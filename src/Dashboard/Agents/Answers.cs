@@ -20,8 +20,10 @@ public sealed record Who(string Kind, string Id)
 /// <summary>Why somebody did something, in their own words.</summary>
 /// <param name="Code">A code.</param>
 /// <param name="Text">A text.</param>
-/// <param name="Erased">There was a text, and it is gone.</param>
-public sealed record Reason(string? Code, string? Text, bool Erased);
+/// <param name="Erased">There was a text, and it was erased with the person.</param>
+/// <param name="Missing">There was a text, and it is gone though nobody erased it.</param>
+/// <param name="Changed">There is a text, and it is not the one that was given.</param>
+public sealed record Reason(string? Code, string? Text, bool Erased, bool Missing = false, bool Changed = false);
 
 /// <summary>An agent's presence.</summary>
 public sealed record Presence(

@@ -1,6 +1,7 @@
 using PresenceLedger.Domain.Access;
 using PresenceLedger.Domain.Agents;
 using PresenceLedger.Domain.Capacity;
+using PresenceLedger.Domain.Configurations;
 using PresenceLedger.Domain.Statuses;
 
 namespace PresenceLedger.Domain.Reporting;
@@ -40,6 +41,23 @@ public sealed record AbsenceCause(
 /// <param name="Routable">The fewest that were routable within it.</param>
 public sealed record Shortage(DateTimeOffset Start, DateTimeOffset End, int Routable);
 
+/// <summary>Which capacity profiles were blocking from an instant on.</summary>
+public sealed record BlockingProfiles(DateTimeOffset Since, IReadOnlySet<string> ProfileIds)
+{
+    /// <summary>By the versions of the configuration, in order, from the initial one on.</summary>
+    public static IReadOnlyList<BlockingProfiles> Of(IEnumerable<Configuration> versions)
+    {
+        var all = new List<BlockingProfiles>();
+        foreach (var version in versions)
+        {
+            var blocking = version.Profiles.Values.Where(p => p.Blocking).Select(p => p.Id).ToHashSet(StringComparer.Ordinal);
+            if (all.Count == 0 || !blocking.SetEquals(all[^1].ProfileIds))
+                all.Add(new BlockingProfiles(version.LastOccurredAt, blocking));
+        }
+        return all;
+    }
+}
+
 /// <summary>
 /// Who of a queue was routable when: in the queue, signed in, base available or busy, capacity not exhausted. Within a window; an open
 /// fact lasts beyond it.
@@ -49,7 +67,7 @@ public sealed class Coverage
     private readonly DateTimeOffset _from;
     private readonly DateTimeOffset _to;
     private readonly string? _queue;
-    private readonly IReadOnlySet<string> _blocking;
+    private readonly IReadOnlyList<BlockingProfiles> _blocking;
     private readonly List<Stretch[]> _agents;
 
     /// <summary>Of the agents who were in the queue at some time within the window.</summary>
@@ -57,8 +75,14 @@ public sealed class Coverage
     /// <param name="agents">Facts of the window, with queues and in detail.</param>
     /// <param name="from">Where the window begins.</param>
     /// <param name="to">Where it ends; not part of it.</param>
-    /// <param name="blocking">The profiles that are blocking (CAP-4).</param>
-    public Coverage(string? queue, IEnumerable<AgentFacts> agents, DateTimeOffset from, DateTimeOffset to, IReadOnlySet<string> blocking)
+    /// <param name="blocking">Which profiles were blocking when (CAP-4): at least one, in order, the first from before the window on.</param>
+    public Coverage(
+        string? queue,
+        IEnumerable<AgentFacts> agents,
+        DateTimeOffset from,
+        DateTimeOffset to,
+        IReadOnlyList<BlockingProfiles> blocking
+    )
     {
         (_queue, _from, _to, _blocking) = (queue, from, to, blocking);
         _agents = [.. agents.Where(WasInQueue).Select(facts => StretchesOf(facts).ToArray())];
@@ -122,7 +146,9 @@ public sealed class Coverage
     private IEnumerable<Stretch> StretchesOf(AgentFacts facts)
     {
         var edges = new SortedSet<DateTimeOffset> { _from };
-        Note(facts.Registered);
+        Note(facts.Registered?.At);
+        foreach (var since in _blocking.Select(b => b.Since))
+            Note(since);
         var statuses = Along(facts.Statuses, s => s.Start, s => s.End);
         var logins = Along(facts.Logins, l => l.Start, l => l.End);
         var capacity = Along(facts.Capacity, c => c.Start, c => c.End);
@@ -139,7 +165,7 @@ public sealed class Coverage
             var inQueue = _queue is null || queue?.Queues.Contains(_queue, StringComparer.Ordinal) == true;
             joined |= inQueue;
             left = inQueue ? null : left ?? queue;
-            fullSince = full is not null && IsExhausted(full) ? fullSince ?? full.Start : null;
+            fullSince = full is not null && IsExhausted(full, at) ? fullSince ?? full.Start : null;
             if (status is null)
                 yield return new Stretch(at, end, false, new(facts.AgentId, Absence.NotRegistered, null, null, null, null, null));
             else if (inQueue)
@@ -157,10 +183,10 @@ public sealed class Coverage
                 );
         }
 
-        void Note(Mark? edge)
+        void Note(DateTimeOffset? edge)
         {
-            if (edge is { } mark && mark.At > _from && mark.At < _to)
-                edges.Add(mark.At);
+            if (edge is { } at && at > _from && at < _to)
+                edges.Add(at);
         }
 
         // What stands at instants that are asked for in their order.
@@ -169,8 +195,8 @@ public sealed class Coverage
         {
             foreach (var interval in intervals)
             {
-                Note(start(interval));
-                Note(end(interval));
+                Note(start(interval).At);
+                Note(end(interval)?.At);
             }
             var next = 0;
             return at =>
@@ -199,11 +225,14 @@ public sealed class Coverage
     }
 
     /// <summary>CAP-4. Without units (CAP-8) an agent who was assigned something shows it in the status.</summary>
-    private bool IsExhausted(CapacityInterval capacity) =>
-        CapacityRules.IsExhausted(
+    private bool IsExhausted(CapacityInterval capacity, DateTimeOffset at)
+    {
+        var blocking = _blocking.Last(b => b.Since <= at).ProfileIds;
+        return CapacityRules.IsExhausted(
             capacity.UnitsTotal is { } total ? total > 0 && capacity.UnitsUsed >= total : null,
-            [.. capacity.Profiles.Select(p => (_blocking.Contains(p.ProfileId), p.Used >= p.Limit))]
+            [.. capacity.Profiles.Select(p => (blocking.Contains(p.ProfileId), p.Used >= p.Limit))]
         );
+    }
 
     private readonly record struct Stretch(DateTimeOffset Start, DateTimeOffset End, bool IsRoutable, AbsenceCause? Cause);
 }

@@ -35,8 +35,8 @@ public interface IReasonTexts
     /// <exception cref="LedgerUnavailableException">It cannot; then nothing is to be recorded either.</exception>
     Task KeepAsync(IReadOnlyCollection<ReasonText> texts);
 
-    /// <summary>The texts of some digests; nothing of those that are gone, or are not what was given.</summary>
-    Task<IReadOnlyDictionary<string, string>> FindAsync(IReadOnlyCollection<string> digests, CancellationToken ct);
+    /// <summary>What is kept under some digests; one that was changed since is among them, and does not hold (<see cref="ReasonText.Holds"/>).</summary>
+    Task<IReadOnlyDictionary<string, ReasonText>> FindAsync(IReadOnlyCollection<string> digests, CancellationToken ct);
 
     /// <summary>Takes back texts that no event came to name; where that fails, they stay until their stream's are erased.</summary>
     Task TakeBackAsync(IReadOnlyCollection<ReasonText> texts);
@@ -51,6 +51,11 @@ public static class ReasonTextsExtensions
     /// <summary>A recorded reason as it was given, as far as its text is still there.</summary>
     public static async Task<Reason?> AsGivenAsync(this IReasonTexts texts, RecordedReason? reason, CancellationToken ct) =>
         reason is null ? null
-        : reason.Digest is { } digest ? new Reason(reason.Code, (await texts.FindAsync([digest], ct)).GetValueOrDefault(digest))
+        // Nobody's words are put into somebody's mouth: a text that was changed counts as gone.
+        : reason.Digest is { } digest
+            ? new Reason(
+                reason.Code,
+                (await texts.FindAsync([digest], ct)).GetValueOrDefault(digest) is { Holds: true } found ? found.Text : null
+            )
         : new Reason(reason.Code, reason.Text);
 }

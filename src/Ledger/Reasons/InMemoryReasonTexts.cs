@@ -16,12 +16,12 @@ public sealed class InMemoryReasonTexts : IReasonTexts
     }
 
     /// <inheritdoc />
-    public Task<IReadOnlyDictionary<string, string>> FindAsync(IReadOnlyCollection<string> digests, CancellationToken ct) =>
-        Task.FromResult<IReadOnlyDictionary<string, string>>(
+    public Task<IReadOnlyDictionary<string, ReasonText>> FindAsync(IReadOnlyCollection<string> digests, CancellationToken ct) =>
+        Task.FromResult<IReadOnlyDictionary<string, ReasonText>>(
             digests
                 .Distinct(StringComparer.Ordinal)
                 .Where(_texts.ContainsKey)
-                .ToDictionary(digest => digest, digest => _texts[digest].Text, StringComparer.Ordinal)
+                .ToDictionary(digest => digest, digest => _texts[digest], StringComparer.Ordinal)
         );
 
     /// <inheritdoc />

@@ -37,16 +37,26 @@ public sealed class PostgresReasonTexts(NpgsqlDataSource database, TimeProvider 
     }
 
     /// <inheritdoc />
-    public async Task<IReadOnlyDictionary<string, string>> FindAsync(IReadOnlyCollection<string> digests, CancellationToken ct)
+    public async Task<IReadOnlyDictionary<string, ReasonText>> FindAsync(IReadOnlyCollection<string> digests, CancellationToken ct)
     {
-        var found = new Dictionary<string, string>(StringComparer.Ordinal);
+        var found = new Dictionary<string, ReasonText>(StringComparer.Ordinal);
         if (digests.Count == 0)
             return found;
         await using var command = database.CreateCommand(
             "select digest, stream, salt, text, recorded_at from ledger.reason where digest = any ($1)"
         );
         command.Parameters.Add(new NpgsqlParameter<string[]> { TypedValue = [.. digests.Distinct(StringComparer.Ordinal)] });
-        await using var reader = await command.ExecuteReaderAsync(ct);
+        NpgsqlDataReader reader;
+        try
+        {
+            reader = await command.ExecuteReaderAsync(ct);
+        }
+        catch (PostgresException e) when (e.SqlState is PostgresErrorCodes.UndefinedTable)
+        {
+            // Without the table there is no text either.
+            return found;
+        }
+        await using var rows = reader;
         while (await reader.ReadAsync(ct))
         {
             var text = new ReasonText(
@@ -56,9 +66,7 @@ public sealed class PostgresReasonTexts(NpgsqlDataSource database, TimeProvider 
                 Encoding.UTF8.GetString(reader.GetFieldValue<byte[]>(3)),
                 reader.GetFieldValue<DateTimeOffset>(4)
             );
-            // Nobody's words are put into somebody's mouth: a text that was changed in the table is as good as gone.
-            if (text.Holds)
-                found.Add(text.Digest, text.Text);
+            found.Add(text.Digest, text);
         }
         return found;
     }

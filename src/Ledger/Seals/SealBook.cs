@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using PresenceLedger.Domain.Seals;
 using PresenceLedger.Ledger.Events;
 
@@ -18,9 +19,11 @@ public readonly record struct SealPlace(long Version, long Number, long First, i
 /// <summary>What the stream of seals says so far: where each seal is, the last one, and the keys. Kept by reading what is new.</summary>
 public sealed class SealBook(ILog log) : IDisposable
 {
-    private const int PageSize = 50;
+    /// <summary>So many seals are read at a time: with their fingerprints they are large.</summary>
+    internal const int PageSize = 50;
 
     private readonly SemaphoreSlim _reading = new(1, 1);
+    private Task<bool>? _positions;
     private volatile Content _content = new([], null, [], [], -1, HashChain.Genesis);
 
     /// <summary>What is known.</summary>
@@ -85,7 +88,54 @@ public sealed class SealBook(ILog log) : IDisposable
         && stored.Record.Version == place.Version
         && WireNames.Read(stored.Record) is LedgerSealed seal
             ? seal
-            : throw new InvalidDataException($"Seal {place.Number} is not at version {place.Version} of the stream '{StreamNames.Seals}'.");
+            : throw Missing(place);
+
+    private static InvalidDataException Missing(SealPlace place) =>
+        new($"Seal {place.Number} is not at version {place.Version} of the stream '{StreamNames.Seals}'.");
+
+    /// <summary>Some seals, in order, with their fingerprints; those that follow one another are read together.</summary>
+    /// <exception cref="InvalidDataException">One is not there.</exception>
+    public async IAsyncEnumerable<(SealPlace Place, LedgerSealed Seal)> ReadAsync(
+        IReadOnlyList<SealPlace> places,
+        [EnumeratorCancellation] CancellationToken ct
+    )
+    {
+        for (var n = 0; n < places.Count; )
+        {
+            var end = n + 1;
+            while (end < places.Count && places[end].Version - places[n].Version is > 0 and < PageSize)
+                end++;
+            var count = (int)(places[end - 1].Version - places[n].Version) + 1;
+            var read = (await log.ReadStreamAsync(StreamNames.Seals, places[n].Version, count, ct)).ToDictionary(e => e.Record.Version);
+            for (; n < end; n++)
+                yield return read.TryGetValue(places[n].Version, out var stored) && WireNames.Read(stored.Record) is LedgerSealed seal
+                    ? (places[n], seal)
+                    : throw Missing(places[n]);
+        }
+    }
+
+    /// <summary>
+    /// Whether the positions in the seals are those of this store: they are not where the ledger was copied after it was sealed first. Looked
+    /// up once, for that does not change.
+    /// </summary>
+    internal async Task<bool> ArePositionsOfAsync(ILog store, CancellationToken ct)
+    {
+        if (_content.Places is not [var first, ..])
+            return true;
+        if (Volatile.Read(ref _positions) is { } known)
+            return await known;
+        var events = new List<StoredEvent>(first.Count);
+        while (events.Count < first.Count)
+        {
+            var page = await store.ReadAllAsync(events is [.., var end] ? end.Position : LogPosition.Start, first.Count - events.Count, ct);
+            if (page.Count == 0)
+                break;
+            events.AddRange(page);
+        }
+        var are = events.Count == first.Count && events[^1].Position == first.Position;
+        Volatile.Write(ref _positions, Task.FromResult(are));
+        return are;
+    }
 
     /// <inheritdoc />
     public void Dispose() => _reading.Dispose();

@@ -35,8 +35,11 @@ public sealed record BundleVerification(
 /// <summary>Verifies an evidence bundle (docs/proof.md) by itself: no ledger is needed.</summary>
 public static class BundleVerifier
 {
-    /// <summary>What is in the manifest as <c>format</c>.</summary>
-    public const string Format = "presence-ledger evidence v1";
+    /// <summary>What is in the manifest as <c>format</c>: with the seals that are needed and the newest.</summary>
+    public const string Format = "presence-ledger evidence v2";
+
+    /// <summary>The format before: with all seals from the first that is needed up to the newest.</summary>
+    public const string Unbroken = "presence-ledger evidence v1";
 
     /// <summary>Verifies the bundle in a stream.</summary>
     /// <param name="bundle">A zip.</param>
@@ -81,11 +84,11 @@ public static class BundleVerifier
         public BundleVerification Run()
         {
             var manifest = JsonSerializer.Deserialize<Manifest>(File("manifest.json"), LedgerJson.Options)!;
-            if (manifest.Format != Format)
+            if (manifest.Format is not (Format or Unbroken))
                 throw new FormatException($"its format is '{manifest.Format}'.");
             CheckFiles(manifest);
             CheckEvents(manifest);
-            CheckSeals();
+            CheckSeals(isUnbroken: manifest.Format == Unbroken);
             CheckProofs();
             return new BundleVerification(
                 manifest.AgentId,
@@ -138,7 +141,7 @@ public static class BundleVerifier
                 Report(FindingKind.Missing, Invariant($"The bundle has {_events.Count} events, and was made with {manifest.Events}."));
         }
 
-        private void CheckSeals()
+        private void CheckSeals(bool isUnbroken)
         {
             var introductions = new Queue<Introduction>(Lines<Introduction>("introductions.ndjson"));
             Seal? before = null;
@@ -149,9 +152,22 @@ public static class BundleVerifier
                     Apply(introductions.Dequeue());
                 _seals[seal.Number] = seal;
                 var text = seal.Statement().SignedText();
-                if (before is not null && seal.Number != before.Number + 1)
-                    Report(FindingKind.SealMissing, Invariant($"Seal {before.Number + 1} is gone."), seal: before.Number + 1);
-                else if (before is not null && (seal.Previous != before.Statement().Hash() || seal.First != before.First + before.Count))
+                if (before is not null && seal.Number > before.Number + 1)
+                {
+                    if (isUnbroken)
+                        Report(FindingKind.SealMissing, Invariant($"Seal {before.Number + 1} is gone."), seal: before.Number + 1);
+                    // Nothing that comes after it here holds it.
+                    ReportUnvouched(unvouched);
+                    unvouched = null;
+                }
+                else if (
+                    before is not null
+                    && (
+                        seal.Number <= before.Number
+                        || seal.Previous != before.Statement().Hash()
+                        || seal.First != before.First + before.Count
+                    )
+                )
                     Report(
                         FindingKind.SealChanged,
                         Invariant($"Seal {seal.Number} does not follow from the seal before it."),
@@ -169,6 +185,11 @@ public static class BundleVerifier
             }
             while (introductions.TryDequeue(out var last))
                 Apply(last);
+            ReportUnvouched(unvouched);
+        }
+
+        private void ReportUnvouched(Seal? unvouched)
+        {
             if (unvouched is not null)
                 Report(
                     FindingKind.SignatureWrong,

@@ -32,6 +32,12 @@ public enum FindingKind
 
     /// <summary>The store does not give the event.</summary>
     Unreadable,
+
+    /// <summary>The text of a reason is gone, and no erasure took it.</summary>
+    TextMissing,
+
+    /// <summary>The text of a reason is not the one that was given.</summary>
+    TextChanged,
 }
 
 /// <summary>A place of the ledger that is wrong, and how.</summary>

@@ -1,3 +1,4 @@
+using PresenceLedger.Ledger.Reasons;
 using PresenceLedger.Ledger.Seals;
 
 namespace PresenceLedger.Ledger.Verification;
@@ -6,7 +7,7 @@ namespace PresenceLedger.Ledger.Verification;
 /// <param name="Stream">The stream.</param>
 /// <param name="Events">Events that were checked.</param>
 /// <param name="Last">The last of them; null where there are none.</param>
-/// <param name="Findings">What is wrong with the chain; none where it holds.</param>
+/// <param name="Findings">What is wrong with the chain and the texts; none where all holds.</param>
 /// <param name="Seal">The last seal that covers any of its last events; null where none does.</param>
 /// <param name="SealedVersion">The last version that is sealed; null where none of the last ones is.</param>
 public sealed record StreamVerification(
@@ -18,8 +19,14 @@ public sealed record StreamVerification(
     long? SealedVersion
 );
 
-/// <summary>Verifies one stream: versions, chain and instants, and which seal covers its last events. What the seals say of the rest, <see cref="Verifier"/> looks at.</summary>
-public sealed class StreamVerifier(ILog log, SealBook book)
+/// <summary>
+/// Verifies one stream: versions, chain and instants, the texts of its reasons, and which seal covers its last events. What the seals say of the
+/// rest, <see cref="Verifier"/> looks at. However many seals there are, few are read.
+/// </summary>
+/// <param name="log">The log.</param>
+/// <param name="book">The seals.</param>
+/// <param name="texts">Where the texts of reasons are; null where nobody knows.</param>
+public sealed class StreamVerifier(ILog log, SealBook book, IReasonTexts? texts)
 {
     private const int PageSize = 1000;
     private const int Most = 100;
@@ -33,6 +40,7 @@ public sealed class StreamVerifier(ILog log, SealBook book)
         var findings = new List<Finding>();
         var events = 0L;
         StoredEvent? last = null;
+        var reasons = texts is null ? null : new StreamReasons(texts, stream);
         while (await log.ReadStreamAsync(stream, last?.Record.Version + 1 ?? 0, PageSize, ct) is { Count: > 0 } page)
         {
             foreach (var stored in page)
@@ -42,18 +50,14 @@ public sealed class StreamVerifier(ILog log, SealBook book)
                 last = stored;
                 events++;
             }
+            if (reasons is not null)
+                await reasons.AddAsync(page.Select(e => e.Record), ct);
         }
+        if (reasons is not null)
+            findings.AddRange(ReasonCheck.Of(stream, reasons.Faults));
         var tail = await log.ReadStreamBackwardsAsync(stream, long.MaxValue, Tail, ct);
-        var seals = await new SealSearch(book).FindAsync(tail, ct);
-        var @sealed = tail.FirstOrDefault(e => seals.ContainsKey(e.Record.EventId));
-        return new StreamVerification(
-            stream,
-            events,
-            last,
-            findings,
-            @sealed is null ? null : seals[@sealed.Record.EventId].Seal,
-            @sealed?.Record.Version
-        );
+        var newest = await new SealSearch(log, book).NewestAsync(tail, ct);
+        return new StreamVerification(stream, events, last, findings, newest?.Seal, newest?.Event.Record.Version);
     }
 
     private static void Check(List<Finding> findings, string stream, EventRecord? before, EventRecord e)

@@ -1,4 +1,5 @@
 using PresenceLedger.Ledger;
+using PresenceLedger.Ledger.Reasons;
 
 namespace PresenceLedger.Projections.Divergences;
 
@@ -17,13 +18,30 @@ public sealed record Divergence(string AgentId, string Model, long Version, stri
     /// <summary>The snapshot that a cold load begins with.</summary>
     public const string Snapshot = "snapshot";
 
+    /// <summary>The texts of reasons, beside the log.</summary>
+    public const string Reasons = "reasons";
+
+    /// <summary>The member of a reason that says what became of the text of somebody who was erased.</summary>
+    private const string Erasure = "erasure";
+
     /// <summary>What to do about it.</summary>
     public string WhatToDo =>
         Model switch
         {
+            Reasons when Member == Erasure => $"Ask for the erasure of agent '{AgentId}' again: texts of reasons are still kept.",
+            Reasons => "Restore the table ledger.reason from a backup: nothing else has the texts, and a rebuild does not bring them back.",
             Memory => "Restart the node.",
             Snapshot => $"Delete the row of stream '{StreamNames.Agent(AgentId)}' in ledger.snapshot and restart the nodes.",
             _ => $"presence-ledger rebuild {Model}",
+        };
+
+    /// <summary>A text that is not as it should be. The text itself is nobody's business.</summary>
+    internal static Divergence Of(string agentId, ReasonFault fault) =>
+        fault.Kind switch
+        {
+            ReasonFaultKind.Missing => new(agentId, Reasons, fault.Version, "text", null, "\"given\""),
+            ReasonFaultKind.Changed => new(agentId, Reasons, fault.Version, "text", "\"changed\"", "\"as given\""),
+            _ => new(agentId, Reasons, fault.Version, Erasure, "\"kept\"", "\"erased\""),
         };
 
     /// <inheritdoc />

@@ -30,9 +30,21 @@ internal sealed record Kept(string Model, long Version, JsonNode? Document)
             () => PresenceRow(version, @base, statusId, signedIn, LedgerJson.Read<PresenceDocument>(data))
         );
 
-    /// <summary>What goes on with an agent, of the facts; the state in it alone.</summary>
-    public static Kept Facts(long version, string @base, string statusId, bool signedIn, string state) =>
-        Of(FactsModel.ModelName, version, () => FactsRow(version, @base, statusId, signedIn, LedgerJson.Read<OpenFacts>(state).Agent));
+    /// <summary>What goes on with an agent, of the facts.</summary>
+    public static Kept Facts(
+        long version,
+        DateTimeOffset registeredAt,
+        string @base,
+        string statusId,
+        bool signedIn,
+        int openSessions,
+        string state
+    ) =>
+        Of(
+            FactsModel.ModelName,
+            version,
+            () => FactsRow(version, registeredAt, @base, statusId, signedIn, openSessions, LedgerJson.Read<OpenFacts>(state))
+        );
 
     /// <summary>A state on the way.</summary>
     public static Kept State(long version, DateTimeOffset occurredAt, DateTimeOffset knownAt, byte[] hash, string state) =>
@@ -45,7 +57,8 @@ internal sealed record Kept(string Model, long Version, JsonNode? Document)
     /// <summary>What it is to be.</summary>
     /// <param name="state">The state after the event of its version.</param>
     /// <param name="lastChange">The last change of presence by then.</param>
-    public JsonNode Expected(PastState state, LastChange? lastChange)
+    /// <param name="open">What goes on by then; null where that was not folded, and the state in it is compared alone.</param>
+    public JsonNode Expected(PastState state, LastChange? lastChange, OpenFacts? open)
     {
         var agent = state.Agent;
         switch (Model)
@@ -54,7 +67,17 @@ internal sealed record Kept(string Model, long Version, JsonNode? Document)
                 var document = PresenceDocument.Of(agent, lastChange);
                 return PresenceRow(agent.Version, document.Base, document.StatusId, document.SignedIn, document);
             case FactsModel.ModelName:
-                return FactsRow(agent.Version, Words.Of(agent.Status.Base), agent.Status.StatusId, agent.SignedIn, agent);
+                return open is null
+                    ? StateOfFacts(agent.Version, Words.Of(agent.Status.Base), agent.Status.StatusId, agent.SignedIn, Node(agent))
+                    : FactsRow(
+                        agent.Version,
+                        open.Registered.At,
+                        Words.Of(open.Status.Base),
+                        open.Status.StatusId,
+                        agent.SignedIn,
+                        open.Sessions.Count,
+                        open
+                    );
             case StatesModel.ModelName:
                 return StateRow(agent.LastOccurredAt, state.KnownAt, state.Hash, agent);
             default:
@@ -87,15 +110,53 @@ internal sealed record Kept(string Model, long Version, JsonNode? Document)
             ),
         };
 
-    private static JsonObject FactsRow(long version, string @base, string statusId, bool signedIn, Agent agent) =>
+    private static JsonObject FactsRow(
+        long version,
+        DateTimeOffset registeredAt,
+        string @base,
+        string statusId,
+        bool signedIn,
+        int openSessions,
+        OpenFacts open
+    )
+    {
+        var setBy = open.SetBy is { Reason: { } reason } by ? by with { Reason = reason with { Text = null } } : open.SetBy;
+        return new()
+        {
+            ["version"] = version,
+            ["registered_at"] = Instant.Format(registeredAt),
+            ["base"] = @base,
+            ["status_id"] = statusId,
+            ["signed_in"] = signedIn,
+            ["open_sessions"] = openSessions,
+            ["state"] = JsonSerializer.SerializeToNode(open with { SetBy = setBy }, LedgerJson.Options),
+        };
+    }
+
+    private static JsonObject StateOfFacts(long version, string? @base, string? statusId, bool? signedIn, JsonNode? agent) =>
         new()
         {
             ["version"] = version,
             ["base"] = @base,
             ["status_id"] = statusId,
             ["signed_in"] = signedIn,
-            ["state"] = new JsonObject { ["agent"] = Node(agent) },
+            ["state"] = new JsonObject { ["agent"] = agent },
         };
+
+    /// <summary>Of the row of facts what the state alone gives.</summary>
+    public Kept WithStateAlone() =>
+        Model == FactsModel.ModelName && Document is JsonObject row
+            ? this with
+            {
+                Document = StateOfFacts(
+                    Version,
+                    (string?)row["base"],
+                    (string?)row["status_id"],
+                    (bool?)row["signed_in"],
+                    row["state"]?["agent"]?.DeepClone()
+                ),
+            }
+            : this;
 
     private static JsonObject StateRow(DateTimeOffset occurredAt, DateTimeOffset knownAt, byte[] hash, Agent agent) =>
         new()

@@ -29,10 +29,23 @@ public sealed class LedgerAgents(ILog log, NpgsqlDataSource database)
         all.UnionWith(InDatabase ? OfStreams(await TextsAsync(Streams, null, ct)) : await RegisteredAsync(ct));
         foreach (var table in new[] { PresenceModel.Agents, FactsModel.Schema + ".agent", StatesModel.States })
             all.UnionWith(await TextsAsync($"select distinct agent_id from {table}", null, ct));
+        foreach (var table in await ClosedFactsCheck.TablesAsync())
+            all.UnionWith(await TextsAsync(Distinct($"{FactsModel.Schema}.{table}"), null, ct));
         return [.. all];
     }
 
     private static string[] OfStreams(IEnumerable<string> streams) => [.. streams.Select(StreamNames.AgentId).OfType<string>()];
+
+    /// <summary>From one agent to the next by the index: there may be many rows of each.</summary>
+    private static string Distinct(string table) =>
+        $"""
+            with recursive a (id) as (
+                (select agent_id from {table} order by agent_id limit 1)
+                union all
+                select (select agent_id from {table} where agent_id > a.id order by agent_id limit 1) from a where a.id is not null
+            )
+            select id from a where id is not null
+            """;
 
     private async Task<IReadOnlyList<string>> TextsAsync(string select, int? limit, CancellationToken ct)
     {

@@ -6,6 +6,7 @@ using PresenceLedger.Domain.Agents;
 using PresenceLedger.Ledger;
 using PresenceLedger.Ledger.Agents;
 using PresenceLedger.Ledger.Events;
+using PresenceLedger.Ledger.Reasons;
 using PresenceLedger.Projections.CurrentPresence;
 using PresenceLedger.Projections.Facts;
 using PresenceLedger.Projections.States;
@@ -22,13 +23,17 @@ public sealed class ReplayCheck(
     ISnapshots snapshots,
     PresenceModel presence,
     FactsModel facts,
-    StatesModel states
+    StatesModel states,
+    IReasonTexts texts
 )
 {
     private const int PageSize = 1000;
     private readonly PastStates _past = new(database, log);
+    private readonly PlacedConfigurations _configurations = new(log);
 
-    /// <summary>Compares everything with a fold of all events.</summary>
+    /// <summary>
+    /// Compares everything with a fold of all events: also every fact that has ended, and the texts of reasons with their digests.
+    /// </summary>
     /// <param name="agentId">The agent.</param>
     /// <param name="cached">What this node has in memory; null for nothing.</param>
     /// <param name="ct">Cancellation.</param>
@@ -36,9 +41,12 @@ public sealed class ReplayCheck(
     public async Task<ReplayedAgent> WholeAsync(string agentId, AgentSnapshot? cached, CancellationToken ct)
     {
         // What is kept first, then the log: that is never behind.
-        var rows = await RowsAsync(agentId, [presence, facts, states], ct);
-        var kept = rows.SelectMany(r => r.Kept).Concat(await BesideAsync(agentId, cached, ct));
-        return await RunAsync(PastState.Unknown(agentId), rows, [.. kept], ct);
+        await using var past = await ClosedFactsCheck.OpenAsync(database, facts, (SqlOf(facts), row => Row(facts, row)), agentId, ct);
+        var rows = new List<ModelRows>(await RowsAsync(agentId, [presence, states], ct));
+        if (past is not null)
+            rows.Add(new ModelRows(facts.Name, past.UpTo, past.Open is { } open ? [open] : []));
+        Kept[] kept = [.. rows.SelectMany(r => r.Kept), .. await BesideAsync(agentId, cached, ct)];
+        return await RunAsync(PastState.Unknown(agentId), rows, kept, past, new StreamReasons(texts, StreamNames.Agent(agentId)), ct);
     }
 
     /// <summary>Compares what is of the present, with a fold that begins at a kept state: for a caller who waits.</summary>
@@ -54,22 +62,46 @@ public sealed class ReplayCheck(
         var from = kept is []
             ? PastState.Unknown(agentId)
             : await _past.AsOfAsync(agentId, new Horizon(Version: kept.Min(k => k.Version) - 1), ct);
-        return await RunAsync(from, rows, kept, ct);
+        return await RunAsync(from, rows, [.. kept.Select(k => k.WithStateAlone())], past: null, reasons: null, ct);
     }
 
     private async Task<ReplayedAgent> RunAsync(
         PastState from,
         IReadOnlyList<ModelRows> rows,
         IReadOnlyList<Kept> kept,
+        ClosedFactsCheck? past,
+        StreamReasons? reasons,
         CancellationToken ct
     )
     {
+        // After the facts were looked at: what the configuration was by then is known.
+        var folding = past is null ? null : await _configurations.BeginAsync(ct);
+        OpenFacts? open = null;
+        var agentId = from.Agent.AgentId;
         var (state, events) = (from, 0L);
         LastChange? lastChange = null;
         var found = new List<Divergence>();
         var atVersion = kept.ToLookup(k => k.Version);
         var reached = rows.ToDictionary(r => r.Model, _ => -1L, StringComparer.Ordinal);
-        await foreach (var stored in EventsAsync(from, ct))
+        await foreach (var page in PagesAsync(from, ct))
+        {
+            foreach (var stored in page)
+                await TakeAsync(stored);
+            if (reasons is not null)
+                await reasons.AddAsync(page.Select(e => e.Record), ct);
+        }
+        foreach (var model in rows)
+            found.AddRange(Missing(agentId, model, reached[model.Model]));
+        // A snapshot of a log that was restored since is passed over by who reads it.
+        foreach (var ahead in kept.Where(k => k.Version > state.Agent.Version && k.Model != Divergence.Snapshot))
+            found.Add(OfVersion(agentId, ahead.Model, ahead.Version, ahead.Version, state.Agent.Version));
+        if (past is not null)
+            found.AddRange(await past.EndAsync(agentId, ct));
+        if (reasons is not null)
+            found.AddRange(reasons.Faults.Select(fault => Divergence.Of(agentId, fault)));
+        return new ReplayedAgent(agentId, events, found);
+
+        async Task TakeAsync(StoredEvent stored)
         {
             (state, var e) = After(state, stored.Record);
             lastChange = e is PresenceChanged ? PresenceFold.ChangeOf(stored.Record) : lastChange;
@@ -77,21 +109,22 @@ public sealed class ReplayCheck(
             foreach (var model in rows)
                 if (stored.Position <= model.UpTo)
                     reached[model.Model] = stored.Record.Version;
+            // The facts have what was recorded up to their place, and nothing after it.
+            if (past is not null && stored.Position <= past.UpTo)
+            {
+                var closed = new ClosedFacts();
+                open = folding!.At(stored.Position).Apply(open, stored.Record, e, closed);
+                if (!closed.IsEmpty)
+                    await past.CompareAsync(stored.Record.Version, closed, ct);
+            }
             foreach (var one in atVersion[state.Agent.Version])
-                found.AddRange(Compare(one, state, lastChange, whole: !from.Agent.IsRegistered));
+                found.AddRange(Compare(one, state, lastChange, open, whole: !from.Agent.IsRegistered));
         }
-        var agentId = from.Agent.AgentId;
-        foreach (var model in rows)
-            found.AddRange(Missing(agentId, model, reached[model.Model]));
-        // A snapshot of a log that was restored since is passed over by who reads it.
-        foreach (var ahead in kept.Where(k => k.Version > state.Agent.Version && k.Model != Divergence.Snapshot))
-            found.Add(OfVersion(agentId, ahead.Model, ahead.Version, ahead.Version, state.Agent.Version));
-        return new ReplayedAgent(agentId, events, found);
     }
 
-    private static IEnumerable<Divergence> Compare(Kept kept, PastState state, LastChange? lastChange, bool whole)
+    private static IEnumerable<Divergence> Compare(Kept kept, PastState state, LastChange? lastChange, OpenFacts? open, bool whole)
     {
-        var expected = kept.Expected(state, lastChange);
+        var expected = kept.Expected(state, lastChange, open);
         if (!whole && lastChange is null)
             foreach (var document in new[] { kept.Document, expected })
                 ((document as JsonObject)?[Kept.Data] as JsonObject)?.Remove(Kept.LastChangeOfData);
@@ -151,14 +184,13 @@ public sealed class ReplayCheck(
         }
     }
 
-    private async IAsyncEnumerable<StoredEvent> EventsAsync(PastState after, [EnumeratorCancellation] CancellationToken ct)
+    private async IAsyncEnumerable<IReadOnlyList<StoredEvent>> PagesAsync(PastState after, [EnumeratorCancellation] CancellationToken ct)
     {
         var stream = StreamNames.Agent(after.Agent.AgentId);
         for (var next = after.Agent.Version + 1; ; )
         {
             var page = await log.ReadStreamAsync(stream, next, PageSize, ct);
-            foreach (var e in page)
-                yield return e;
+            yield return page;
             if (page.Count < PageSize)
                 yield break;
             next = page[^1].Record.Version + 1;
@@ -180,16 +212,7 @@ public sealed class ReplayCheck(
         var all = new List<ModelRows>();
         foreach (var model in models)
         {
-            // An agent's rows and how far the read model is, as of one moment.
-            await using var command = database.CreateCommand(
-                $"""
-                select c.epoch, c.transaction_id, c.position, a.version, {Columns(model)}
-                from (
-                    select epoch, transaction_id, position from {ReadSide.Schema}.read_model
-                    where name = $2 and version = $3 and place = 'live'
-                ) c left join {model.Schema}.{(model == states ? "state" : "agent")} a on a.agent_id = $1
-                """
-            );
+            await using var command = database.CreateCommand(SqlOf(model));
             command.Parameters.Add(new() { Value = agentId });
             command.Parameters.Add(new() { Value = model.Name });
             command.Parameters.Add(new() { Value = model.Version });
@@ -215,9 +238,19 @@ public sealed class ReplayCheck(
         return all;
     }
 
+    /// <summary>An agent's rows and how far the read model is, as of one moment.</summary>
+    private string SqlOf(IReadModel model) =>
+        $"""
+            select c.epoch, c.transaction_id, c.position, a.version, {Columns(model)}
+            from (
+                select epoch, transaction_id, position from {ReadSide.Schema}.read_model
+                where name = $2 and version = $3 and place = 'live'
+            ) c left join {model.Schema}.{(model == states ? "state" : "agent")} a on a.agent_id = $1
+            """;
+
     private string Columns(IReadModel model) =>
         model == presence ? "a.base, a.status_id, a.signed_in, a.data::text"
-        : model == facts ? "a.base, a.status_id, a.signed_in, a.state::text"
+        : model == facts ? "a.base, a.status_id, a.signed_in, a.state::text, a.registered_at, a.open_sessions"
         : "a.occurred_at, a.known_at, a.hash, a.state::text";
 
     private Kept Row(IReadModel model, NpgsqlDataReader row)
@@ -234,7 +267,7 @@ public sealed class ReplayCheck(
         var (@base, statusId, signedIn, state) = (row.GetString(4), row.GetString(5), row.GetBoolean(6), row.GetString(7));
         return model == presence
             ? Kept.Presence(version, @base, statusId, signedIn, state)
-            : Kept.Facts(version, @base, statusId, signedIn, state);
+            : Kept.Facts(version, row.GetFieldValue<DateTimeOffset>(8), @base, statusId, signedIn, row.GetInt32(9), state);
     }
 
     /// <summary>What a read model has of an agent, and how far it is.</summary>

@@ -6,16 +6,39 @@ using PresenceLedger.Ledger.Events;
 
 namespace PresenceLedger.Projections.Facts;
 
-/// <summary>Adds facts that ended to their tables, each table by one COPY.</summary>
+/// <summary>Takes a row of a table, column by column.</summary>
+internal interface IFactRow
+{
+    void Write<T>(T value, NpgsqlDbType type);
+
+    void WriteNull();
+}
+
+/// <summary>Takes the rows of facts that ended, table by table.</summary>
+internal interface IFactTables
+{
+    /// <summary>Takes the facts of a table.</summary>
+    /// <param name="table">Its name.</param>
+    /// <param name="columns">Its columns, in the order in which they are written.</param>
+    /// <param name="facts">The facts; may be none.</param>
+    /// <param name="write">Writes the row of a fact.</param>
+    Task TakeAsync<T>(string table, string columns, IReadOnlyList<(string AgentId, T Fact)> facts, Action<IFactRow, string, T> write);
+}
+
+/// <summary>The rows of facts that ended: to be added to their tables, each table by one COPY, or to be compared with what is in them.</summary>
 internal static class ClosedFactsWriter
 {
     private const string Edges = "started_at, started_known_at, started_version, ended_at, ended_known_at, ended_version";
 
-    public static async Task WriteAsync(NpgsqlConnection connection, string schema, ClosedFacts closed, CancellationToken ct)
+    public static Task WriteAsync(NpgsqlConnection connection, string schema, ClosedFacts closed, CancellationToken ct) =>
+        TellAsync(closed, new Copy(connection, schema, ct));
+
+    /// <summary>Tells the rows of all tables, also of those that have none.</summary>
+    public static async Task TellAsync(ClosedFacts closed, IFactTables to)
     {
-        await CopyAsync(
-            connection,
-            $"{schema}.status_interval (agent_id, status_id, base, origin, rule, actor_kind, actor_id, signed_in, {Edges})",
+        await to.TakeAsync(
+            "status_interval",
+            $"agent_id, status_id, base, origin, rule, actor_kind, actor_id, signed_in, {Edges}",
             closed.Statuses,
             static (row, agentId, fact) =>
             {
@@ -28,12 +51,11 @@ internal static class ClosedFactsWriter
                 row.Write(fact.SignedIn, NpgsqlDbType.Boolean);
                 Edge(row, fact.Start);
                 Edge(row, fact.End);
-            },
-            ct
+            }
         );
-        await CopyAsync(
-            connection,
-            $"{schema}.login_interval (agent_id, ended, {Edges})",
+        await to.TakeAsync(
+            "login_interval",
+            $"agent_id, ended, {Edges}",
             closed.Logins,
             static (row, agentId, fact) =>
             {
@@ -41,16 +63,15 @@ internal static class ClosedFactsWriter
                 row.Write(Words.Of(fact.Ended!.Value), NpgsqlDbType.Text);
                 Edge(row, fact.Start);
                 Edge(row, fact.End);
-            },
-            ct
+            }
         );
-        await CopyAsync(
-            connection,
-            $"""
-            {schema}.session (agent_id, conversation_id, channel, queue, workstream, units, profiles, created_at, outbound, outcome, ended_by, waits,
+        await to.TakeAsync(
+            "session",
+            """
+            agent_id, conversation_id, channel, queue, workstream, units, profiles, created_at, outbound, outcome, ended_by, waits,
                 assigned_at, assigned_known_at, assigned_version, accepted_at, accepted_known_at, accepted_version,
                 wrap_up_at, wrap_up_known_at, wrap_up_version, block_ended_at, block_ended_known_at, block_ended_version,
-                ended_at, ended_known_at, ended_version)
+                ended_at, ended_known_at, ended_version
             """,
             closed.Sessions,
             static (row, agentId, fact) =>
@@ -72,12 +93,11 @@ internal static class ClosedFactsWriter
                 Edge(row, fact.WrapUp);
                 Edge(row, fact.BlockEnded);
                 Edge(row, fact.Ended);
-            },
-            ct
+            }
         );
-        await CopyAsync(
-            connection,
-            $"{schema}.session_wait (agent_id, session_version, {Edges})",
+        await to.TakeAsync(
+            "session_wait",
+            $"agent_id, session_version, {Edges}",
             [.. closed.Sessions.SelectMany(s => s.Fact.Waits.Select(w => (s.AgentId, (Session: s.Fact, Wait: w))))],
             static (row, agentId, fact) =>
             {
@@ -85,12 +105,11 @@ internal static class ClosedFactsWriter
                 row.Write(fact.Session.Assigned.Version, NpgsqlDbType.Bigint);
                 Edge(row, fact.Wait.Start);
                 Edge(row, fact.Wait.End);
-            },
-            ct
+            }
         );
-        await CopyAsync(
-            connection,
-            $"{schema}.participation (agent_id, conversation_id, mode, {Edges})",
+        await to.TakeAsync(
+            "participation",
+            $"agent_id, conversation_id, mode, {Edges}",
             closed.Participations,
             static (row, agentId, fact) =>
             {
@@ -99,12 +118,11 @@ internal static class ClosedFactsWriter
                 row.Write(Words.Of(fact.Mode), NpgsqlDbType.Text);
                 Edge(row, fact.Joined);
                 Edge(row, fact.Left);
-            },
-            ct
+            }
         );
-        await CopyAsync(
-            connection,
-            $"{schema}.capacity_interval (agent_id, units_total, units_used, profiles, {Edges})",
+        await to.TakeAsync(
+            "capacity_interval",
+            $"agent_id, units_total, units_used, profiles, {Edges}",
             closed.Capacity,
             static (row, agentId, fact) =>
             {
@@ -120,12 +138,11 @@ internal static class ClosedFactsWriter
                     row.Write(LedgerJson.Write(fact.Profiles), NpgsqlDbType.Json);
                 Edge(row, fact.Start);
                 Edge(row, fact.End);
-            },
-            ct
+            }
         );
-        await CopyAsync(
-            connection,
-            $"{schema}.queue_interval (agent_id, queues, {Edges})",
+        await to.TakeAsync(
+            "queue_interval",
+            $"agent_id, queues, {Edges}",
             closed.Queues,
             static (row, agentId, fact) =>
             {
@@ -133,12 +150,11 @@ internal static class ClosedFactsWriter
                 row.Write(fact.Queues.ToArray(), NpgsqlDbType.Array | NpgsqlDbType.Text);
                 Edge(row, fact.Start);
                 Edge(row, fact.End);
-            },
-            ct
+            }
         );
-        await CopyAsync(
-            connection,
-            $"{schema}.correction (agent_id, from_at, to_at, status_id, base, actor_kind, actor_id, recorded_at, known_at, version)",
+        await to.TakeAsync(
+            "correction",
+            "agent_id, from_at, to_at, status_id, base, actor_kind, actor_id, recorded_at, known_at, version",
             closed.Corrections,
             static (row, agentId, fact) =>
             {
@@ -149,31 +165,11 @@ internal static class ClosedFactsWriter
                 row.Write(Words.Of(fact.Base), NpgsqlDbType.Text);
                 Who(row, fact.Actor);
                 Edge(row, fact.Recorded);
-            },
-            ct
+            }
         );
     }
 
-    private static async Task CopyAsync<T>(
-        NpgsqlConnection connection,
-        string table,
-        IReadOnlyList<(string AgentId, T Fact)> facts,
-        Action<NpgsqlBinaryImporter, string, T> write,
-        CancellationToken ct
-    )
-    {
-        if (facts.Count == 0)
-            return;
-        await using var import = await connection.BeginBinaryImportAsync($"copy {table} from stdin (format binary)", ct);
-        foreach (var (agentId, fact) in facts)
-        {
-            await import.StartRowAsync(ct);
-            write(import, agentId, fact);
-        }
-        await import.CompleteAsync(ct);
-    }
-
-    private static void Text(NpgsqlBinaryImporter row, string? text)
+    private static void Text(IFactRow row, string? text)
     {
         if (text is null)
             row.WriteNull();
@@ -181,13 +177,13 @@ internal static class ClosedFactsWriter
             row.Write(text, NpgsqlDbType.Text);
     }
 
-    private static void Who(NpgsqlBinaryImporter row, Actor? actor)
+    private static void Who(IFactRow row, Actor? actor)
     {
         Text(row, actor is null ? null : Words.Of(actor.Kind));
         Text(row, actor?.Id);
     }
 
-    private static void Instant(NpgsqlBinaryImporter row, DateTimeOffset? instant)
+    private static void Instant(IFactRow row, DateTimeOffset? instant)
     {
         if (instant is { } at)
             row.Write(at.UtcDateTime, NpgsqlDbType.TimestampTz);
@@ -195,7 +191,7 @@ internal static class ClosedFactsWriter
             row.WriteNull();
     }
 
-    private static void Edge(NpgsqlBinaryImporter row, Mark? mark)
+    private static void Edge(IFactRow row, Mark? mark)
     {
         Instant(row, mark?.At);
         Instant(row, mark?.KnownAt);
@@ -203,5 +199,38 @@ internal static class ClosedFactsWriter
             row.Write(known.Version, NpgsqlDbType.Bigint);
         else
             row.WriteNull();
+    }
+
+    /// <summary>Adds them to the tables.</summary>
+    private sealed class Copy(NpgsqlConnection connection, string schema, CancellationToken ct) : IFactTables
+    {
+        public async Task TakeAsync<T>(
+            string table,
+            string columns,
+            IReadOnlyList<(string AgentId, T Fact)> facts,
+            Action<IFactRow, string, T> write
+        )
+        {
+            if (facts.Count == 0)
+                return;
+            await using var import = await connection.BeginBinaryImportAsync(
+                $"copy {schema}.{table} ({columns}) from stdin (format binary)",
+                ct
+            );
+            var row = new Row(import);
+            foreach (var (agentId, fact) in facts)
+            {
+                await import.StartRowAsync(ct);
+                write(row, agentId, fact);
+            }
+            await import.CompleteAsync(ct);
+        }
+
+        private sealed class Row(NpgsqlBinaryImporter import) : IFactRow
+        {
+            public void Write<T>(T value, NpgsqlDbType type) => import.Write(value, type);
+
+            public void WriteNull() => import.WriteNull();
+        }
     }
 }

@@ -178,17 +178,30 @@ public sealed class FactsSnapshot : IAsyncDisposable
     public Task<IReadOnlyList<OpenFacts>> AllOpenAsync(LatestRows<OpenFacts> latest, CancellationToken ct) =>
         latest.WhereAsync(_connection, _transaction, "true", [], ct);
 
-    /// <summary>Agents who left a queue within a window; those who are in it now are not among them unless they came back.</summary>
-    public async Task<IReadOnlyList<string>> AgentsWhoLeftAsync(string queue, DateTimeOffset from, DateTimeOffset to, CancellationToken ct)
+    /// <summary>
+    /// Agents who left a queue within a window, or of whom it was not known yet; those who are in it now are not among them unless they
+    /// came back.
+    /// </summary>
+    public async Task<IReadOnlyList<string>> AgentsWhoLeftAsync(
+        string queue,
+        DateTimeOffset from,
+        DateTimeOffset to,
+        DateTimeOffset? knownAt,
+        CancellationToken ct
+    )
     {
         await using var command = new NpgsqlCommand(
-            $"select distinct agent_id from {Schema}.queue_interval where $1 = any (queues) and ended_at > $2 and started_at < $3",
+            $"""
+            select distinct agent_id from {Schema}.queue_interval
+                where $1 = any (queues) and (ended_at > $2 or ended_known_at > $4) and started_at < $3
+            """,
             _connection,
             _transaction
         );
         command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = queue });
         command.Parameters.Add(At(from));
         command.Parameters.Add(At(to));
+        command.Parameters.Add(At(knownAt ?? DateTimeOffset.MaxValue));
         await using var reader = await command.ExecuteReaderAsync(ct);
         var ids = new List<string>();
         while (await reader.ReadAsync(ct))

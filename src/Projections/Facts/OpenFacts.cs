@@ -60,6 +60,11 @@ public sealed class ClosedFacts
     public List<(string AgentId, QueueInterval Fact)> Queues { get; } = [];
     public List<(string AgentId, Correction Fact)> Corrections { get; } = [];
 
+    /// <summary>Whether nothing ended.</summary>
+    public bool IsEmpty =>
+        (Statuses.Count, Logins.Count, Sessions.Count, Participations.Count, Capacity.Count, Queues.Count, Corrections.Count)
+        == (0, 0, 0, 0, 0, 0, 0);
+
     /// <summary>Adds what ended later.</summary>
     public void Add(ClosedFacts later)
     {

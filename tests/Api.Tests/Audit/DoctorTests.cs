@@ -1,5 +1,6 @@
 using System.Diagnostics.CodeAnalysis;
 using Npgsql;
+using PresenceLedger.Projections.Facts;
 using PresenceLedger.Testing;
 
 namespace PresenceLedger.Api.Tests.Audit;
@@ -73,6 +74,43 @@ public sealed class DoctorTests : IAsyncLifetime
         Assert.True(rebuilt.ExitCode == 0, rebuilt.ToString());
         Assert.Equal(0, (await DoctorAsync()).ExitCode);
         await UntilHealthAsync("healthy", _ => true);
+    }
+
+    [Fact]
+    public async Task Facts_that_have_ended_and_texts_of_reasons_are_compared_too()
+    {
+        await _client.PutAsync("agents/ana/presence", new { statusId = "away", reason = new { text = "a headache" } }, "agent:ana");
+        var moved = await _client.PutAsync("agents/ana/presence", new { statusId = "available" }, "agent:ana");
+        var position = ("Ledger-Position", moved.Headers["Ledger-Position"]);
+        const string Report = "reports/historical/agents?agents=ana&bucket=total&from=2020-01-01&to=2100-01-01";
+        Assert.Equal(200, (await _client.GetAsync(Report, OpenService.Supervisor, position)).Status);
+        Assert.Equal(0, (await DoctorAsync()).ExitCode);
+
+        await using var owner = NpgsqlDataSource.Create(_database.SuperuserConnectionString);
+        await using (
+            var spoil = owner.CreateCommand(
+                $"update {FactsModel.Schema}.status_interval set status_id = 'busy' where agent_id = 'ana' and status_id = 'away'"
+            )
+        )
+            Assert.Equal(1, await spoil.ExecuteNonQueryAsync());
+        await using (var delete = owner.CreateCommand("delete from ledger.reason"))
+            Assert.Equal(1, await delete.ExecuteNonQueryAsync());
+
+        var found = await DoctorAsync();
+
+        Assert.True(found.ExitCode == 1, found.ToString());
+        Assert.Matches(@"ana: facts@\d+: status_interval\[\d+-\d+\]\.status_id is ""busy"", by the ledger ""away""\n", found.Output);
+        Assert.Matches(@"ana: reasons@\d+: text is not there, by the ledger ""given""\n", found.Output);
+        Assert.Contains("presence-ledger rebuild facts", found.Output, StringComparison.Ordinal);
+        Assert.Contains("ledger.reason from a backup", found.Output, StringComparison.Ordinal);
+        var health = await UntilHealthAsync("degraded", check => check.ToString().Contains("rebuild facts", StringComparison.Ordinal));
+        Assert.Contains("status_interval[", health.GetProperty("data").GetProperty("first")[0].GetString(), StringComparison.Ordinal);
+
+        var rebuilt = await ServiceProcess.RunAsync(["rebuild", "facts", .. OpenService.ArgumentsFor(_database)]);
+        Assert.True(rebuilt.ExitCode == 0, rebuilt.ToString());
+        var left = await DoctorAsync();
+        Assert.Equal(1, left.ExitCode);
+        Assert.DoesNotContain("facts@", left.Output, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -102,7 +102,7 @@ public sealed class ProofTests(OpenService service)
             "agent:" + id
         );
 
-        var bundle = await EvidenceAsync(id);
+        var bundle = await EvidenceAsync(id, "?seal=true", OpenService.Administrator);
 
         var result = BundleVerifier.Verify(new MemoryStream(bundle), []);
         Assert.Empty(result.Findings);
@@ -138,6 +138,28 @@ public sealed class ProofTests(OpenService service)
     }
 
     [Fact]
+    public async Task Evidence_seals_only_where_it_is_asked_to_and_something_is_not_sealed()
+    {
+        var id = await service.SignedInAsync();
+        var before = await SealsAsync();
+
+        var unsealed = BundleVerifier.Verify(new MemoryStream(await EvidenceAsync(id)), []);
+        Assert.Equal(before, await SealsAsync());
+        Assert.Equal((0, unsealed.Events), (unsealed.Findings.Count, unsealed.Unsealed));
+
+        var @sealed = BundleVerifier.Verify(new MemoryStream(await EvidenceAsync(id, "?seal=true", OpenService.Administrator)), []);
+        var after = await SealsAsync();
+        Assert.True(after > before);
+        Assert.Equal(0, @sealed.Unsealed);
+        await EvidenceAsync(id, "?seal=true", OpenService.Administrator);
+        await _client.GetAsync($"agents/{id}/verify", OpenService.Auditor);
+        Assert.Equal(after, await SealsAsync());
+
+        Expect.Problem(await _client.GetAsync($"agents/{id}/evidence?seal=true", OpenService.Auditor), 403, "forbidden");
+        Expect.BadField(await _client.GetAsync($"agents/{id}/evidence?seal=perhaps", OpenService.Auditor), "seal");
+    }
+
+    [Fact]
     public async Task Health_and_metrics_tell_of_the_seals()
     {
         await service.SignedInAsync();
@@ -149,11 +171,13 @@ public sealed class ProofTests(OpenService service)
         Assert.Equal(JsonValueKind.Null, ready.GetProperty("stopped").ValueKind);
     }
 
-    private async Task<byte[]> EvidenceAsync(string id, string query = "")
+    private async Task<long> SealsAsync() => (long)(await service.ScalarAsync("select count(*) from ledger.event where stream = 'seals'"))!;
+
+    private async Task<byte[]> EvidenceAsync(string id, string query = "", string actor = OpenService.Auditor)
     {
         using var http = new HttpClient();
         using var request = new HttpRequestMessage(HttpMethod.Get, new Uri(service.Url, $"/api/v1/agents/{id}/evidence{query}"));
-        request.Headers.Add("X-Actor", OpenService.Auditor);
+        request.Headers.Add("X-Actor", actor);
         using var response = await http.SendAsync(request);
         Assert.True(response.IsSuccessStatusCode, await response.Content.ReadAsStringAsync());
         Assert.Equal("application/zip", response.Content.Headers.ContentType?.MediaType);

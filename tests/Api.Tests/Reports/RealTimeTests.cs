@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json;
 using static PresenceLedger.Api.Tests.OpenService;
 
@@ -235,6 +236,10 @@ public sealed class RealTimeTests(OpenService service)
                 ("queue=q1&from=2026-01-05", "from"),
                 ("queue=q1&to=yesterday", "to"),
                 ("queue=q1&from=2999-01-01", "from"),
+                ("queue=q1&view=corrected", "view"),
+                ("queue=q1&view=else", "view"),
+                ("queue=q1&asKnownAt=yesterday", "asKnownAt"),
+                ("queue=q1&asKnownAt=2999-01-01T00:00:00Z", "asKnownAt"),
             }
         )
             Expect.BadField(await service.Client.GetAsync($"reports/coverage?{query}", Supervisor), field);
@@ -266,5 +271,49 @@ public sealed class RealTimeTests(OpenService service)
         var two = await ReportAsync($"queue={queue}&below=2&limit=1", "reports/coverage");
         Assert.Equal(coverage.GetProperty("from").GetString()![..10], two.GetProperty("items")[0].GetProperty("start").GetString()![..10]);
         Expect.Problem(await service.Client.GetAsync($"reports/coverage?queue={queue}", "agent:" + ana), 403, "forbidden");
+    }
+
+    [Fact]
+    public async Task A_later_correction_closes_no_gap_of_coverage_and_what_was_known_then_can_be_asked_for()
+    {
+        var queue = service.NewId("queue");
+        var ana = await service.SignedInAsync(new { units = 10, queues = new[] { queue } });
+        await service.DoneAsync("PUT", $"agents/{ana}/presence", new { statusId = "away" }, Supervisor);
+        await Task.Delay(5);
+        await service.DoneAsync("PUT", $"agents/{ana}/presence", new { statusId = "available" }, Supervisor);
+        var items = await ItemsAsync();
+        var gap = items[^1];
+        Assert.Equal("away", gap.GetProperty("causes")[0].GetProperty("cause").GetString());
+        var start = gap.GetProperty("start").GetDateTimeOffset();
+
+        await service.DoneAsync(
+            "POST",
+            $"agents/{ana}/corrections",
+            new
+            {
+                from = gap.GetProperty("start").GetString(),
+                to = gap.GetProperty("end").GetString(),
+                statusId = "available",
+                reason = new { text = "She was there" },
+            },
+            Supervisor
+        );
+
+        var after = await ItemsAsync();
+        Assert.Equal(items.Length, after.Length);
+        Assert.Equal(gap.GetRawText(), after[^1].GetRawText());
+        Assert.Equal(gap.GetRawText(), (await ItemsAsync("&view=raw"))[^1].GetRawText());
+        var knownAt = start.AddMilliseconds(-1).UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss.fff'Z'", CultureInfo.InvariantCulture);
+        var then = await ReportAsync($"queue={queue}&asKnownAt={knownAt}", "reports/coverage");
+        Assert.Equal((knownAt, knownAt, "raw"), (Text(then, "asOf"), Text(then, "asKnownAt"), Text(then, "view")));
+        Assert.DoesNotContain(
+            then.GetProperty("items").EnumerateArray(),
+            i => i.GetProperty("causes").EnumerateArray().Any(c => Text(c, "cause") == "away")
+        );
+
+        async Task<JsonElement[]> ItemsAsync(string query = "") =>
+            [.. (await ReportAsync($"queue={queue}{query}", "reports/coverage")).GetProperty("items").EnumerateArray()];
+
+        static string? Text(JsonElement element, string name) => element.GetProperty(name).GetString();
     }
 }

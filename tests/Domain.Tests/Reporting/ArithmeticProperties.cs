@@ -62,6 +62,43 @@ public sealed class ArithmeticProperties
                 })
         );
 
+    [Fact]
+    public void A_correction_to_what_stood_changes_no_number() =>
+        Gen.Select(Samples, Instant, Instant)
+            .Sample(
+                (sample, one, other) =>
+                {
+                    // What stands by now, for as long as it stood: within one stretch, or over several of one status.
+                    var from = At(Math.Min(one, other));
+                    var stood = sample.Facts.Statuses.FirstOrDefault(s => s.Start.At <= from && (s.End?.At ?? sample.AsOf) > from);
+                    if (stood is null || sample.AsOf <= from)
+                        return true;
+                    var to = At(Math.Max(one, other));
+                    foreach (var next in sample.Facts.Statuses.Where(s => s.Start.At >= from && s.Start.At < to && s.End?.At != s.Start.At))
+                        if (next.StatusId != stood.StatusId)
+                        {
+                            to = next.Start.At;
+                            break;
+                        }
+                    if (from >= to)
+                        return true;
+                    var correction = new Correction(from, to, stood.StatusId, stood.Base, null, Known(0, 999));
+                    var again = (sample.Raw with { Corrections = [.. sample.Raw.Corrections, correction] }).Corrected(sample.AsOf);
+                    return Numbers(sample.Cells()).SequenceEqual(Numbers((sample with { Facts = again }).Cells()));
+                },
+                iter: 20_000
+            );
+
+    private static IEnumerable<long> Numbers(IEnumerable<Cell> cells) =>
+        cells.SelectMany(cell =>
+            Enum.GetValues<Measure>()
+                .Select(m => cell[m])
+                .Concat(
+                    cell.Statuses.OrderBy(s => s.StatusId, StringComparer.Ordinal)
+                        .SelectMany(s => new[] { s.StatusId[1], s.Milliseconds, s.Episodes, s.Shortest, s.Longest })
+                )
+        );
+
     private static Sample Make(
         (int Gap, int Status, int Late)[] statuses,
         (int Length, int Gap, bool Open)[] logins,
@@ -116,10 +153,13 @@ public sealed class ArithmeticProperties
             asOf = At(look.At);
         if (look.View == 1)
             facts = facts.AsKnownAt(asOf);
+        var raw = facts;
         if (look.View > 0)
             facts = facts.Corrected(asOf);
+        else
+            raw = raw with { Corrections = [] };
         var ascending = edges.Distinct().Order().Select(At).ToArray();
-        return new Sample(facts, ascending.Length > 1 ? ascending : [ascending[0], ascending[0].AddMilliseconds(1)], asOf);
+        return new Sample(raw, facts, ascending.Length > 1 ? ascending : [ascending[0], ascending[0].AddMilliseconds(1)], asOf);
     }
 
     private static IReadOnlyList<LoginInterval> Logins((int Length, int Gap, bool Open)[] logins)
@@ -170,7 +210,7 @@ public sealed class ArithmeticProperties
 
     private static DateTimeOffset At(int milliseconds) => Epoch.AddMilliseconds(milliseconds);
 
-    private sealed record Sample(AgentFacts Facts, IReadOnlyList<DateTimeOffset> Edges, DateTimeOffset AsOf)
+    private sealed record Sample(AgentFacts Raw, AgentFacts Facts, IReadOnlyList<DateTimeOffset> Edges, DateTimeOffset AsOf)
     {
         public IReadOnlyList<Cell> Cells() => Arithmetic.Of(Facts, Edges, AsOf, SessionFilter.All);
     }

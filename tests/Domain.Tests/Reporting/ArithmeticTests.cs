@@ -243,6 +243,60 @@ public sealed class ArithmeticTests
     }
 
     [Fact]
+    public void A_correction_to_the_status_that_stood_leaves_everything_as_it_was()
+    {
+        var facts = Registered("00:00") with
+        {
+            Statuses = [Status("available", BaseStatus.Available, "00:00", "02:00"), Status("offline", BaseStatus.Offline, "02:00", null)],
+            Logins = [new(At("00:00"), At("03:00"), LoginEnd.SignOut)],
+        };
+        var corrected = facts with
+        {
+            Corrections =
+            [
+                Correction("00:30", "01:30", "available", BaseStatus.Available, version: 10),
+                // Signed in, and shown as offline: that is as it was, too.
+                Correction("02:00", "04:00", "offline", BaseStatus.Offline, version: 11),
+            ],
+        };
+        Assert.Equal(facts.Statuses, corrected.Corrected(At("05:00").At).Statuses);
+        Assert.Equal(facts.Logins, corrected.Corrected(At("05:00").At).Logins);
+    }
+
+    [Fact]
+    public void What_corrections_make_continuous_is_one_episode()
+    {
+        var facts = Registered("00:00") with
+        {
+            Statuses =
+            [
+                Status("available", BaseStatus.Available, "00:00", "01:00"),
+                Status("away", BaseStatus.Away, "01:00", "03:00"),
+                Status("available", BaseStatus.Available, "03:00", null),
+            ],
+            Logins = [new(At("00:00"), At("01:00"), LoginEnd.SignOut), new(At("03:00"), null, null)],
+            Corrections =
+            [
+                Correction("01:00", "02:00", "available", BaseStatus.Available, version: 10),
+                Correction("02:00", "03:00", "available", BaseStatus.Available, version: 11),
+            ],
+        };
+        var corrected = facts.Corrected(At("04:00").At);
+        Assert.Equal("available 00:00-", Assert.Single(corrected.Statuses.Select(s => $"{s.StatusId} {Clock(s.Start)}-{Clock(s.End)}")));
+        Assert.Equal("00:00-", Assert.Single(corrected.Logins.Select(l => $"{Clock(l.Start)}-{Clock(l.End)}")));
+        var status = Assert.Single(Of(corrected, "04:00", "00:00", "04:00")[0].Statuses);
+        Assert.Equal((1, 4 * 3_600_000L, 4 * 3_600_000L), (status.Episodes, status.Shortest, status.Longest));
+
+        // A later one splits it again, and what stood is what it was.
+        var again = facts with
+        {
+            Corrections = [.. facts.Corrections, Correction("01:00", "03:00", "away", BaseStatus.Away, version: 12)],
+        };
+        Assert.Equal(facts.Statuses, again.Corrected(At("04:00").At).Statuses);
+        Assert.Equal(facts.Logins, again.Corrected(At("04:00").At).Logins);
+    }
+
+    [Fact]
     public void What_was_recorded_later_has_not_happened_yet()
     {
         // A loss at 02:00 that was found out at 02:40, and a correction of 03:00.

@@ -41,7 +41,12 @@ public class CoverageTests
 
     private static string[] Below(int below, params AgentFacts[] agents)
     {
-        var coverage = new Coverage("q1", agents, Edge("09:00").At, Edge("12:00").At, new HashSet<string> { "voice" });
+        return Below(below, [new(DateTimeOffset.MinValue, new HashSet<string> { "voice" })], agents);
+    }
+
+    private static string[] Below(int below, IReadOnlyList<BlockingProfiles> blocking, params AgentFacts[] agents)
+    {
+        var coverage = new Coverage("q1", agents, Edge("09:00").At, Edge("12:00").At, blocking);
         return
         [
             .. coverage
@@ -107,6 +112,22 @@ public class CoverageTests
         Assert.Equal(["09:00-12:00 0: profiles AtCapacity 08:00 CAP-4"], Below(1, profiles));
         var shown = Agent("shown") with { Statuses = [Status("08:30", null, BaseStatus.DoNotDisturb, Origin.Capacity, "CAP-3")] };
         Assert.Equal(["09:00-12:00 0: shown AtCapacity 08:30 CAP-3"], Below(1, shown));
+    }
+
+    [Fact]
+    public void A_profile_blocks_from_when_it_was_made_blocking_and_not_before()
+    {
+        var ana = Agent("ana") with
+        {
+            Capacity = [Capacity("08:00", null, null, 0, new ProfileUse("voice", 1, 1), new ProfileUse("chat", 0, 1))],
+        };
+        BlockingProfiles[] blocking =
+        [
+            new(DateTimeOffset.MinValue, new HashSet<string>()),
+            new(Edge("10:00").At, new HashSet<string> { "voice" }),
+            new(Edge("11:00").At, new HashSet<string> { "chat" }),
+        ];
+        Assert.Equal(["10:00-11:00 0: ana AtCapacity 08:00 CAP-4"], Below(1, blocking, ana));
     }
 
     [Fact]

@@ -8,6 +8,7 @@ using PresenceLedger.Ledger.Agents;
 using PresenceLedger.Ledger.Events;
 using PresenceLedger.Ledger.Postgres;
 using PresenceLedger.Ledger.Reasons;
+using PresenceLedger.Ledger.Verification;
 using PresenceLedger.Testing;
 using PresenceLedger.Testing.EventStoreDb;
 
@@ -124,7 +125,7 @@ public abstract class ReasonTextsTests : IAsyncLifetime
         var texts = await _node.Texts.FindAsync([.. reasons.Select(r => r.Digest!)], default);
         Assert.Equal(
             Enumerable.Range(0, 40).Select(n => $"text {n}").Order(StringComparer.Ordinal),
-            texts.Values.Order(StringComparer.Ordinal)
+            texts.Values.Select(t => t.Text).Order(StringComparer.Ordinal)
         );
         Assert.Equal(40, await CountAsync());
     }
@@ -142,7 +143,7 @@ public abstract class ReasonTextsTests : IAsyncLifetime
 
         Assert.Equal(1, erased);
         var left = await _node.Texts.FindAsync([given.Digest!, got.Digest!], default);
-        Assert.Equal((1, Words), (left.Count, left[got.Digest!]));
+        Assert.Equal((1, Words), (left.Count, left[got.Digest!].Text));
     }
 
     [Fact]
@@ -177,6 +178,86 @@ public abstract class ReasonTextsTests : IAsyncLifetime
             Assert.Equal(1, await change.ExecuteNonQueryAsync());
 
         Assert.Null((await _node.Texts.AsGivenAsync(ReasonOf((await _node.EventsAsync("ana"))[^1]), default))!.Text);
+    }
+
+    [Fact]
+    public async Task What_is_missing_or_changed_is_found_in_the_whole_ledger_and_what_was_erased_is_not()
+    {
+        await _node.RegisterAsync("ben");
+        foreach (var text in new[] { "one", "two", "three" })
+            foreach (var id in new[] { "ana", "ben" })
+                await _node.AcceptAsync(id, new AssignConversation($"c-{text}", Chat), Because(text));
+        var check = () =>
+            new ReasonCheck(_node.Log, _database.EventStore is null ? _node.Database : null, _node.Texts).RunAsync(default);
+        await _node.Log.SettleAsync(default);
+        Assert.Empty(await check());
+
+        await using var superuser = NpgsqlDataSource.Create(_database.SuperuserConnectionString);
+        await using (
+            var tamper = superuser.CreateCommand(
+                """
+                delete from ledger.reason where stream = 'agent-ana' and text in (convert_to('one', 'UTF8'), convert_to('three', 'UTF8'));
+                update ledger.reason set text = convert_to('more', 'UTF8') where stream = 'agent-ben' and text = convert_to('one', 'UTF8');
+                update ledger.reason set stream = 'agent-else' where stream = 'agent-ben' and text = convert_to('two', 'UTF8');
+                """
+            )
+        )
+            await tamper.ExecuteNonQueryAsync();
+
+        var found = await check();
+        var anas = (await _node.EventsAsync("ana")).First(e => e.Metadata.Contains("\"digest\"", StringComparison.Ordinal));
+        Assert.Equal(
+            [(FindingKind.TextMissing, "agent-ana"), (FindingKind.TextChanged, "agent-ben")],
+            found.Select(f => (f.Kind, f.Stream!))
+        );
+        Assert.Equal((anas.Version, anas.EventId), (found[0].Version!.Value, found[0].EventId!.Value));
+        Assert.All(found, f => Assert.True(f.Followers >= 1));
+
+        // An erasure covers what came before it, whatever happened to that, and nothing after it.
+        await _node.AcceptAsync("ana", new SignOut());
+        await _node.AcceptAsync("ana", new ErasePerson(), Because("gone too"));
+        await _node.Texts.EraseAsync(["agent-ana"], TimeProvider.System.Now(), default);
+        await _node.Log.SettleAsync(default);
+        Assert.Equal("agent-ben", Assert.Single(await check()).Stream);
+        await _node.AcceptAsync("ana", new ConfigureAgent(s => s with { Units = 7 }), Because("later"));
+        await using (var delete = superuser.CreateCommand("delete from ledger.reason where stream = 'agent-ana'"))
+            await delete.ExecuteNonQueryAsync();
+        await _node.Log.SettleAsync(default);
+        Assert.Equal(["agent-ana", "agent-ben"], (await check()).Select(f => f.Stream));
+    }
+
+    [Fact]
+    public async Task Of_a_stream_it_is_told_what_is_missing_changed_or_should_have_been_erased()
+    {
+        foreach (var text in new[] { "one", "two", "three" })
+            await _node.AcceptAsync("ana", new AssignConversation($"c-{text}", Chat), Because(text));
+        await using var superuser = NpgsqlDataSource.Create(_database.SuperuserConnectionString);
+        await using (
+            var tamper = superuser.CreateCommand(
+                """
+                delete from ledger.reason where text = convert_to('one', 'UTF8');
+                update ledger.reason set text = convert_to('more', 'UTF8') where text = convert_to('two', 'UTF8');
+                """
+            )
+        )
+            await tamper.ExecuteNonQueryAsync();
+        Assert.Equal([ReasonFaultKind.Missing, ReasonFaultKind.Changed], (await FaultsAsync()).Distinct());
+
+        await _node.AcceptAsync("ana", new SignOut());
+        await _node.AcceptAsync("ana", new ErasePerson());
+        // Nobody has deleted what is left.
+        Assert.Equal([ReasonFaultKind.NotErased], (await FaultsAsync()).Distinct());
+        await _node.Texts.EraseAsync(["agent-ana"], TimeProvider.System.Now(), default);
+        Assert.Empty(await FaultsAsync());
+
+        async Task<IReadOnlyList<ReasonFaultKind>> FaultsAsync()
+        {
+            var reasons = new StreamReasons(_node.Texts, "agent-ana");
+            // However the pages fall.
+            foreach (var page in (await _node.EventsAsync("ana")).Chunk(2))
+                await reasons.AddAsync(page, default);
+            return [.. reasons.Faults.Select(f => f.Kind)];
+        }
     }
 
     [Fact]
@@ -263,7 +344,7 @@ public sealed class PostgresReasonTextsTests : ReasonTextsTests
             .Select(e => LedgerJson.Read<EventMetadata>(e.Metadata).Reason?.Digest)
             .OfType<string>();
         var texts = await new PostgresReasonTexts(to, TimeProvider.System).FindAsync([.. events], default);
-        Assert.Equal(["two"], texts.Values);
+        Assert.Equal(["two"], texts.Values.Select(t => t.Text));
     }
 
     [Fact]

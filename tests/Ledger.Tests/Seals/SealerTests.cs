@@ -273,7 +273,7 @@ public sealed class SealerTests : IDisposable
             Assert.Equal(1, result.UnsealedEvents);
             // Positions of another store mean nothing: found by fingerprint.
             var some = (await node.Log.ReadStreamAsync(Some.Stream("s3"), 7, 3, default)).ToArray();
-            var found = await new SealSearch(book).FindAsync(some, default);
+            var found = await new SealSearch(node.Log, book).FindAsync(some, default);
             Assert.Equal(3, found.Count);
         }
     }

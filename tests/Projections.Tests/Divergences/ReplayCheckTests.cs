@@ -26,7 +26,8 @@ public abstract class ReplayCheckTests : ReadSideTests
     private readonly FactsModel _facts = new();
     private StatesModel _states = null!;
 
-    private ReplayCheck Check => new(_node.Log, _node.Database, new PostgresSnapshots(_node.Database), _presence, _facts, _states);
+    private ReplayCheck Check =>
+        new(_node.Log, _node.Database, new PostgresSnapshots(_node.Database), _presence, _facts, _states, _node.Texts);
 
     private LedgerAgents Agents => new(_node.Log, _node.Database);
 
@@ -60,15 +61,15 @@ public abstract class ReplayCheckTests : ReadSideTests
     public async Task While_events_come_nothing_differs_though_read_models_are_behind()
     {
         var readings = await ReadAsync();
+        var looked = 0;
         using var done = new CancellationTokenSource();
         var living = Task.Run(async () =>
         {
-            for (var round = 0; round < 3; round++)
+            // For as long as there is something to look at beside it, however slow that is.
+            for (var round = 0; round < 3 || Volatile.Read(ref looked) <= 10; round++)
                 await LiveAsync(new Random(50 + round), commands: 120);
             await done.CancelAsync();
         });
-        var looked = 0;
-
         while (!done.IsCancellationRequested)
             foreach (var id in new[] { "ana", "ben", "agent-0002" })
             {

@@ -33,17 +33,31 @@ internal static class SqlOracle
         ), effective as (
             select c.agent_id, c.status_id, c.base,
                 c.said - coalesce((select range_agg(l.said) from correction l where l.agent_id = c.agent_id and l.version > c.version), '{}')
-                    as said
+                    - coalesce((
+                        select range_agg(tstzrange(s.started_at, s.ended_at)) from raw_status s
+                        where s.agent_id = c.agent_id and s.status_id = c.status_id and s.base = c.base and s.started_at < s.ended_at
+                    ), '{}') as said
                 from correction c
         ), corrected as (
-            select agent_id, range_agg(said) as all_of from correction group by agent_id
-        ), status as (
-            select s.agent_id, s.status_id, s.base, r as during
+            select agent_id, range_agg(said) as all_of from effective group by agent_id
+        ), piece as (
+            select s.agent_id, s.status_id, s.base, r as during, false as said
                 from raw_status s left join corrected c using (agent_id)
                 cross join lateral unnest(
                     tstzmultirange(tstzrange(s.started_at, greatest(s.started_at, least(s.ended_at, $2)))) - coalesce(c.all_of, '{}')) r
             union all
-            select agent_id, status_id, base, r from effective cross join lateral unnest(said) r
+            select agent_id, status_id, base, r, true from effective cross join lateral unnest(said) r
+        ), episode as (
+            select *, count(*) filter (where begins) over (partition by agent_id order by lower(during)) as n from (
+                select *, coalesce(not (
+                        (said or lag(said) over follows) and lag(upper(during)) over follows = lower(during)
+                        and lag(status_id) over follows = status_id and lag(base) over follows = base
+                    ), true) as begins
+                    from piece window follows as (partition by agent_id order by lower(during))
+            ) x
+        ), status as (
+            select agent_id, min(status_id) as status_id, min(base) as base, tstzrange(min(lower(during)), max(upper(during))) as during
+                from episode group by agent_id, n
         ), raw_login as (
             select agent_id, range_agg(tstzrange(started_at, greatest(started_at, least(ended_at, $2)))) as during from (
                 select agent_id, started_at, ended_at from facts_v2.login_interval

@@ -129,7 +129,7 @@ internal sealed class WhatIfRun : IDisposable
         var (cell, otherCell) = (CellOf(facts, from, to), CellOf(otherFacts, from, to));
         PresenceChanged[] changes = [.. recorded.Take(replay.Begin..replay.End).Select(e => e.Event).OfType<PresenceChanged>()];
         PresenceChanged[] otherChanges = [.. replay.Events.Select(e => e.Event).OfType<PresenceChanged>()];
-        var (blocking, otherBlocking) = (Blocking(alternative.Recorded.AsOf(to)), Blocking(alternative.Other.AsOf(to)));
+        var (blocking, otherBlocking) = (Blocking(alternative.Recorded), Blocking(alternative.Other));
         return new AgentComparison
         {
             AgentId = agentId,
@@ -156,7 +156,7 @@ internal sealed class WhatIfRun : IDisposable
             Refused = replay.Refused,
         };
 
-        IReadOnlyList<Stretch> Routable(string? queue, AgentFacts of, IReadOnlySet<string> blockingProfiles) =>
+        IReadOnlyList<Stretch> Routable(string? queue, AgentFacts of, IReadOnlyList<BlockingProfiles> blockingProfiles) =>
             [
                 .. new Coverage(queue, [of], from, to, blockingProfiles).Routable.Select(s => new Stretch(
                     s.Start.ToUnixTimeMilliseconds(),
@@ -170,8 +170,8 @@ internal sealed class WhatIfRun : IDisposable
 
     private static long In(Cell cell, string statusId) => cell.Statuses.FirstOrDefault(s => s.StatusId == statusId)?.Milliseconds ?? 0;
 
-    private static HashSet<string> Blocking(Configuration configuration) =>
-        configuration.Profiles.Values.Where(p => p.Blocking).Select(p => p.Id).ToHashSet(StringComparer.Ordinal);
+    private static IReadOnlyList<BlockingProfiles> Blocking(ConfigurationHistory history) =>
+        BlockingProfiles.Of(Enumerable.Range(-1, (int)history.Last + 2).Select(version => history.At(version)));
 
     private async Task<IReadOnlyList<RecordedEvent>> ReadAsync(string agentId, CancellationToken ct)
     {

@@ -72,7 +72,7 @@ internal sealed class RealTimeAgents(
         if (chosen.Count > 0 && query.Text is null)
             names = await Names.ReadAsync(database, chosen, ct);
         var seen = chosen.Count > 0 ? await leases.LastSeenAsync(chosen, ct) : new Dictionary<string, DateTimeOffset>();
-        var given = await reasons.ReadAsync(records.Select(r => (r.Open.Agent.AgentId, r.Open.SetBy?.Reason)), ct);
+        var given = await reasons.ReadAsync(records.Select(r => RealTimeReport.ReasonOf(r.Open)), ct);
         var conserved = true;
         var rows = new List<AgentRow>(records.Count);
         foreach (var record in records)
@@ -104,7 +104,7 @@ internal sealed class RealTimeAgents(
             return (null, read);
         var names = await Names.ReadAsync(database, [agentId], ct);
         var seen = await leases.LastSeenAsync([agentId], ct);
-        var given = await reasons.ReadAsync([(agentId, record.Open.SetBy?.Reason)], ct);
+        var given = await reasons.ReadAsync([RealTimeReport.ReasonOf(record.Open)], ct);
         return (report.DetailOf(record, names.GetValueOrDefault(agentId), LastSeen(seen, agentId), given), read);
     }
 

@@ -30,6 +30,9 @@ internal sealed class RealTimeReport(RealTimeQuery query, Configuration configur
     /// <summary>The end of the window of the facts: what happened at the very instant of <c>asOf</c> counts.</summary>
     public DateTimeOffset Until { get; } = asOf.AddMilliseconds(1);
 
+    /// <summary>Why the status of an agent was set.</summary>
+    public static GivenReason ReasonOf(OpenFacts open) => new(open.Agent.AgentId, open.SetBy?.Reason, open.SetBy?.At ?? default);
+
     /// <summary>An agent with its stuck conversations.</summary>
     public Standing Stand(OpenFacts open) => new(open, [.. Prerequisites.Stuck(open.Agent, configuration, asOf)]);
 
@@ -47,7 +50,7 @@ internal sealed class RealTimeReport(RealTimeQuery query, Configuration configur
             StatusText = configuration.StatusText(agent.Status.StatusId),
             Base = agent.Status.Base,
             Origin = agent.Status.Origin,
-            SetBy = open.SetBy is { } by ? new SetByAnswer(by.Actor, by.Rule, reasons.Of(agent.AgentId, by.Reason), by.At) : null,
+            SetBy = open.SetBy is { } by ? new SetByAnswer(by.Actor, by.Rule, reasons.Of(ReasonOf(open)), by.At) : null,
             Since = agent.Since,
             InStatusSeconds = Math.Max(0, (asOf - agent.Since).TotalSeconds),
             SignedIn = agent.SignedIn,
