@@ -12,14 +12,13 @@ namespace PresenceLedger.Api.Audit;
 internal static class DoctorVerb
 {
     /// <summary>The command with its options.</summary>
-    /// <param name="data">The option for the data folder.</param>
-    /// <param name="connection">The option for the connection string.</param>
+    /// <param name="stores">The options for the database and the ledger.</param>
     /// <param name="guard">Runs it, and makes exit codes of what goes wrong.</param>
-    public static Command Create(Option<string> data, Option<string?> connection, Func<Func<Task<int>>, Task<int>> guard)
+    public static Command Create(StoreOptions stores, Func<Func<Task<int>>, Task<int>> guard)
     {
         var agents = new Argument<string[]>("AGENT")
         {
-            Description = "The agents; without any, all of them. Settings of the service may follow, as --Section:Key value.",
+            Description = "The agents; without any, all of them.",
             Arity = ArgumentArity.ZeroOrMore,
         };
         var doctor = new Command("doctor", "Compares what the read models and snapshots have of agents with a replay of the ledger.")
@@ -30,7 +29,7 @@ internal static class DoctorVerb
             (parsed, ct) =>
                 guard(() =>
                     RunAsync(
-                        new DatabaseChoice(parsed.GetRequiredValue(data), parsed.GetValue(connection)),
+                        stores.Of(parsed),
                         parsed.GetValue(agents) ?? [],
                         Console.Out,
                         ct
@@ -42,13 +41,12 @@ internal static class DoctorVerb
 
     /// <summary>Compares; returns the exit code: 1 where something differs.</summary>
     /// <exception cref="MisconfiguredException">An agent is not there, or it cannot start as configured.</exception>
-    private static async Task<int> RunAsync(DatabaseChoice choice, string[] arguments, TextWriter output, CancellationToken ct)
+    private static async Task<int> RunAsync(DatabaseChoice choice, string[] names, TextWriter output, CancellationToken ct)
     {
         using var interrupted = CancellationTokenSource.CreateLinkedTokenSource(ct);
         using var byTerminal = PosixSignalRegistration.Create(PosixSignal.SIGINT, Interrupt);
         using var bySystem = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Interrupt);
-        var (names, settings) = OpenedStores.Split(arguments);
-        await using var opened = await OpenedStores.OpenAsync(choice, settings, Add, interrupted.Token);
+        await using var opened = await OpenedStores.OpenAsync(choice, Add, interrupted.Token);
         var check = opened.Services.GetRequiredService<ReplayCheck>();
         var findings = new Findings(output, rewrites: output == Console.Out && !Console.IsOutputRedirected);
         try
