@@ -84,9 +84,7 @@ internal sealed partial class Place(IReadModel model, bool live)
         );
         command.Parameters.Add(new() { Value = store });
         await using var reader = await command.ExecuteReaderAsync(ct);
-        return await reader.ReadAsync(ct)
-            ? new LogPosition(reader.GetInt32(0), reader.GetFieldValue<ulong>(1), reader.GetInt64(2))
-            : null;
+        return await reader.ReadAsync(ct) ? new LogPosition(reader.GetInt32(0), reader.GetFieldValue<ulong>(1), reader.GetInt64(2)) : null;
     }
 
     /// <summary>The checkpoint; null where there is none, or no schema to it.</summary>

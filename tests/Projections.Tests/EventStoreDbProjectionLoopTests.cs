@@ -183,7 +183,8 @@ public sealed class EventStoreDbProjectionLoopTests : ProjectionLoopTests
 
         await UntilAsync(
             reading.Loop,
-            async () => (long)(await ScalarAsync("select coalesce(max(position), 0)::bigint from read.read_model"))! > 0
+            async () =>
+                (long)(await ScalarAsync("select coalesce(max(position), 0)::bigint from read.read_model"))! > 0
                 || (string?)await ScalarAsync("select max(transaction_id::text) from read.read_model") is not (null or "0")
         );
         await reading.StopAsync();

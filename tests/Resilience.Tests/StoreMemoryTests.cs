@@ -50,7 +50,12 @@ public sealed class StoreMemoryTests
         {
             // Another server.
             database.EventStore = elsewhere;
-            AssertRefused(await ServiceProcess.RunAsync([.. verb, .. database.Arguments]), verb[0], "is not the one with the ledger", "begin with");
+            AssertRefused(
+                await ServiceProcess.RunAsync([.. verb, .. database.Arguments]),
+                verb[0],
+                "is not the one with the ledger",
+                "begin with"
+            );
         }
         Directory.Delete(folder, recursive: true);
         database.EventStore = store;

@@ -25,17 +25,7 @@ internal static class DoctorVerb
         {
             agents,
         };
-        doctor.SetAction(
-            (parsed, ct) =>
-                guard(() =>
-                    RunAsync(
-                        stores.Of(parsed),
-                        parsed.GetValue(agents) ?? [],
-                        Console.Out,
-                        ct
-                    )
-                )
-        );
+        doctor.SetAction((parsed, ct) => guard(() => RunAsync(stores.Of(parsed), parsed.GetValue(agents) ?? [], Console.Out, ct)));
         return doctor;
     }
 

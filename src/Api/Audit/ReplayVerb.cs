@@ -57,12 +57,7 @@ internal static class ReplayVerb
                     };
                     if (request.Follow && (request.Descending || request.To is not null))
                         throw new MisconfiguredException("--follow goes on at the end: it goes with neither --order desc nor --to.");
-                    return RunAsync(
-                        stores.Of(parsed),
-                        request,
-                        View(parsed.GetRequiredValue(format), Console.Out),
-                        ct
-                    );
+                    return RunAsync(stores.Of(parsed), request, View(parsed.GetRequiredValue(format), Console.Out), ct);
                 })
         );
         return replay;
@@ -76,12 +71,7 @@ internal static class ReplayVerb
             _ => new TextView(output, Wording.English, TextView.IsColoured(output)),
         };
 
-    private static async Task<int> RunAsync(
-        DatabaseChoice choice,
-        ReplayRequest request,
-        IReplayView view,
-        CancellationToken ct
-    )
+    private static async Task<int> RunAsync(DatabaseChoice choice, ReplayRequest request, IReplayView view, CancellationToken ct)
     {
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(ct);
         using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Stop);

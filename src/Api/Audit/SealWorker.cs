@@ -59,9 +59,7 @@ internal sealed class SealWorker : BackgroundService
 
     /// <summary>What is to be said where something should have been sealed long since, by whichever node; null where nothing is overdue.</summary>
     public string? Overdue =>
-        _interval > TimeSpan.Zero
-        && _clock.GetElapsedTime(Interlocked.Read(ref _goodAt)) > _late
-        && !IsFresh(Book.Current.Last)
+        _interval > TimeSpan.Zero && _clock.GetElapsedTime(Interlocked.Read(ref _goodAt)) > _late && !IsFresh(Book.Current.Last)
             ? "The ledger was not sealed for longer than it should be"
                 + (Book.Current.Last is { } last ? $", since {Instant.Format(last.SealedAt)}." : ".")
                 + (_stopped is { } problem ? " " + problem : "")

@@ -55,13 +55,7 @@ internal static class WhyVerb
         return why;
     }
 
-    private static async Task<int> RunAsync(
-        DatabaseChoice choice,
-        string agentId,
-        DateTimeOffset at,
-        bool json,
-        CancellationToken ct
-    )
+    private static async Task<int> RunAsync(DatabaseChoice choice, string agentId, DateTimeOffset at, bool json, CancellationToken ct)
     {
         await using var opened = await OpenedLog.OpenAsync(choice, prepare: false, ct);
         var records = opened.Records();

@@ -100,7 +100,9 @@ internal sealed record OpenedLog(
     )
     {
         // Only what writes makes a ledger where there is none, and only in a database that keeps it.
-        var isThere = dataFolder is not null && new DirectoryInfo(Path.Combine(dataFolder, "postgres")) is { Exists: true } or { LinkTarget: not null };
+        var isThere =
+            dataFolder is not null
+            && new DirectoryInfo(Path.Combine(dataFolder, "postgres")) is { Exists: true } or { LinkTarget: not null };
         if (given is null && !isThere && !prepare && store is null)
             throw new MisconfiguredException(
                 $"There is no ledger in {dataFolder}. Name the folder with --data, or a server with --connection."
@@ -127,7 +129,13 @@ internal sealed record OpenedLog(
                 database = Serving.DataSource(settings.ConnectionString);
             }
             var opened = store is null
-                ? await StartAsync(new PostgresLog(database!, TimeProvider.System, NullLogger<PostgresLog>.Instance), database, null, server, ct)
+                ? await StartAsync(
+                    new PostgresLog(database!, TimeProvider.System, NullLogger<PostgresLog>.Instance),
+                    database,
+                    null,
+                    server,
+                    ct
+                )
                 : await StartAsync(
                     new EventStoreDbLog(store, answers: null, TimeProvider.System, NullLogger<EventStoreDbLog>.Instance),
                     null,

@@ -255,9 +255,11 @@ public static class Serving
             AddLog<PostgresLog>(services);
         else
             AddLog<EventStoreDbLog>(services.AddSingleton(log).AddSingleton<AnswerClaims>());
-        services.AddSingleton(s =>
-            new StoreMemory(s.GetRequiredService<NpgsqlDataSource>(), s.GetRequiredService<ILog>(), log?.Prefix ?? "")
-        );
+        services.AddSingleton(s => new StoreMemory(
+            s.GetRequiredService<NpgsqlDataSource>(),
+            s.GetRequiredService<ILog>(),
+            log?.Prefix ?? ""
+        ));
     }
 
     /// <summary>The read models; those that <c>presence-ledger rebuild</c> knows, too.</summary>

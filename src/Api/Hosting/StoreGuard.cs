@@ -11,7 +11,8 @@ internal sealed class StoreGuard(
     ILog log,
     NpgsqlDataSource database,
     IConfiguration configuration,
-    ILogger<StoreGuard> logger) : BackgroundService
+    ILogger<StoreGuard> logger
+) : BackgroundService
 {
     private static readonly TimeSpan Again = TimeSpan.FromSeconds(10);
 

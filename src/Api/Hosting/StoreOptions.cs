@@ -23,7 +23,11 @@ internal sealed class StoreOptions
         Recursive = true,
     };
 
-    private readonly Option<string?> _prefix = new("--stream-prefix") { Description = "The same as " + StreamPrefix + ".", Recursive = true };
+    private readonly Option<string?> _prefix = new("--stream-prefix")
+    {
+        Description = "The same as " + StreamPrefix + ".",
+        Recursive = true,
+    };
 
     // Settings are taken out before the command line is parsed; these only stand in the help.
     private readonly Option<string?>[] _shown =

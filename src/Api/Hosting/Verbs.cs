@@ -39,8 +39,7 @@ public static class Verbs
                         choice = choice with { DataFolder = Demo.DataFolder };
                     choice = choice with { Settings = [.. choice.Settings, .. parsed.UnmatchedTokens] };
                     return Serving.RunAsync(choice, parsed.GetValue(urls), parsed.GetValue(demo), ct);
-                }
-                )
+                })
         );
 
         var files = new Argument<string[]>("FILE") { Description = "Scenario files (YAML).", Arity = ArgumentArity.OneOrMore };
@@ -82,13 +81,7 @@ public static class Verbs
         rebuild.SetAction(
             (parsed, ct) =>
                 GuardAsync(() =>
-                    RebuildVerb.RunAsync(
-                        stores.Of(parsed),
-                        parsed.GetValue(model) ?? [],
-                        parsed.GetValue(restart),
-                        Console.Out,
-                        ct
-                    )
+                    RebuildVerb.RunAsync(stores.Of(parsed), parsed.GetValue(model) ?? [], parsed.GetValue(restart), Console.Out, ct)
                 )
         );
 

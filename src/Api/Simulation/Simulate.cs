@@ -23,12 +23,7 @@ internal static class Simulate
     /// <param name="output">Where it says what it does.</param>
     /// <param name="ct">Breaks it off; whole portions stay.</param>
     /// <exception cref="MisconfiguredException">The ledger is not empty.</exception>
-    public static async Task<int> RunAsync(
-        SimulationPlan plan,
-        DatabaseChoice choice,
-        TextWriter output,
-        CancellationToken ct
-    )
+    public static async Task<int> RunAsync(SimulationPlan plan, DatabaseChoice choice, TextWriter output, CancellationToken ct)
     {
         // It allocates all the time, and nobody waits for an answer: collecting beside the work costs more than it spares.
         GCSettings.LatencyMode = GCLatencyMode.Batch;

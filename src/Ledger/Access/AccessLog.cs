@@ -172,7 +172,15 @@ public sealed class AccessLog(ILog log, TimeProvider clock) : IDisposable
         if (result.Verdict is not AppendVerdict.Appended)
             return false;
         var took = Stopwatch.GetElapsedTime(began);
-        _ends.Set(agentId, End.Of(records[^1]) with { KnownAt = Stopwatch.GetTimestamp(), Took = took }, new MemoryCacheEntryOptions { Size = 1 });
+        _ends.Set(
+            agentId,
+            End.Of(records[^1]) with
+            {
+                KnownAt = Stopwatch.GetTimestamp(),
+                Took = took,
+            },
+            new MemoryCacheEntryOptions { Size = 1 }
+        );
         return true;
     }
 

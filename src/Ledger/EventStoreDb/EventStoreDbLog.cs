@@ -140,7 +140,8 @@ public sealed class EventStoreDbLog : BackgroundService, ILog
                     patience.Renew();
                     switch (answer.ContentCase)
                     {
-                        case ReadResp.ContentOneofCase.Event when _events.Read(answer.Event.Event) is { } stored && stored.Position > position:
+                        case ReadResp.ContentOneofCase.Event
+                            when _events.Read(answer.Event.Event) is { } stored && stored.Position > position:
                             found.Add(stored);
                             (position, last) = (stored.Position, stored.Position);
                             break;
@@ -324,14 +325,7 @@ public sealed class EventStoreDbLog : BackgroundService, ILog
     private async Task<List<StoredEvent>?> FindAsync(Member member, StreamAppend append, CancellationToken ct)
     {
         var from = new ReadOptions.Types.StreamOptions { Revision = (ulong)(append.ExpectedVersion + 1) };
-        var there = await ReadStreamAsync(
-            member,
-            append.Stream,
-            ReadOptions.Types.ReadDirection.Forwards,
-            from,
-            append.Events.Count,
-            ct
-        );
+        var there = await ReadStreamAsync(member, append.Stream, ReadOptions.Types.ReadDirection.Forwards, from, append.Events.Count, ct);
         return there.Select(e => e.Record.EventId).SequenceEqual(append.Events.Select(e => e.EventId)) ? there : null;
     }
 

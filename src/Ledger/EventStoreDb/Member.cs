@@ -79,7 +79,8 @@ internal sealed class Member : IDisposable
             ct
         );
         Version = known.EventStoreServerVersion;
-        SaysCaughtUp = Version.Split('.') is not [var major, var minor, ..]
+        SaysCaughtUp =
+            Version.Split('.') is not [var major, var minor, ..]
             || !int.TryParse(major, CultureInfo.InvariantCulture, out var year)
             || !int.TryParse(minor, CultureInfo.InvariantCulture, out var month)
             || (year, month).CompareTo((23, 10)) >= 0;

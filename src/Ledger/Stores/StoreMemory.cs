@@ -85,7 +85,11 @@ public sealed class StoreMemory(NpgsqlDataSource database, ILog log, string pref
         if (remembered.Store != log.Store)
             throw new WrongStoreException(
                 $"The ledger of this database is kept in {Named(remembered.Store, remembered.Prefix)}, and {Named(log.Store, prefix)} was named. "
-                    + (remembered.Store == Postgres ? "Leave out Ledger:Store" : "Say --Ledger:Store EventStoreDb --Ledger:EventStoreDb esdb://…")
+                    + (
+                        remembered.Store == Postgres
+                            ? "Leave out Ledger:Store"
+                            : "Say --Ledger:Store EventStoreDb --Ledger:EventStoreDb esdb://…"
+                    )
                     + MovedHint(remembered)
             );
         if (remembered.Prefix is { } streams && streams != prefix)
@@ -115,8 +119,7 @@ public sealed class StoreMemory(NpgsqlDataSource database, ILog log, string pref
     private static string MovedHint(Remembered remembered) =>
         $"; or, where the ledger was moved, start the service once with --Ledger:MovedFrom {remembered.Store}.";
 
-    private static string Named(string store, string? prefix) =>
-        store + (string.IsNullOrEmpty(prefix) ? "" : $" (streams '{prefix}…')");
+    private static string Named(string store, string? prefix) => store + (string.IsNullOrEmpty(prefix) ? "" : $" (streams '{prefix}…')");
 
     /// <summary>The new store must have the ledger: a moment before the copy, or beside it, it would go on as an empty one.</summary>
     private async Task CheckMovedAsync(NpgsqlConnection connection, Remembered remembered, CancellationToken ct)

@@ -25,15 +25,7 @@ internal sealed record Recorded(Proposed Event, string Stream, long Revision, lo
 
     /// <summary>One of the events of a run.</summary>
     public Recorded Nth(int n) =>
-        Times == 1
-            ? this
-            : this with
-            {
-                Revision = Revision + n,
-                At = At + (n * Length),
-                End = At + ((n + 1) * Length),
-                Times = 1,
-            };
+        Times == 1 ? this : this with { Revision = Revision + n, At = At + (n * Length), End = At + ((n + 1) * Length), Times = 1 };
 
     /// <summary>Which event of a run begins at a place; -1 where none does.</summary>
     public int IndexOf(long at) => at >= At && at < End && (at - At) % Length == 0 ? (int)((at - At) / Length) : -1;
