@@ -49,6 +49,15 @@ public interface ILog
     /// <exception cref="InvalidDataException">An event cannot be read.</exception>
     IAsyncEnumerable<LogPage> SubscribeAsync(LogPosition after, int pageSize, CancellationToken ct);
 
+    /// <summary>
+    /// Why nothing is to be recorded, though the log can be reached: it ends before what was read of it, as after a restore; null where all is
+    /// well.
+    /// </summary>
+    string? Trouble => null;
+
+    /// <summary>Says that the log was read up to a position, be it by another process: where it ends before that, nothing is recorded.</summary>
+    void MustReach(LogPosition position) { }
+
     /// <summary>How many events come after a position, counted up to a number; null for a log where counting is as much as reading.</summary>
     Task<long?> CountAfterAsync(LogPosition after, int atMost, CancellationToken ct) => Task.FromResult<long?>(null);
 

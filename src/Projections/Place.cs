@@ -80,6 +80,24 @@ internal sealed partial class Place(IReadModel model, bool live)
             throw new NewerLedgerException($"version {version} of the read model {model.Name}");
     }
 
+    /// <summary>The furthest checkpoint of all read models; null where there is none of that store.</summary>
+    public static async Task<LogPosition?> FurthestAsync(NpgsqlConnection connection, string store, CancellationToken ct)
+    {
+        await using (var exists = new NpgsqlCommand($"select to_regclass('{Table}') is not null", connection))
+            if (await exists.ExecuteScalarAsync(ct) is not true)
+                return null;
+        await using var command = new NpgsqlCommand(
+            $"""
+            select epoch, transaction_id, position from {Table} where store = $1 and place = 'live'
+                order by epoch desc, transaction_id desc, position desc limit 1
+            """,
+            connection
+        );
+        command.Parameters.Add(new() { Value = store });
+        await using var reader = await command.ExecuteReaderAsync(ct);
+        return await reader.ReadAsync(ct) ? new LogPosition(reader.GetInt32(0), reader.GetFieldValue<ulong>(1), reader.GetInt64(2)) : null;
+    }
+
     /// <summary>The checkpoint; null where there is none, or no schema to it.</summary>
     public async Task<Checkpoint?> FindAsync(NpgsqlConnection connection, CancellationToken ct, bool forUpdate = false)
     {

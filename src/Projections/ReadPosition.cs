@@ -34,6 +34,13 @@ public sealed class ReadPosition(NpgsqlDataSource database, ProjectionLoop loop,
             : new Read(LogPosition.Start, DateTimeOffset.MinValue);
     }
 
+    /// <summary>How far the log of a store was read by any read model; null where none has.</summary>
+    public static async Task<LogPosition?> FurthestAsync(NpgsqlDataSource database, string store, CancellationToken ct)
+    {
+        await using var connection = await database.OpenConnectionAsync(ct);
+        return await Place.FurthestAsync(connection, store, ct);
+    }
+
     /// <summary>How far it is behind now.</summary>
     public async Task<Lag> LagAsync(CancellationToken ct)
     {

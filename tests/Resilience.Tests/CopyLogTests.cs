@@ -40,17 +40,22 @@ public sealed class CopyLogTests
         Assert.Contains("The texts of reasons stay in the PostgreSQL of the source", first.Output, StringComparison.Ordinal);
         Assert.True(second.ExitCode == 0, second.ToString());
         Assert.Contains("0 events copied", second.Output, StringComparison.Ordinal);
-        await using var moved = await ServiceProcess.StartAsync([.. database.Arguments, .. store.Arguments]);
+        Assert.Contains("--Ledger:MovedFrom Postgres", first.Output, StringComparison.Ordinal);
+        string[] there = [.. database.Arguments, .. store.Arguments];
+        var unsaid = await ServiceProcess.RunAsync(["serve", "--urls", "http://127.0.0.1:0", .. there]);
+        AssertMisconfigured(unsaid, "is kept in Postgres");
+        await using var moved = await ServiceProcess.StartAsync([.. there, "--Ledger:MovedFrom", "Postgres"]);
         using var again = new ServiceClient(moved.Url);
         Assert.Equal(presences, await PresencesAsync(again));
         // The service goes on with the PostgreSQL of before, where the texts are.
         Assert.Contains("A walk", (await again.GetAsync("agents/ben/timeline")).Text, StringComparison.Ordinal);
         await DoneAsync(again, "PUT", "agents/ana/presence", new { statusId = "busy" }, "agent:ana");
-        // The old one has not what the new one has: it is not copied over.
-        var stale = await CopyAsync(database, store);
-        Assert.True(stale.ExitCode == 1, stale.ToString());
-        // Which it meets first is open: the new service has sealed, too.
-        Assert.Matches("The target has events of '(agent-ana|seals)'", stale.Output);
+        // The old one is the ledger no longer: it is not copied over, and nobody goes on with it by mistake.
+        AssertMisconfigured(await CopyAsync(database, store), "is kept in EventStoreDb");
+        AssertMisconfigured(
+            await ServiceProcess.RunAsync(["serve", "--urls", "http://127.0.0.1:0", .. database.Arguments]),
+            "is kept in EventStoreDb"
+        );
     }
 
     [Fact]

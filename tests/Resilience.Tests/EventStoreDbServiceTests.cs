@@ -91,7 +91,6 @@ public sealed class EventStoreDbServiceTests
         "'nowhere.crt', is not there"
     )]
     [InlineData("--Ledger:Store EventStore", "Ledger:Store=EventStore is not known; there are Postgres and EventStoreDb")]
-    [InlineData("--connection esdb://ledger:s3cr3t@a", "say Ledger:Store=EventStoreDb")]
     [InlineData("--Ledger:Store Postgres --connection esdb://ledger:s3cr3t@a", "say Ledger:Store=EventStoreDb")]
     public async Task What_is_misconfigured_is_said_in_one_line(string arguments, string told) =>
         AssertRefused(await ServiceProcess.RunAsync(["serve", "--urls", "http://127.0.0.1:0", .. arguments.Split(' ')]), told);
@@ -148,6 +147,41 @@ public sealed class EventStoreDbServiceTests
         for (var tries = 0; tries < 200 && !(await client.GetAsync("agents/ana/presence")).Text.Contains("\"busy\""); tries++)
             await Task.Delay(50);
         Assert.Contains("\"busy\"", (await client.GetAsync("agents/ana/presence")).Text, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task After_the_server_was_restored_to_an_older_state_commands_are_refused_and_health_says_why()
+    {
+        await using var store = await FakeEventStore.StartAsync();
+        await using var database = await TestPostgres.CreateDatabaseAsync(TestEventStore.Of(store));
+        await using (var service = await ServiceProcess.StartAsync(database.Arguments))
+        {
+            using var client = new ServiceClient(service.Url);
+            await DoneAsync(client, "PUT", "agents/ana", new { units = 100 }, Administrator);
+            await DoneAsync(client, "POST", "agents/ana/sign-in", new { connectionId = "main" }, "agent:ana");
+            await ReadyAsync(client);
+            await RestoreAsync(client);
+        }
+        // And by a service that has seen nothing of it.
+        await using var second = await ServiceProcess.StartAsync(database.Arguments);
+        using var again = new ServiceClient(second.Url);
+        await RestoreAsync(again);
+
+        async Task RestoreAsync(ServiceClient client)
+        {
+            store.Truncate(store.Count - 1);
+            await store.RestartAsync(0);
+            var refused = await client.PutAsync("agents/ana/presence", new { statusId = "away" }, "agent:ana");
+            Assert.Equal((503, "ledger-unavailable"), (refused.Status, refused.Code));
+            var ready = await client.GetAsync("/health/ready");
+            for (var tries = 0; tries < 400 && !ready.Text.Contains("restored to an older state", StringComparison.Ordinal); tries++)
+            {
+                await Task.Delay(50);
+                ready = await client.GetAsync("/health/ready");
+            }
+            Assert.Equal(503, ready.Status);
+            Assert.Contains("restored to an older state", ready.Text, StringComparison.Ordinal);
+        }
     }
 
     private static Task<Ended> StartAsync(TestDatabase database, string connectionString) =>

@@ -1,4 +1,3 @@
-using System.CommandLine;
 using PresenceLedger.Api.Hosting;
 
 namespace PresenceLedger.Api.Audit;
@@ -7,17 +6,6 @@ namespace PresenceLedger.Api.Audit;
 internal static class AuditVerbs
 {
     private const int DoesNotHold = 1;
-
-    /// <summary>The option for the names of streams.</summary>
-    public static Option<string> Prefix() =>
-        new("--stream-prefix")
-        {
-            Description = "Before the names of the streams in an EventStoreDB (Ledger:StreamPrefix).",
-            DefaultValueFactory = _ => "",
-        };
-
-    /// <summary>Where the log is: as given, or of the environment; null for the database in the data folder.</summary>
-    public static string? ConnectionOf(string? given) => given ?? Environment.GetEnvironmentVariable("PRESENCE_LEDGER_CONNECTION");
 
     /// <summary>The instant of an option.</summary>
     /// <exception cref="MisconfiguredException">It is none.</exception>

@@ -17,14 +17,13 @@ internal static class DoctorVerb
     private static readonly int AtATime = Math.Min(Environment.ProcessorCount, 4);
 
     /// <summary>The command with its options.</summary>
-    /// <param name="data">The option for the data folder.</param>
-    /// <param name="connection">The option for the connection string.</param>
+    /// <param name="stores">The options for the database and the ledger.</param>
     /// <param name="guard">Runs it, and makes exit codes of what goes wrong.</param>
-    public static Command Create(Option<string> data, Option<string?> connection, Func<Func<Task<int>>, Task<int>> guard)
+    public static Command Create(StoreOptions stores, Func<Func<Task<int>>, Task<int>> guard)
     {
         var agents = new Argument<string[]>("AGENT")
         {
-            Description = "The agents; without any, all of them. Settings of the service may follow, as --Section:Key value.",
+            Description = "The agents; without any, all of them.",
             Arity = ArgumentArity.ZeroOrMore,
         };
         var doctor = new Command(
@@ -34,29 +33,18 @@ internal static class DoctorVerb
         {
             agents,
         };
-        doctor.SetAction(
-            (parsed, ct) =>
-                guard(() =>
-                    RunAsync(
-                        new DatabaseChoice(parsed.GetRequiredValue(data), parsed.GetValue(connection)),
-                        [.. (parsed.GetValue(agents) ?? []).Select(Identifier.Normalize)],
-                        Console.Out,
-                        ct
-                    )
-                )
-        );
+        doctor.SetAction((parsed, ct) => guard(() => RunAsync(stores.Of(parsed), [.. (parsed.GetValue(agents) ?? []).Select(Identifier.Normalize)], Console.Out, ct)));
         return doctor;
     }
 
     /// <summary>Compares; returns the exit code: 1 where something differs.</summary>
     /// <exception cref="MisconfiguredException">An agent is not there, or it cannot start as configured.</exception>
-    private static async Task<int> RunAsync(DatabaseChoice choice, string[] arguments, TextWriter output, CancellationToken ct)
+    private static async Task<int> RunAsync(DatabaseChoice choice, string[] names, TextWriter output, CancellationToken ct)
     {
         using var interrupted = CancellationTokenSource.CreateLinkedTokenSource(ct);
         using var byTerminal = PosixSignalRegistration.Create(PosixSignal.SIGINT, Interrupt);
         using var bySystem = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Interrupt);
-        var (names, settings) = OpenedStores.Split(arguments);
-        await using var opened = await OpenedStores.OpenAsync(choice, settings, Add, interrupted.Token);
+        await using var opened = await OpenedStores.OpenAsync(choice, Add, interrupted.Token);
         var check = opened.Services.GetRequiredService<ReplayCheck>();
         var findings = new Findings(output, rewrites: output == Console.Out && !Console.IsOutputRedirected);
         try

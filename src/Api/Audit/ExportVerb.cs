@@ -13,10 +13,9 @@ namespace PresenceLedger.Api.Audit;
 internal static class ExportVerb
 {
     /// <summary>The command.</summary>
-    /// <param name="data">The option for the data folder.</param>
-    /// <param name="connection">The option for the connection string.</param>
+    /// <param name="stores">The options for the database and the ledger.</param>
     /// <param name="guard">Runs it, and makes exit codes of what goes wrong.</param>
-    public static Command Create(Option<string> data, Option<string?> connection, Func<Func<Task<int>>, Task<int>> guard)
+    public static Command Create(StoreOptions stores, Func<Func<Task<int>>, Task<int>> guard)
     {
         var agent = new Argument<string>("AGENT") { Description = "The agent." };
         var from = new Option<string?>("--from")
@@ -25,14 +24,12 @@ internal static class ExportVerb
         };
         var to = new Option<string?>("--to") { Description = "The instant at which it ends; now where left out." };
         var file = new Option<string?>("--out") { Description = "The file to write (evidence-AGENT.zip)." };
-        var prefix = AuditLog.Prefix();
         var export = new Command("export", "Writes a bundle of an agent's events with their proofs, which anybody can check.")
         {
             agent,
             from,
             to,
             file,
-            prefix,
         };
         export.SetAction(
             (parsed, ct) =>
@@ -45,9 +42,7 @@ internal static class ExportVerb
                             At(parsed.GetValue(from), "--from"),
                             At(parsed.GetValue(to), "--to"),
                             parsed.GetValue(file) ?? EvidenceBundle.FileName(id),
-                            parsed.GetValue(connection),
-                            parsed.GetRequiredValue(data),
-                            parsed.GetRequiredValue(prefix),
+                            stores.Of(parsed),
                             ct
                         );
                     })
@@ -61,17 +56,15 @@ internal static class ExportVerb
         DateTimeOffset? from,
         DateTimeOffset? to,
         string file,
-        string? connection,
-        string dataFolder,
-        string prefix,
+        DatabaseChoice choice,
         CancellationToken ct
     )
     {
-        await using var opened = await AuditLog.OpenAsync(connection, dataFolder, prefix, writes: true, ct);
+        await using var opened = await OpenedLog.OpenAsync(choice, prepare: true, ct);
         if (!Identifiers.IsValid(agentId) || await opened.Log.ReadStreamAsync(StreamNames.Agent(agentId), 0, 1, ct) is [])
             throw new MisconfiguredException($"There is no agent '{agentId}'.");
         using var book = new SealBook(opened.Log);
-        using var sealer = new Sealer(opened.Log, book, SealSettings.Of(dataFolder).Keys, TimeProvider.System);
+        using var sealer = new Sealer(opened.Log, book, SealSettings.Of(choice).Keys, TimeProvider.System);
         try
         {
             await EvidenceEndpoint.SealAsync(opened.Log, book, sealer, agentId, ct);

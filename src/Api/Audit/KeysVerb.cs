@@ -1,4 +1,5 @@
 using System.CommandLine;
+using PresenceLedger.Api.Hosting;
 using PresenceLedger.Ledger;
 using PresenceLedger.Ledger.Seals;
 
@@ -8,13 +9,10 @@ namespace PresenceLedger.Api.Audit;
 internal static class KeysVerb
 {
     /// <summary>The command.</summary>
-    /// <param name="data">The option for the data folder.</param>
-    /// <param name="connection">The option for the connection string.</param>
+    /// <param name="stores">The options for the database and the ledger.</param>
     /// <param name="guard">Runs it, and makes exit codes of what goes wrong.</param>
-    public static Command Create(Option<string> data, Option<string?> connection, Func<Func<Task<int>>, Task<int>> guard)
+    public static Command Create(StoreOptions stores, Func<Func<Task<int>>, Task<int>> guard)
     {
-        var prefix = AuditLog.Prefix();
-        prefix.Recursive = true;
         var list = new Command("list", "The keys of the ledger, and which of them are at hand here.");
         list.SetAction((parsed, ct) => RunAsync(parsed, writes: false, ListAsync, ct));
 
@@ -39,7 +37,7 @@ internal static class KeysVerb
                     ct
                 )
         );
-        return new Command("keys", "The keys that seals are signed with.") { prefix, list, rotate, retire };
+        return new Command("keys", "The keys that seals are signed with.") { list, rotate, retire };
 
         Task<int> RunAsync(
             ParseResult parsed,
@@ -50,16 +48,10 @@ internal static class KeysVerb
             guard(() =>
                 AuditLog.GuardAsync(async () =>
                 {
-                    var folder = parsed.GetRequiredValue(data);
-                    await using var opened = await AuditLog.OpenAsync(
-                        parsed.GetValue(connection),
-                        folder,
-                        parsed.GetRequiredValue(prefix),
-                        writes,
-                        ct
-                    );
+                    var choice = stores.Of(parsed);
+                    await using var opened = await OpenedLog.OpenAsync(choice, writes, ct);
                     using var book = new SealBook(opened.Log);
-                    await run(book, SealSettings.Of(folder).Keys, opened.Log, ct);
+                    await run(book, SealSettings.Of(choice).Keys, opened.Log, ct);
                     return 0;
                 })
             );

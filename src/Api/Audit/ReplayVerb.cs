@@ -9,10 +9,9 @@ namespace PresenceLedger.Api.Audit;
 internal static class ReplayVerb
 {
     /// <summary>The command with its options.</summary>
-    /// <param name="data">The option for the data folder.</param>
-    /// <param name="connection">The option for the connection string.</param>
+    /// <param name="stores">The options for the database and the ledger.</param>
     /// <param name="guard">Runs it, and makes exit codes of what goes wrong.</param>
-    public static Command Create(Option<string> data, Option<string?> connection, Func<Func<Task<int>>, Task<int>> guard)
+    public static Command Create(StoreOptions stores, Func<Func<Task<int>>, Task<int>> guard)
     {
         var agent = new Argument<string>("AGENT") { Description = "The agent's id." };
         var from = new Option<string?>("--from") { Description = "From this instant on: RFC 3339, or HH:MM[:SS] of today, UTC." };
@@ -29,7 +28,6 @@ internal static class ReplayVerb
             DefaultValueFactory = _ => "text",
         };
         format.AcceptOnlyFromAmong("text", "csv", "json");
-        var prefix = AuditVerbs.Prefix();
         var replay = new Command("replay", "Shows what is recorded of an agent, explained; reads the log, with or without a service.")
         {
             agent,
@@ -41,7 +39,6 @@ internal static class ReplayVerb
             actor,
             follow,
             format,
-            prefix,
         };
         replay.SetAction(
             (parsed, ct) =>
@@ -61,14 +58,7 @@ internal static class ReplayVerb
                     };
                     if (request.Follow && (request.Descending || request.To is not null))
                         throw new MisconfiguredException("--follow goes on at the end: it goes with neither --order desc nor --to.");
-                    return RunAsync(
-                        AuditVerbs.ConnectionOf(parsed.GetValue(connection)),
-                        parsed.GetRequiredValue(data),
-                        parsed.GetRequiredValue(prefix),
-                        request,
-                        View(parsed.GetRequiredValue(format), Console.Out),
-                        ct
-                    );
+                    return RunAsync(stores.Of(parsed), request, View(parsed.GetRequiredValue(format), Console.Out), ct);
                 })
         );
         return replay;
@@ -82,19 +72,12 @@ internal static class ReplayVerb
             _ => new TextView(output, Wording.English, TextView.IsColoured(output)),
         };
 
-    private static async Task<int> RunAsync(
-        string? connection,
-        string dataFolder,
-        string prefix,
-        ReplayRequest request,
-        IReplayView view,
-        CancellationToken ct
-    )
+    private static async Task<int> RunAsync(DatabaseChoice choice, ReplayRequest request, IReplayView view, CancellationToken ct)
     {
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(ct);
         using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Stop);
         using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Stop);
-        await using var opened = await OpenedLog.OpenAsync(connection, dataFolder, prefix, prepare: false, stop.Token);
+        await using var opened = await OpenedLog.OpenAsync(choice, prepare: false, stop.Token);
         var records = opened.Records();
         var replay = new Replay(records, new Entries(records), Wording.English);
         try

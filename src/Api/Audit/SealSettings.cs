@@ -42,10 +42,6 @@ internal sealed record SealSettings(TimeSpan Interval, SealingKeys Keys)
         );
     }
 
-    /// <summary>Reads what a verb needs of it, which has no configuration but the environment.</summary>
-    public static SealSettings Of(string dataFolder) =>
-        Of(
-            Host.CreateApplicationBuilder(new HostApplicationBuilderSettings { ContentRootPath = AppContext.BaseDirectory }).Configuration,
-            dataFolder
-        );
+    /// <summary>Reads what a verb needs of it.</summary>
+    public static SealSettings Of(DatabaseChoice choice) => Of(choice.Configuration(), choice.DataFolder);
 }

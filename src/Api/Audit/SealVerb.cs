@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
+using PresenceLedger.Api.Hosting;
 using PresenceLedger.Domain.Access;
 using PresenceLedger.Ledger;
 using PresenceLedger.Ledger.Seals;
@@ -10,28 +11,20 @@ namespace PresenceLedger.Api.Audit;
 internal static class SealVerb
 {
     /// <summary>The command.</summary>
-    /// <param name="data">The option for the data folder.</param>
-    /// <param name="connection">The option for the connection string.</param>
+    /// <param name="stores">The options for the database and the ledger.</param>
     /// <param name="guard">Runs it, and makes exit codes of what goes wrong.</param>
-    public static Command Create(Option<string> data, Option<string?> connection, Func<Func<Task<int>>, Task<int>> guard)
+    public static Command Create(StoreOptions stores, Func<Func<Task<int>>, Task<int>> guard)
     {
-        var prefix = AuditLog.Prefix();
-        var seal = new Command("seal", "Seals everything that is recorded by now, beside the service or without it.") { prefix };
+        var seal = new Command("seal", "Seals everything that is recorded by now, beside the service or without it.");
         seal.SetAction(
             (parsed, ct) =>
                 guard(() =>
                     AuditLog.GuardAsync(async () =>
                     {
-                        var folder = parsed.GetRequiredValue(data);
-                        await using var opened = await AuditLog.OpenAsync(
-                            parsed.GetValue(connection),
-                            folder,
-                            parsed.GetRequiredValue(prefix),
-                            writes: true,
-                            ct
-                        );
+                        var choice = stores.Of(parsed);
+                        await using var opened = await OpenedLog.OpenAsync(choice, prepare: true, ct);
                         using var book = new SealBook(opened.Log);
-                        using var sealer = new Sealer(opened.Log, book, SealSettings.Of(folder).Keys, TimeProvider.System);
+                        using var sealer = new Sealer(opened.Log, book, SealSettings.Of(choice).Keys, TimeProvider.System);
                         await opened.Log.SettleAsync(ct);
                         var made = await sealer.SealAsync(Actor.Ledger, gently: false, ct);
                         await Console.Out.WriteLineAsync(Told(made));

@@ -2,6 +2,8 @@ using System.Diagnostics.Metrics;
 using Npgsql;
 using PresenceLedger.Api.Hosting;
 using PresenceLedger.Domain.Access;
+using PresenceLedger.Domain.Seals;
+using PresenceLedger.Ledger;
 using PresenceLedger.Ledger.Seals;
 using PresenceLedger.Projections;
 
@@ -12,6 +14,7 @@ internal sealed class SealWorker : BackgroundService
 {
     private const string Lock = "seals";
     private static readonly TimeSpan Takeover = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan Soonest = TimeSpan.FromSeconds(10);
 
     private readonly Sealer _sealer;
     private readonly NpgsqlDataSource _database;
@@ -19,7 +22,9 @@ internal sealed class SealWorker : BackgroundService
     private readonly TimeProvider _clock;
     private readonly ILogger<SealWorker> _logger;
     private readonly Meter _meter = new(Telemetry.Name);
+    private readonly TimeSpan _late;
     private volatile string? _stopped;
+    private long _goodAt;
 
     public SealWorker(
         Sealer sealer,
@@ -31,6 +36,8 @@ internal sealed class SealWorker : BackgroundService
     )
     {
         (_sealer, _database, _interval, _clock, _logger) = (sealer, database, settings.Interval, clock, logger);
+        _late = 3 * _interval > Soonest ? 3 * _interval : Soonest;
+        _goodAt = clock.GetTimestamp();
         Book = book;
         _meter.CreateObservableGauge(
             "presence_ledger.seals.events",
@@ -49,6 +56,14 @@ internal sealed class SealWorker : BackgroundService
 
     /// <summary>Why this node cannot seal; null where it can, or another does.</summary>
     public string? Stopped => _stopped;
+
+    /// <summary>What is to be said where something should have been sealed long since, by whichever node; null where nothing is overdue.</summary>
+    public string? Overdue =>
+        _interval > TimeSpan.Zero && _clock.GetElapsedTime(Interlocked.Read(ref _goodAt)) > _late && !IsFresh(Book.Current.Last)
+            ? "The ledger was not sealed for longer than it should be"
+                + (Book.Current.Last is { } last ? $", since {Instant.Format(last.SealedAt)}." : ".")
+                + (_stopped is { } problem ? " " + problem : "")
+            : null;
 
     /// <inheritdoc />
     public override void Dispose()
@@ -69,6 +84,7 @@ internal sealed class SealWorker : BackgroundService
                     Stop(problem);
                 else
                     await LeadAsync(stoppingToken);
+                await LookAsync(stoppingToken);
                 await Task.Delay(Takeover, _clock, stoppingToken);
             }
             catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
@@ -101,6 +117,7 @@ internal sealed class SealWorker : BackgroundService
             while (true)
             {
                 var made = await _sealer.SealAsync(Actor.Ledger, gently: true, ct);
+                Interlocked.Exchange(ref _goodAt, _clock.GetTimestamp());
                 _stopped = null;
                 if (made.Seals > 1)
                     _logger.LogInformation("{Seals} seals were made; {Events} events are sealed", made.Seals, made.Last!.EndOrdinal());
@@ -115,6 +132,16 @@ internal sealed class SealWorker : BackgroundService
             await Locks.ReleaseAsync(connection, Lock);
         }
     }
+
+    /// <summary>Whether another node seals, where this one does not.</summary>
+    private async Task LookAsync(CancellationToken ct)
+    {
+        var last = (await Book.RefreshAsync(ct)).Last;
+        if (IsFresh(last) || !(await _sealer.UnsealedSinceAsync(ct) is { } since && _clock.GetUtcNow() - since > _late))
+            Interlocked.Exchange(ref _goodAt, _clock.GetTimestamp());
+    }
+
+    private bool IsFresh(LedgerSealed? last) => last is not null && _clock.GetUtcNow() - last.SealedAt < _late;
 
     private void Stop(string problem)
     {

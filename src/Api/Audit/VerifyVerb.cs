@@ -20,10 +20,9 @@ internal static class VerifyVerb
     private static readonly JsonSerializerOptions Json = new(WireJson.Options) { WriteIndented = true };
 
     /// <summary>The command.</summary>
-    /// <param name="data">The option for the data folder.</param>
-    /// <param name="connection">The option for the connection string.</param>
+    /// <param name="stores">The options for the database and the ledger.</param>
     /// <param name="guard">Runs it, and makes exit codes of what goes wrong.</param>
-    public static Command Create(Option<string> data, Option<string?> connection, Func<Func<Task<int>>, Task<int>> guard)
+    public static Command Create(StoreOptions stores, Func<Func<Task<int>>, Task<int>> guard)
     {
         var agents = new Argument<string[]>("AGENT")
         {
@@ -44,7 +43,6 @@ internal static class VerifyVerb
         var resume = new Option<bool>("--resume") { Description = "Goes on where a run was broken off." };
         var json = new Option<bool>("--json") { Description = "Writes the result as JSON." };
         var bundle = new Option<string?>("--bundle") { Description = "Checks an evidence bundle, without a ledger." };
-        var prefix = AuditLog.Prefix();
         var verify = new Command("verify", "Checks streams, order, hash chains, seals and signatures; names every event that is wrong.")
         {
             agents,
@@ -54,7 +52,6 @@ internal static class VerifyVerb
             resume,
             json,
             bundle,
-            prefix,
         };
         verify.SetAction(
             (parsed, ct) =>
@@ -65,7 +62,7 @@ internal static class VerifyVerb
                             [.. (parsed.GetValue(agents) ?? []).Select(Identifier.Normalize)],
                             [.. (parsed.GetValue(keys) ?? []).Select(SealingKeys.ReadPublic)],
                             parsed.GetValue(json),
-                            parsed.GetRequiredValue(data),
+                            stores.Of(parsed),
                             Console.Out
                         );
                         if (parsed.GetValue(bundle) is { } file)
@@ -73,13 +70,7 @@ internal static class VerifyVerb
                         using var stop = CancellationTokenSource.CreateLinkedTokenSource(ct);
                         using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Stop);
                         using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Stop);
-                        await using var opened = await AuditLog.OpenAsync(
-                            parsed.GetValue(connection),
-                            asked.DataFolder,
-                            parsed.GetRequiredValue(prefix),
-                            writes: false,
-                            stop.Token
-                        );
+                        await using var opened = await OpenedLog.OpenAsync(asked.Choice, prepare: false, stop.Token);
                         await opened.Log.SettleAsync(stop.Token);
                         if (asked.Agents.Length > 0)
                             return await AgentsAsync(opened, asked, stop.Token);
@@ -89,7 +80,7 @@ internal static class VerifyVerb
                             SinceSeal = parsed.GetValue(since),
                             Parallel = Math.Clamp(parsed.GetValue(parallel), 1, 64),
                             Resume = parsed.GetValue(resume),
-                            StateFile = Path.Combine(asked.DataFolder, "verify", "state.json"),
+                            StateFile = Path.Combine(asked.Choice.DataFolder, "verify", "state.json"),
                         };
                         return await LedgerAsync(new Verifier(opened.Log, opened.Database, options), opened, asked, stop.Token);
 
@@ -106,7 +97,7 @@ internal static class VerifyVerb
 
     /// <summary>Those that were named; else those in the key folder.</summary>
     private static IReadOnlyList<PublicKey> Trusted(Asked asked) =>
-        asked.Keys.Count > 0 ? asked.Keys : SealSettings.Of(asked.DataFolder).Keys.Public();
+        asked.Keys.Count > 0 ? asked.Keys : SealSettings.Of(asked.Choice).Keys.Public();
 
     private static async Task<int> LedgerAsync(Verifier verifier, OpenedLog opened, Asked asked, CancellationToken ct)
     {
@@ -140,6 +131,11 @@ internal static class VerifyVerb
     private static async Task TellAsync(VerificationResult result, TimeSpan took, TextWriter output)
     {
         await TellAsync(result.Findings, output);
+        if (result.Events == 0)
+        {
+            await output.WriteLineAsync("There is nothing to verify: this ledger has no events. Check that it is the one that was meant.");
+            return;
+        }
         var rate = took.TotalSeconds > 0 ? result.Events / took.TotalSeconds : 0;
         await output.WriteLineAsync(
             Invariant($"{result.Events} events of {result.Streams} streams in {took.TotalSeconds:F1} s, {rate:F0} events/s.")
@@ -248,7 +244,7 @@ internal static class VerifyVerb
     private static string Invariant(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
 
     /// <summary>What was asked for.</summary>
-    private sealed record Asked(string[] Agents, IReadOnlyList<PublicKey> Keys, bool Json, string DataFolder, TextWriter Output);
+    private sealed record Asked(string[] Agents, IReadOnlyList<PublicKey> Keys, bool Json, DatabaseChoice Choice, TextWriter Output);
 
     private sealed class Progress(TextWriter output, bool rewrites) : IProgress<VerificationProgress>
     {

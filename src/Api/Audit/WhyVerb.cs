@@ -15,10 +15,9 @@ internal static class WhyVerb
     private const int WidestParagraph = 110;
 
     /// <summary>The command with its options.</summary>
-    /// <param name="data">The option for the data folder.</param>
-    /// <param name="connection">The option for the connection string.</param>
+    /// <param name="stores">The options for the database and the ledger.</param>
     /// <param name="guard">Runs it, and makes exit codes of what goes wrong.</param>
-    public static Command Create(Option<string> data, Option<string?> connection, Func<Func<Task<int>>, Task<int>> guard)
+    public static Command Create(StoreOptions stores, Func<Func<Task<int>>, Task<int>> guard)
     {
         var agent = new Argument<string>("AGENT") { Description = "The agent's id." };
         var at = new Argument<string?>("AT")
@@ -30,13 +29,11 @@ internal static class WhyVerb
         };
         var format = new Option<string>("--format") { Description = "text or json.", DefaultValueFactory = _ => "text" };
         format.AcceptOnlyFromAmong("text", "json");
-        var prefix = AuditVerbs.Prefix();
         var why = new Command("why", "Says why an agent was what it was at an instant, and shows the events under it.")
         {
             agent,
             at,
             format,
-            prefix,
         };
         why.SetAction(
             (parsed, ct) =>
@@ -48,9 +45,7 @@ internal static class WhyVerb
                     if (asked > now)
                         throw new MisconfiguredException($"AT: {text} is still to come; it is {now:HH:mm:ss} UTC.");
                     return RunAsync(
-                        AuditVerbs.ConnectionOf(parsed.GetValue(connection)),
-                        parsed.GetRequiredValue(data),
-                        parsed.GetRequiredValue(prefix),
+                        stores.Of(parsed),
                         Identifier.Normalize(parsed.GetRequiredValue(agent)),
                         asked is { } instant ? Moment.WholeSecond(text!, instant, now) : now,
                         parsed.GetRequiredValue(format) == "json",
@@ -61,17 +56,9 @@ internal static class WhyVerb
         return why;
     }
 
-    private static async Task<int> RunAsync(
-        string? connection,
-        string dataFolder,
-        string prefix,
-        string agentId,
-        DateTimeOffset at,
-        bool json,
-        CancellationToken ct
-    )
+    private static async Task<int> RunAsync(DatabaseChoice choice, string agentId, DateTimeOffset at, bool json, CancellationToken ct)
     {
-        await using var opened = await OpenedLog.OpenAsync(connection, dataFolder, prefix, prepare: false, ct);
+        await using var opened = await OpenedLog.OpenAsync(choice, prepare: false, ct);
         var records = opened.Records();
         var inquiry = new Inquiry(records, new Entries(records));
         try

@@ -10,26 +10,22 @@ public static class CopyLog
     private static readonly TimeSpan Between = TimeSpan.FromSeconds(1);
 
     /// <summary>Copies; returns the exit code.</summary>
-    /// <param name="from">Connection string of the source; null for the database in the data folder.</param>
-    /// <param name="to">Connection string of the target; null for the database in the data folder.</param>
-    /// <param name="dataFolder">The data folder.</param>
-    /// <param name="prefix">Before the names of the streams in an EventStoreDB.</param>
+    /// <param name="from">Connection string of the source; null for the ledger that was chosen.</param>
+    /// <param name="to">Connection string of the target; null for the ledger that was chosen.</param>
+    /// <param name="choice">The database, and what keeps the ledger, as for every verb.</param>
     /// <param name="output">Where it says what it does.</param>
     /// <param name="ct">Breaks it off; the next run goes on.</param>
     /// <exception cref="MisconfiguredException">Source and target are not two logs.</exception>
-    public static async Task<int> RunAsync(
-        string? from,
-        string? to,
-        string dataFolder,
-        string prefix,
-        TextWriter output,
-        CancellationToken ct
-    )
+    public static async Task<int> RunAsync(string? from, string? to, DatabaseChoice choice, TextWriter output, CancellationToken ct)
     {
         if (from == to)
             throw new MisconfiguredException("Source and target are the same; --from and --to name two.");
-        await using var source = await OpenedLog.OpenAsync(from, dataFolder, prefix, prepare: false, ct);
-        await using var target = await OpenedLog.OpenAsync(to, dataFolder, prefix, prepare: true, ct);
+        await using var source = from is null
+            ? await OpenedLog.OpenAsync(choice, prepare: false, ct)
+            : await OpenedLog.OpenAsync(from, choice, prepare: false, isTarget: false, ct);
+        await using var target = to is null
+            ? await OpenedLog.OpenTargetAsync(choice, ct)
+            : await OpenedLog.OpenAsync(to, choice, prepare: true, isTarget: true, ct);
         var progress = new Progress(output);
         try
         {
@@ -42,6 +38,10 @@ public static class CopyLog
                 )
             );
             await output.WriteLineAsync(await ReasonsAsync(source, target, ct));
+            if (source.Log.Store != target.Log.Store || source.Database is null)
+                await output.WriteLineAsync(
+                    $"To go on with the target, start the service with it and, once, with --Ledger:MovedFrom {source.Log.Store}."
+                );
             return 0;
         }
         catch (CopyException e)

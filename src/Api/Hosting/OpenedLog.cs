@@ -6,6 +6,7 @@ using PresenceLedger.Ledger.EventStoreDb;
 using PresenceLedger.Ledger.Postgres;
 using PresenceLedger.Ledger.Postgres.Embedded;
 using PresenceLedger.Ledger.Reasons;
+using PresenceLedger.Ledger.Stores;
 using PresenceLedger.Projections.States;
 
 namespace PresenceLedger.Api.Hosting;
@@ -13,63 +14,154 @@ namespace PresenceLedger.Api.Hosting;
 /// <summary>A log that a verb works on, running, and what it stands on.</summary>
 /// <param name="Log">The log.</param>
 /// <param name="Database">The PostgreSQL that keeps it; null where an EventStoreDB does.</param>
+/// <param name="Beside">The PostgreSQL beside an EventStoreDB; null where there is none at hand.</param>
 /// <param name="Running">The log, to be stopped.</param>
 /// <param name="Server">The database server that was started for it; null where there was one.</param>
-internal sealed record OpenedLog(ILog Log, NpgsqlDataSource? Database, BackgroundService Running, EmbeddedPostgres? Server)
-    : IAsyncDisposable
+internal sealed record OpenedLog(
+    ILog Log,
+    NpgsqlDataSource? Database,
+    NpgsqlDataSource? Beside,
+    BackgroundService Running,
+    EmbeddedPostgres? Server
+) : IAsyncDisposable
 {
     /// <summary>
-    /// What an audit reads. Where the log is an EventStoreDB it is without texts of reasons, for nobody said where the PostgreSQL beside it is.
+    /// What an audit reads. Where the log is an EventStoreDB and no PostgreSQL is beside it, it is without texts of reasons.
     /// </summary>
     public Records Records() => new(Log, Texts, Database is null ? null : new PastStates(Database, Log));
 
     /// <summary>The texts of reasons; null where nobody said where they are.</summary>
-    public IReasonTexts? Texts => Database is null ? null : new PostgresReasonTexts(Database, TimeProvider.System);
+    public IReasonTexts? Texts => (Database ?? Beside) is { } texts ? new PostgresReasonTexts(texts, TimeProvider.System) : null;
 
-    /// <summary>Opens the log of a connection string, or of the data folder.</summary>
-    /// <param name="connection">An EventStoreDB's or a PostgreSQL's; null for the database in the data folder.</param>
-    /// <param name="dataFolder">The data folder.</param>
-    /// <param name="prefix">Before the names of the streams in an EventStoreDB.</param>
+    /// <summary>Opens the log that was chosen. The database, where there is one, says whether it is the one with the ledger.</summary>
+    /// <param name="choice">The database, and what keeps the ledger.</param>
     /// <param name="prepare">Whether it is to be written to: the schema is brought up to this version then.</param>
     /// <param name="ct">Cancellation.</param>
-    public static async Task<OpenedLog> OpenAsync(string? connection, string dataFolder, string prefix, bool prepare, CancellationToken ct)
+    /// <exception cref="MisconfiguredException">There is no such ledger.</exception>
+    /// <exception cref="WrongStoreException">The ledger of the database is elsewhere.</exception>
+    public static Task<OpenedLog> OpenAsync(DatabaseChoice choice, bool prepare, CancellationToken ct)
     {
-        if (connection is not null && EventStoreDbSettings.IsMeant(connection))
-        {
-            var choice = new EventStoreDbChoice(Serving.Parse(connection), prefix);
-            var log = new EventStoreDbLog(choice, answers: null, TimeProvider.System, NullLogger<EventStoreDbLog>.Instance);
-            return await StartAsync(log, null, null, ct);
-        }
+        var configuration = choice.Configuration();
+        return OpenAsync(
+            Serving.LogOf(choice, configuration),
+            choice.GivenDatabase(configuration),
+            choice.DataFolder,
+            configuration["Ledger:PostgresBinaries"],
+            prepare,
+            isChecked: true,
+            ct
+        );
+    }
 
-        // Only what writes makes a ledger where there is none.
-        if (
-            connection is null
-            && !prepare
-            && new DirectoryInfo(Path.Combine(dataFolder, "postgres")) is { Exists: false, LinkTarget: null }
-        )
+    /// <summary>Opens the log that was chosen, to become the ledger; the database may remember another one.</summary>
+    public static Task<OpenedLog> OpenTargetAsync(DatabaseChoice choice, CancellationToken ct)
+    {
+        var configuration = choice.Configuration();
+        return OpenAsync(
+            Serving.LogOf(choice, configuration),
+            choice.GivenDatabase(configuration),
+            choice.DataFolder,
+            configuration["Ledger:PostgresBinaries"],
+            prepare: true,
+            isChecked: false,
+            ct
+        );
+    }
+
+    /// <summary>Opens the log of a connection string by itself, whatever was chosen; for a copy of the ledger.</summary>
+    /// <param name="connection">An EventStoreDB's or a PostgreSQL's.</param>
+    /// <param name="choice">The prefix of streams in an EventStoreDB, and what else was chosen.</param>
+    /// <param name="prepare">Whether it is to be written to.</param>
+    /// <param name="isTarget">Whether it is to become the ledger, and need not be it.</param>
+    /// <param name="ct">Cancellation.</param>
+    public static Task<OpenedLog> OpenAsync(string connection, DatabaseChoice choice, bool prepare, bool isTarget, CancellationToken ct) =>
+        EventStoreDbSettings.IsMeant(connection)
+            ? OpenAsync(
+                new EventStoreDbChoice(Serving.Parse(connection), choice.Configuration()["Ledger:StreamPrefix"] ?? ""),
+                given: null,
+                dataFolder: null,
+                binaries: null,
+                prepare,
+                isChecked: false,
+                ct
+            )
+            : OpenAsync(null, connection, dataFolder: null, binaries: null, prepare, isChecked: !isTarget, ct);
+
+    private static async Task<OpenedLog> OpenAsync(
+        EventStoreDbChoice? store,
+        string? given,
+        string? dataFolder,
+        string? binaries,
+        bool prepare,
+        bool isChecked,
+        CancellationToken ct
+    )
+    {
+        // Only what writes makes a ledger where there is none, and only in a database that keeps it.
+        var isThere =
+            dataFolder is not null
+            && new DirectoryInfo(Path.Combine(dataFolder, "postgres")) is { Exists: true } or { LinkTarget: not null };
+        if (given is null && !isThere && !prepare && store is null)
             throw new MisconfiguredException(
                 $"There is no ledger in {dataFolder}. Name the folder with --data, or a server with --connection."
             );
-        var server = connection is null
-            ? await EmbeddedPostgres.StartAsync(new EmbeddedPostgresOptions(dataFolder), NullLogger.Instance, ct)
-            : null;
+        EmbeddedPostgres? server = null;
+        NpgsqlDataSource? database = null;
         try
         {
-            var settings = Serving.Settings(server?.ConnectionString(EmbeddedPostgres.Superuser, EmbeddedPostgres.Database) ?? connection!);
-            if (prepare)
-                await LedgerSchema.ApplyAsync(
-                    settings.ConnectionString,
-                    server is null ? Serving.RoleOf(settings) : EmbeddedPostgres.ServiceRole,
+            if (given is null && dataFolder is not null && (isThere || store is null))
+                server = await EmbeddedPostgres.StartAsync(
+                    new EmbeddedPostgresOptions(dataFolder) { BinariesFolder = binaries },
+                    NullLogger.Instance,
                     ct
                 );
-            var database = Serving.DataSource(settings.ConnectionString);
-            await using (var opened = await database.OpenConnectionAsync(ct))
-                await LedgerSchema.RefuseNewerAsync(opened, ct);
-            var log = new PostgresLog(database, TimeProvider.System, NullLogger<PostgresLog>.Instance);
-            return await StartAsync(log, database, server, ct);
+            if ((given ?? server?.ConnectionString(EmbeddedPostgres.Superuser, EmbeddedPostgres.Database)) is { } connection)
+            {
+                var settings = Serving.Settings(connection);
+                if (prepare)
+                    await LedgerSchema.ApplyAsync(
+                        settings.ConnectionString,
+                        server is null ? Serving.RoleOf(settings) : EmbeddedPostgres.ServiceRole,
+                        ct
+                    );
+                database = Serving.DataSource(settings.ConnectionString);
+                await using var checking = await database.OpenConnectionAsync(ct);
+                await LedgerSchema.RefuseNewerAsync(checking, ct);
+            }
+            var opened = store is null
+                ? await StartAsync(
+                    new PostgresLog(database!, TimeProvider.System, NullLogger<PostgresLog>.Instance),
+                    database,
+                    null,
+                    server,
+                    ct
+                )
+                : await StartAsync(
+                    new EventStoreDbLog(store, answers: null, TimeProvider.System, NullLogger<EventStoreDbLog>.Instance),
+                    null,
+                    database,
+                    server,
+                    ct
+                );
+            // It stands on them now, and lets them go.
+            var memory = isChecked && database is not null ? new StoreMemory(database, opened.Log, store?.Prefix ?? "") : null;
+            (server, database) = (null, null);
+            try
+            {
+                if (memory is not null)
+                    await memory.CheckAsync(ct);
+                return opened;
+            }
+            catch
+            {
+                await opened.DisposeAsync();
+                throw;
+            }
         }
         catch
         {
+            if (database is not null)
+                await database.DisposeAsync();
             if (server is not null)
                 await server.DisposeAsync();
             throw;
@@ -81,8 +173,8 @@ internal sealed record OpenedLog(ILog Log, NpgsqlDataSource? Database, Backgroun
     {
         await Running.StopAsync(CancellationToken.None);
         Running.Dispose();
-        if (Database is not null)
-            await Database.DisposeAsync();
+        if ((Database ?? Beside) is { } database)
+            await database.DisposeAsync();
         if (Server is not null)
             await Server.DisposeAsync();
     }
@@ -90,20 +182,20 @@ internal sealed record OpenedLog(ILog Log, NpgsqlDataSource? Database, Backgroun
     private static async Task<OpenedLog> StartAsync<TLog>(
         TLog log,
         NpgsqlDataSource? database,
+        NpgsqlDataSource? beside,
         EmbeddedPostgres? server,
         CancellationToken ct
     )
         where TLog : BackgroundService, ILog
     {
-        var opened = new OpenedLog(log, database, log, server);
         try
         {
             await log.StartAsync(ct);
-            return opened;
+            return new OpenedLog(log, database, beside, log, server);
         }
         catch
         {
-            await opened.DisposeAsync();
+            log.Dispose();
             throw;
         }
     }

@@ -1,4 +1,5 @@
 using PresenceLedger.Ledger;
+using PresenceLedger.Ledger.Stores;
 
 namespace PresenceLedger.Api.Hosting;
 
@@ -9,20 +10,13 @@ internal sealed record OpenedStores(ServiceProvider Services, Serving.RunningDat
 {
     /// <summary>Opens them, with the log at work.</summary>
     /// <param name="choice">The database.</param>
-    /// <param name="settings">Settings of the service, as <c>--Section:Key value</c>.</param>
     /// <param name="add">What else is needed.</param>
     /// <param name="ct">Cancellation.</param>
     /// <exception cref="MisconfiguredException">They cannot be as configured.</exception>
-    public static async Task<OpenedStores> OpenAsync(
-        DatabaseChoice choice,
-        string[] settings,
-        Action<IServiceCollection> add,
-        CancellationToken ct
-    )
+    /// <exception cref="WrongStoreException">The ledger of the database is elsewhere.</exception>
+    public static async Task<OpenedStores> OpenAsync(DatabaseChoice choice, Action<IServiceCollection> add, CancellationToken ct)
     {
-        var configuration = Host.CreateApplicationBuilder(
-            new HostApplicationBuilderSettings { Args = settings, ContentRootPath = AppContext.BaseDirectory }
-        ).Configuration;
+        var configuration = choice.Configuration();
         using var startLogging = LoggerFactory.Create(l => l.AddSimpleConsole(o => o.SingleLine = true).SetMinimumLevel(LogLevel.Warning));
         var store = Serving.LogOf(choice, configuration);
         var database = await Serving.DatabaseAsync(choice, configuration, startLogging.CreateLogger("PostgreSQL"), ct);
@@ -33,6 +27,7 @@ internal sealed record OpenedStores(ServiceProvider Services, Serving.RunningDat
         try
         {
             await opened.Running.StartAsync(ct);
+            await opened.Services.GetRequiredService<StoreMemory>().CheckAsync(ct);
             return opened;
         }
         catch
@@ -46,20 +41,6 @@ internal sealed record OpenedStores(ServiceProvider Services, Serving.RunningDat
     public ILog Log => Services.GetRequiredService<ILog>();
 
     private IHostedService Running => (IHostedService)Log;
-
-    /// <summary>Names that a verb was given, and what is meant for the configuration.</summary>
-    public static (string[] Names, string[] Settings) Split(string[] arguments)
-    {
-        var (names, settings) = (new List<string>(), new List<string>());
-        for (var n = 0; n < arguments.Length; n++)
-            if (!arguments[n].StartsWith("--", StringComparison.Ordinal))
-                names.Add(arguments[n]);
-            else if (arguments[n].Contains('=', StringComparison.Ordinal) || n + 1 == arguments.Length)
-                settings.Add(arguments[n]);
-            else
-                settings.AddRange([arguments[n], arguments[++n]]);
-        return ([.. names], [.. settings]);
-    }
 
     /// <inheritdoc />
     public async ValueTask DisposeAsync()

@@ -51,8 +51,12 @@ internal sealed class Readiness(
             soon.CancelAfter(Soon);
             await log.ReadStreamBackwardsAsync(StreamNames.Configuration, long.MaxValue, 1, soon.Token);
             // What everybody works with makes the node unfit; another read model only its own questions.
+            if (log.Trouble is { } trouble)
+                return HealthCheckResult.Unhealthy(trouble, data: data);
             if (presence.Stopped is { } reason)
                 return HealthCheckResult.Unhealthy("The projection stands still: " + reason, data: data);
+            if (seals.Overdue is { } overdue)
+                return HealthCheckResult.Unhealthy(overdue, data: data);
             if (models.Find(m => m.Stopped is not null) is { } stopped)
                 return HealthCheckResult.Degraded($"The read model {stopped.Model.Name} stands still: {stopped.Stopped}", data: data);
             return models.Find(m => m.Lag.Seconds > TooFarBehind.TotalSeconds) is { } behind

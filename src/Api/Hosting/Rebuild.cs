@@ -12,20 +12,19 @@ public static class RebuildVerb
 {
     /// <summary>Rebuilds; returns the exit code.</summary>
     /// <param name="choice">The database.</param>
-    /// <param name="arguments">The name of a read model, if only one is to be rebuilt; and settings, as <c>--Section:Key value</c>.</param>
+    /// <param name="names">The name of a read model, if only one is to be rebuilt.</param>
     /// <param name="restart">Throws away what is half built.</param>
     /// <param name="output">Where it says what it does.</param>
     /// <param name="ct">Breaks it off; the next run goes on.</param>
     /// <exception cref="MisconfiguredException">There is no such read model, or it cannot be as configured.</exception>
-    public static async Task<int> RunAsync(DatabaseChoice choice, string[] arguments, bool restart, TextWriter output, CancellationToken ct)
+    public static async Task<int> RunAsync(DatabaseChoice choice, string[] names, bool restart, TextWriter output, CancellationToken ct)
     {
         // Nobody waits for an answer of this process: what collects beside it would only take a core from it.
         GCSettings.LatencyMode = GCLatencyMode.Batch;
         using var interrupted = CancellationTokenSource.CreateLinkedTokenSource(ct);
         using var byTerminal = PosixSignalRegistration.Create(PosixSignal.SIGINT, Interrupt);
         using var bySystem = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Interrupt);
-        var (names, settings) = OpenedStores.Split(arguments);
-        await using var opened = await OpenedStores.OpenAsync(choice, settings, Serving.AddReadModels, interrupted.Token);
+        await using var opened = await OpenedStores.OpenAsync(choice, Serving.AddReadModels, interrupted.Token);
         var models = opened.Services.GetServices<IReadModel>().ToArray();
         if (names.FirstOrDefault(name => models.All(m => m.Name != name)) is { } unknown)
             throw new MisconfiguredException(

@@ -23,6 +23,7 @@ using PresenceLedger.Ledger.Heartbeats;
 using PresenceLedger.Ledger.Postgres;
 using PresenceLedger.Ledger.Postgres.Embedded;
 using PresenceLedger.Ledger.Seals;
+using PresenceLedger.Ledger.Stores;
 using PresenceLedger.Projections;
 using PresenceLedger.Projections.CurrentPresence;
 using PresenceLedger.Projections.Facts;
@@ -40,12 +41,13 @@ public static class Serving
     /// <param name="choice">Which database.</param>
     /// <param name="urls">Where to listen; null for what the configuration says.</param>
     /// <param name="isDemo">Whether a simulated contact center is at work in it.</param>
-    /// <param name="args">What goes to the configuration.</param>
     /// <param name="ct">Cancellation.</param>
     /// <exception cref="MisconfiguredException">It cannot start as configured.</exception>
-    public static async Task<int> RunAsync(DatabaseChoice choice, string? urls, bool isDemo, string[] args, CancellationToken ct)
+    public static async Task<int> RunAsync(DatabaseChoice choice, string? urls, bool isDemo, CancellationToken ct)
     {
-        var builder = WebApplication.CreateBuilder(new WebApplicationOptions { Args = args, ContentRootPath = AppContext.BaseDirectory });
+        var builder = WebApplication.CreateBuilder(
+            new WebApplicationOptions { Args = [.. choice.Settings], ContentRootPath = AppContext.BaseDirectory }
+        );
         builder.Logging.ClearProviders();
         builder.Logging.AddSimpleConsole(o =>
         {
@@ -126,6 +128,7 @@ public static class Serving
         var services = builder.Services;
         Limits.Configure(builder);
         AddStores(services, connectionString, log);
+        services.AddHostedService<StoreGuard>();
 
         PrivacyEndpoints.Add(builder);
         services.AddSingleton<ISnapshots, PostgresSnapshots>();
@@ -260,6 +263,11 @@ public static class Serving
             AddLog<PostgresLog>(services);
         else
             AddLog<EventStoreDbLog>(services.AddSingleton(log).AddSingleton<AnswerClaims>());
+        services.AddSingleton(s => new StoreMemory(
+            s.GetRequiredService<NpgsqlDataSource>(),
+            s.GetRequiredService<ILog>(),
+            log?.Prefix ?? ""
+        ));
     }
 
     /// <summary>The read models; those that <c>presence-ledger rebuild</c> knows, too.</summary>
@@ -299,16 +307,18 @@ public static class Serving
     /// <summary>Where the log is kept; null for the database.</summary>
     internal static EventStoreDbChoice? LogOf(DatabaseChoice choice, IConfiguration configuration)
     {
-        var store = configuration["Ledger:Store"] ?? "Postgres";
+        var connection = choice.Given(configuration, EventStoreDbSettings.IsMeant);
+        // Who names an EventStoreDB means it, unless they say otherwise.
+        var store = configuration["Ledger:Store"] ?? (connection is null ? "Postgres" : "EventStoreDb");
         if (store.Equals("Postgres", StringComparison.OrdinalIgnoreCase))
-            return Given(choice, configuration, EventStoreDbSettings.IsMeant) is null
+            return connection is null
                 ? null
                 : throw new MisconfiguredException("That is the connection string of an EventStoreDB: say Ledger:Store=EventStoreDb.");
         if (!store.Equals("EventStoreDb", StringComparison.OrdinalIgnoreCase))
             throw new MisconfiguredException($"Ledger:Store={store} is not known; there are Postgres and EventStoreDb.");
         var given =
             configuration["Ledger:EventStoreDb"]
-            ?? Given(choice, configuration, EventStoreDbSettings.IsMeant)
+            ?? connection
             ?? throw new MisconfiguredException(
                 "Ledger:Store=EventStoreDb needs Ledger:EventStoreDb, as in esdb://user:password@node1:2113,node2:2113."
             );
@@ -349,15 +359,6 @@ public static class Serving
     /// <summary>The role that a connection string logs in as.</summary>
     public static string RoleOf(NpgsqlConnectionStringBuilder settings) => settings.Username ?? Environment.UserName;
 
-    /// <summary>The connection string that is given and is of a kind.</summary>
-    private static string? Given(DatabaseChoice choice, IConfiguration configuration, Predicate<string> isMeant) =>
-        new[]
-        {
-            choice.ConnectionString,
-            configuration["Ledger:ConnectionString"],
-            Environment.GetEnvironmentVariable("PRESENCE_LEDGER_CONNECTION"),
-        }.FirstOrDefault(given => given is not null && isMeant(given));
-
     /// <summary>The database, with the schema of this version.</summary>
     internal static async Task<RunningDatabase> DatabaseAsync(
         DatabaseChoice choice,
@@ -366,7 +367,7 @@ public static class Serving
         CancellationToken ct
     )
     {
-        if (Given(choice, configuration, text => !EventStoreDbSettings.IsMeant(text)) is { } given)
+        if (choice.GivenDatabase(configuration) is { } given)
         {
             var settings = Settings(given);
             // The schema by its owner, the work by the service's own role, where both are given.

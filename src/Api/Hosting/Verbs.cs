@@ -6,6 +6,7 @@ using PresenceLedger.Api.Simulation;
 using PresenceLedger.Ledger;
 using PresenceLedger.Ledger.Postgres;
 using PresenceLedger.Ledger.Postgres.Embedded;
+using PresenceLedger.Ledger.Stores;
 
 namespace PresenceLedger.Api.Hosting;
 
@@ -18,17 +19,8 @@ public static class Verbs
     /// <summary>Runs a verb; returns its exit code: 0 done, 1 what was asked did not hold, 2 it could not be started.</summary>
     public static async Task<int> RunAsync(string[] args)
     {
-        var data = new Option<string>("--data")
-        {
-            Description = "The folder of the data; also of the database that the service brings along.",
-            DefaultValueFactory = _ => Path.Combine(Environment.CurrentDirectory, ".data"),
-            Recursive = true,
-        };
-        var connection = new Option<string?>("--connection")
-        {
-            Description = "A PostgreSQL connection string, to use that server instead.",
-            Recursive = true,
-        };
+        (args, var settings) = StoreOptions.Split(args);
+        var stores = new StoreOptions(settings);
         var urls = new Option<string?>("--urls") { Description = "Where to listen (http://127.0.0.1:5080)." };
 
         var demo = new Option<bool>("--demo")
@@ -42,19 +34,13 @@ public static class Verbs
         serve.SetAction(
             (parsed, ct) =>
                 GuardAsync(() =>
-                    Serving.RunAsync(
-                        new DatabaseChoice(
-                            parsed.GetValue(demo) && parsed.GetResult(data) is not { Implicit: false }
-                                ? Demo.DataFolder
-                                : parsed.GetRequiredValue(data),
-                            parsed.GetValue(connection)
-                        ),
-                        parsed.GetValue(urls),
-                        parsed.GetValue(demo),
-                        [.. parsed.UnmatchedTokens],
-                        ct
-                    )
-                )
+                {
+                    var choice = stores.Of(parsed);
+                    if (parsed.GetValue(demo) && !stores.NamesFolder(parsed))
+                        choice = choice with { DataFolder = Demo.DataFolder };
+                    choice = choice with { Settings = [.. choice.Settings, .. parsed.UnmatchedTokens] };
+                    return Serving.RunAsync(choice, parsed.GetValue(urls), parsed.GetValue(demo), ct);
+                })
         );
 
         var files = new Argument<string[]>("FILE") { Description = "Scenario files (YAML).", Arity = ArgumentArity.OneOrMore };
@@ -66,51 +52,25 @@ public static class Verbs
         );
         var scenario = new Command("scenario", "Scenarios: how presence is expected to behave.") { runScenario };
 
-        var sql = new Command("sql", "Opens psql on the database that the service brings along.") { TreatUnmatchedTokensAsErrors = false };
-        sql.SetAction(
-            (parsed, ct) =>
-                GuardAsync(async () =>
-                {
-                    await using var server = await EmbeddedPostgres.StartAsync(
-                        new EmbeddedPostgresOptions(parsed.GetRequiredValue(data)),
-                        Microsoft.Extensions.Logging.Abstractions.NullLogger.Instance,
-                        ct
-                    );
-                    return await Psql.RunPsqlAsync(server, [.. parsed.UnmatchedTokens]);
-                })
-        );
+        var sql = new Command("sql", "Opens psql on the database.") { TreatUnmatchedTokensAsErrors = false };
+        sql.SetAction((parsed, ct) => GuardAsync(() => SqlAsync(stores.Of(parsed), [.. parsed.UnmatchedTokens], ct)));
 
-        const string which = "an EventStoreDB (esdb://…) or PostgreSQL connection string; without it, the database in the data folder.";
+        const string which = "an EventStoreDB (esdb://…) or PostgreSQL connection string; without it, the ledger as every verb finds it.";
         var from = new Option<string?>("--from") { Description = "The log to copy: " + which };
         var to = new Option<string?>("--to") { Description = "The log to copy to: " + which };
-        var prefix = new Option<string>("--stream-prefix")
-        {
-            Description = "Before the names of the streams in an EventStoreDB (Ledger:StreamPrefix).",
-            DefaultValueFactory = _ => "",
-        };
         var copy = new Command("copy-log", "Copies a ledger from one store to another, and proves that nothing was lost or changed.")
         {
             from,
             to,
-            prefix,
         };
         copy.SetAction(
             (parsed, ct) =>
-                GuardAsync(() =>
-                    CopyLog.RunAsync(
-                        parsed.GetValue(from),
-                        parsed.GetValue(to),
-                        parsed.GetRequiredValue(data),
-                        parsed.GetRequiredValue(prefix),
-                        Console.Out,
-                        ct
-                    )
-                )
+                GuardAsync(() => CopyLog.RunAsync(parsed.GetValue(from), parsed.GetValue(to), stores.Of(parsed), Console.Out, ct))
         );
 
         var model = new Argument<string[]>("NAME")
         {
-            Description = "The read model; without it, all of them. Settings of the service may follow, as --Section:Key value.",
+            Description = "The read model; without it, all of them.",
             Arity = ArgumentArity.ZeroOrMore,
         };
         var restart = new Option<bool>("--restart") { Description = "Throws away what a rebuild that was broken off has built." };
@@ -122,32 +82,37 @@ public static class Verbs
         rebuild.SetAction(
             (parsed, ct) =>
                 GuardAsync(() =>
-                    RebuildVerb.RunAsync(
-                        new DatabaseChoice(parsed.GetRequiredValue(data), parsed.GetValue(connection)),
-                        parsed.GetValue(model) ?? [],
-                        parsed.GetValue(restart),
-                        Console.Out,
-                        ct
-                    )
+                    RebuildVerb.RunAsync(stores.Of(parsed), parsed.GetValue(model) ?? [], parsed.GetValue(restart), Console.Out, ct)
                 )
         );
 
         var root = new RootCommand("PresenceLedger: an event-sourced ledger of agent presence.") { serve, scenario, sql, copy, rebuild };
-        root.Subcommands.Add(SimulateVerb.Create(data, connection, GuardAsync));
-        root.Subcommands.Add(ReplayVerb.Create(data, connection, GuardAsync));
-        root.Subcommands.Add(WhyVerb.Create(data, connection, GuardAsync));
-        root.Subcommands.Add(DoctorVerb.Create(data, connection, GuardAsync));
-        root.Subcommands.Add(WhatIfVerb.Create(data, connection, GuardAsync));
-        root.Subcommands.Add(VerifyVerb.Create(data, connection, GuardAsync));
-        root.Subcommands.Add(SealVerb.Create(data, connection, GuardAsync));
-        root.Subcommands.Add(KeysVerb.Create(data, connection, GuardAsync));
-        root.Subcommands.Add(ExportVerb.Create(data, connection, GuardAsync));
-        root.Options.Add(data);
-        root.Options.Add(connection);
+        root.Subcommands.Add(SimulateVerb.Create(stores, GuardAsync));
+        root.Subcommands.Add(ReplayVerb.Create(stores, GuardAsync));
+        root.Subcommands.Add(WhyVerb.Create(stores, GuardAsync));
+        root.Subcommands.Add(DoctorVerb.Create(stores, GuardAsync));
+        root.Subcommands.Add(WhatIfVerb.Create(stores, GuardAsync));
+        root.Subcommands.Add(VerifyVerb.Create(stores, GuardAsync));
+        root.Subcommands.Add(SealVerb.Create(stores, GuardAsync));
+        root.Subcommands.Add(KeysVerb.Create(stores, GuardAsync));
+        root.Subcommands.Add(ExportVerb.Create(stores, GuardAsync));
+        stores.AddTo(root);
         string[] verbed =
             args is [] || (args[0].StartsWith('-') && args[0] is not ("-h" or "--help" or "-?" or "--version")) ? ["serve", .. args] : args;
         return await root.Parse(verbed)
             .InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null });
+    }
+
+    private static async Task<int> SqlAsync(DatabaseChoice choice, string[] arguments, CancellationToken ct)
+    {
+        if (choice.GivenDatabase(choice.Configuration()) is { } given)
+            return await Psql.RunPsqlAsync(Serving.Settings(given), arguments);
+        await using var server = await EmbeddedPostgres.StartAsync(
+            new EmbeddedPostgresOptions(choice.DataFolder),
+            Microsoft.Extensions.Logging.Abstractions.NullLogger.Instance,
+            ct
+        );
+        return await Psql.RunPsqlAsync(server, arguments);
     }
 
     private static async Task<int> GuardAsync(Func<Task<int>> run)
@@ -157,7 +122,7 @@ public static class Verbs
             return await run();
         }
         catch (Exception e)
-            when (e is MisconfiguredException or EmbeddedPostgresException or LedgerUnavailableException or NewerLedgerException)
+            when (e is MisconfiguredException or WrongStoreException or EmbeddedPostgresException or LedgerUnavailableException or NewerLedgerException)
         {
             await Console.Error.WriteLineAsync("presence-ledger: " + e.Message);
             return Misconfigured;
@@ -182,8 +147,3 @@ public static class Verbs
 
 /// <summary>The service cannot start as it is configured; the message says what to change.</summary>
 public sealed class MisconfiguredException(string message) : Exception(message);
-
-/// <summary>Which database: the one in a data folder, or another server.</summary>
-/// <param name="DataFolder">The data folder.</param>
-/// <param name="ConnectionString">Given on the command line; null where not.</param>
-public sealed record DatabaseChoice(string DataFolder, string? ConnectionString);

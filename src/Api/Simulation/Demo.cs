@@ -50,7 +50,7 @@ internal sealed record Demo(int Agents, int Days, double Speed)
         SimulateVerb.UntilStoppedAsync(
             async stop =>
             {
-                await using var target = await OpenedLog.OpenAsync(connectionString, dataFolder, "", prepare: false, stop);
+                await using var target = await OpenedLog.OpenAsync(new DatabaseChoice(dataFolder, connectionString), prepare: false, stop);
                 if (await target.Log.ReadAllAsync(LogPosition.Start, 1, stop) is [])
                 {
                     await output.WriteLineAsync($"Writing {Days} days of {Agents} agents …");

@@ -19,24 +19,15 @@ internal static class Simulate
 
     /// <summary>Simulates; returns the exit code.</summary>
     /// <param name="plan">What.</param>
-    /// <param name="connection">Connection string of the log; null for the database in the data folder.</param>
-    /// <param name="dataFolder">The data folder.</param>
-    /// <param name="prefix">Before the names of the streams in an EventStoreDB.</param>
+    /// <param name="choice">The database, and what keeps the ledger.</param>
     /// <param name="output">Where it says what it does.</param>
     /// <param name="ct">Breaks it off; whole portions stay.</param>
     /// <exception cref="MisconfiguredException">The ledger is not empty.</exception>
-    public static async Task<int> RunAsync(
-        SimulationPlan plan,
-        string? connection,
-        string dataFolder,
-        string prefix,
-        TextWriter output,
-        CancellationToken ct
-    )
+    public static async Task<int> RunAsync(SimulationPlan plan, DatabaseChoice choice, TextWriter output, CancellationToken ct)
     {
         // It allocates all the time, and nobody waits for an answer: collecting beside the work costs more than it spares.
         GCSettings.LatencyMode = GCLatencyMode.Batch;
-        await using var target = await OpenedLog.OpenAsync(connection, dataFolder, prefix, prepare: true, ct);
+        await using var target = await OpenedLog.OpenAsync(choice, prepare: true, ct);
         return await WriteAsync(target, plan, output, ct);
     }
 

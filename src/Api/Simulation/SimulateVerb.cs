@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Runtime.InteropServices;
+using PresenceLedger.Api.Hosting;
 
 namespace PresenceLedger.Api.Simulation;
 
@@ -7,17 +8,15 @@ namespace PresenceLedger.Api.Simulation;
 internal static class SimulateVerb
 {
     /// <summary>The command with its options.</summary>
-    /// <param name="data">The option for the data folder.</param>
-    /// <param name="connection">The option for the connection string.</param>
+    /// <param name="stores">The options for the database and the ledger.</param>
     /// <param name="guard">Runs it, and makes exit codes of what goes wrong.</param>
-    public static Command Create(Option<string> data, Option<string?> connection, Func<Func<Task<int>>, Task<int>> guard)
+    public static Command Create(StoreOptions stores, Func<Func<Task<int>>, Task<int>> guard)
     {
         var agents = Of("--agents", "How many agents.", 1000);
         var days = Of("--days", "How many days.", 30);
         var seed = Of("--seed", "Where chance begins: the same arguments give the same ledger.", 1L);
         var start = new Option<string?>("--start") { Description = "The first day, as 2026-03-15; such that it ends yesterday." };
         var timeZone = Of("--time-zone", "Where the centre is: its shifts are in local time.", "Europe/Berlin");
-        var prefix = Of("--stream-prefix", "Before the names of the streams in an EventStoreDB (Ledger:StreamPrefix).", "");
         var live = new Option<bool>("--live") { Description = "Drives a running service instead, now, until Ctrl-C." };
         var url = Of("--url", "With --live: the service.", "http://127.0.0.1:5080");
         var speed = Of("--speed", "With --live: what all waits are divided by.", 1d);
@@ -29,7 +28,6 @@ internal static class SimulateVerb
             seed,
             start,
             timeZone,
-            prefix,
             live,
             url,
             speed,
@@ -60,9 +58,7 @@ internal static class SimulateVerb
                                         parsed.GetRequiredValue(timeZone),
                                         TimeProvider.System
                                     ),
-                                    parsed.GetValue(connection) ?? Environment.GetEnvironmentVariable("PRESENCE_LEDGER_CONNECTION"),
-                                    parsed.GetRequiredValue(data),
-                                    parsed.GetRequiredValue(prefix),
+                                    stores.Of(parsed),
                                     Console.Out,
                                     stop
                                 ),

@@ -29,7 +29,8 @@ internal sealed class BatchAppender : IDisposable
 
     /// <summary>Sends an append; the answer to it.</summary>
     /// <exception cref="StoreException">There was none in time, or the call broke.</exception>
-    public async Task<BatchAppendResp> AppendAsync(BatchAppendReq request)
+    /// <exception cref="OperationCanceledException">The caller waits no longer; it may have been written.</exception>
+    public async Task<BatchAppendResp> AppendAsync(BatchAppendReq request, CancellationToken ct)
     {
         var id = request.CorrelationId.String;
         var waiting = new TaskCompletionSource<BatchAppendResp>(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -40,7 +41,7 @@ internal sealed class BatchAppender : IDisposable
             if (_broken is { } broken)
                 throw broken;
             _queue.Writer.TryWrite(request);
-            return await waiting.Task.WaitAsync(_settings.Deadline);
+            return await waiting.Task.WaitAsync(_settings.Deadline, ct);
         }
         catch (TimeoutException)
         {

@@ -8,8 +8,10 @@ namespace PresenceLedger.Ledger.EventStoreDb;
 /// The cluster: finds the leader by gossip, keeps one connection to it for everybody, and looks for it again once that failed.
 /// What a node says of the leader is not believed before the leader itself has answered: it may be dead, or frozen.
 /// </summary>
-internal sealed class Cluster(EventStoreDbSettings settings, ILogger logger) : IDisposable
+internal sealed class Cluster(EventStoreDbSettings settings, TimeProvider clock, ILogger logger) : IDisposable
 {
+    // While nobody leads, everything is tried again many times a second.
+    private readonly Sparingly _sparingly = new(clock);
     private readonly Lock _lock = new();
     private readonly CancellationTokenSource _stopping = new();
     private readonly HashSet<NodeAddress> _known = [.. settings.Nodes];
@@ -49,7 +51,11 @@ internal sealed class Cluster(EventStoreDbSettings settings, ILogger logger) : I
         lock (_lock)
             if (_leader is { IsCompletedSuccessfully: true } current && current.Result == member)
             {
-                logger.LogWarning("The connection to EventStoreDB is made anew, and calls are tried again: {Error}", why.Message);
+                logger.Log(
+                    _sparingly.Says(why.Message) ? LogLevel.Warning : LogLevel.Debug,
+                    "The connection to EventStoreDB is made anew, and calls are tried again: {Error}",
+                    why.Message
+                );
                 _leader = _stopping.IsCancellationRequested ? null : Task.Run(() => FindLeaderAsync(why.Leader));
             }
         member.Dispose();
@@ -90,7 +96,12 @@ internal sealed class Cluster(EventStoreDbSettings settings, ILogger logger) : I
             }
             catch (StoreException e)
             {
-                logger.LogInformation("The leader that was named, {Node}, does not answer: {Error}", named, e.Message);
+                logger.Log(
+                    _sparingly.Says($"named {named}: {e.Message}") ? LogLevel.Information : LogLevel.Debug,
+                    "The leader that was named, {Node}, does not answer: {Error}",
+                    named,
+                    e.Message
+                );
             }
         if (!settings.Discover)
             return await ConnectAsync(settings.Nodes[0], ct);
@@ -168,7 +179,7 @@ internal sealed class Cluster(EventStoreDbSettings settings, ILogger logger) : I
             await member.GreetAsync(ct);
             var first = Interlocked.Exchange(ref _connected, node) != node;
             logger.Log(
-                first ? LogLevel.Information : LogLevel.Debug,
+                first && _sparingly.Says($"connected {node}") ? LogLevel.Information : LogLevel.Debug,
                 "Connected to EventStoreDB {Version} at {Node}",
                 member.Version,
                 node

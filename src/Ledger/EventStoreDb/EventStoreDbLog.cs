@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Runtime.CompilerServices;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
@@ -27,6 +28,11 @@ public sealed class EventStoreDbLog : BackgroundService, ILog
     private readonly TimeProvider _clock;
     private readonly ILogger<EventStoreDbLog> _logger;
     private readonly Wake _appended = new();
+    private readonly PassedOver _passedOver = new();
+    private readonly Lock _lock = new();
+    private LogPosition _reached;
+    private long? _olderSince;
+    private volatile string? _trouble;
 
     /// <summary>A log; nothing is connected before it is used.</summary>
     /// <param name="choice">Which one.</param>
@@ -40,7 +46,7 @@ public sealed class EventStoreDbLog : BackgroundService, ILog
         _answers = answers;
         _clock = clock;
         _logger = logger;
-        _cluster = new Cluster(_settings, logger);
+        _cluster = new Cluster(_settings, clock, logger);
     }
 
     /// <inheritdoc />
@@ -48,6 +54,9 @@ public sealed class EventStoreDbLog : BackgroundService, ILog
 
     /// <inheritdoc />
     public bool SpansStreams => false;
+
+    /// <inheritdoc />
+    public string? Trouble => _trouble;
 
     private AnswerClaims Answers => _answers ?? throw new InvalidOperationException("This log was opened without a place for answers.");
 
@@ -100,23 +109,59 @@ public sealed class EventStoreDbLog : BackgroundService, ILog
         );
 
     /// <inheritdoc />
-    public Task<IReadOnlyList<StoredEvent>> ReadAllAsync(LogPosition after, int count, CancellationToken ct) =>
-        OnLeaderAsync(
-            async member =>
+    public async Task<IReadOnlyList<StoredEvent>> ReadAllAsync(LogPosition after, int count, CancellationToken ct)
+    {
+        var found = new List<StoredEvent>();
+        // Kept over tries: what was passed over once is not passed over again.
+        var position = after;
+        await OnLeaderAsync(
+            async (member, patience) =>
             {
-                // The server begins with the event at the position; one more, for that one.
-                var request = Request(ReadOptions.Types.ReadDirection.Forwards);
-                request.Options.All = AllFrom(after);
-                request.Options.Count = (ulong)count + 1;
-                request.Options.Filter = Filter();
-                var found = new List<StoredEvent>();
-                await foreach (var answer in member.ReadAsync(request, ct))
-                    if (answer.Event is { } e && _events.Read(e.Event) is { } stored && stored.Position > after && found.Count < count)
-                        found.Add(stored);
-                return (IReadOnlyList<StoredEvent>)found;
+                // The leader says where its log ends, so a node that leads no longer, and knows nothing new, is not taken at its word.
+                var end = await EndAsync(member, patience.Token);
+                if (position > after && position > end)
+                {
+                    // Restored to an older state meanwhile.
+                    found.Clear();
+                    position = after;
+                }
+                var last = position;
+                position = _passedOver.Skip(member, position);
+                if (position >= end)
+                    return true;
+                if (!member.SaysCaughtUp)
+                {
+                    found.AddRange(await ReadFilteredAsync(member, position, count - found.Count, patience.Token));
+                    return true;
+                }
+                // A read says nothing while the server passes over millions of others' events; a subscription tells how far it is.
+                await foreach (var answer in member.CatchUpAsync(SubscriptionTo(position), patience.Token))
+                {
+                    patience.Renew();
+                    switch (answer.ContentCase)
+                    {
+                        case ReadResp.ContentOneofCase.Event
+                            when _events.Read(answer.Event.Event) is { } stored && stored.Position > position:
+                            found.Add(stored);
+                            (position, last) = (stored.Position, stored.Position);
+                            break;
+                        case ReadResp.ContentOneofCase.Checkpoint when PositionOf(answer.Checkpoint) is { } at && at > position:
+                            position = at;
+                            _passedOver.Note(member, last, position);
+                            break;
+                        case ReadResp.ContentOneofCase.CaughtUp:
+                            _passedOver.Note(member, last, end);
+                            return true;
+                    }
+                    if (found.Count >= count || position >= end)
+                        return true;
+                }
+                throw StoreException.Closed(member.Address);
             },
             ct
         );
+        return found;
+    }
 
     /// <inheritdoc />
     public async IAsyncEnumerable<LogPage> SubscribeAsync(LogPosition after, int pageSize, [EnumeratorCancellation] CancellationToken ct)
@@ -146,6 +191,14 @@ public sealed class EventStoreDbLog : BackgroundService, ILog
                 {
                     silent = 0;
                     yield return new LogPage(page, position, AsOf: null, caughtUp);
+                    continue;
+                }
+                if (!caughtUp && subscription.SaysCaughtUp)
+                {
+                    // The server passes over what is not the ledger's, and says so now and then; one that does not has failed.
+                    if (subscription.Silence > _settings.Deadline)
+                        subscription.Restart();
+                    yield return new LogPage([], position, AsOf: null, CaughtUp: false);
                     continue;
                 }
                 // Nothing for a while. Whether there is nothing, the leader knows.
@@ -213,6 +266,7 @@ public sealed class EventStoreDbLog : BackgroundService, ILog
                 if (end != seen)
                     _appended.Give();
                 seen = end;
+                Compare(end);
             }
             catch (Exception e) when (e is OperationCanceledException or LedgerUnavailableException)
             {
@@ -236,8 +290,9 @@ public sealed class EventStoreDbLog : BackgroundService, ILog
             options.StreamPosition = (ulong)append.ExpectedVersion;
         var messages = append.Events.Select(RecordedEvents.Propose).ToArray();
         return OnLeaderAsync(
-            async member =>
+            async (member, patience) =>
             {
+                await RefuseIfOlderAsync(member, patience.Token);
                 // Each try has an id of its own: the late answer to one is none to the next.
                 var attempt = new BatchAppendReq
                 {
@@ -246,18 +301,19 @@ public sealed class EventStoreDbLog : BackgroundService, ILog
                     ProposedMessages = { messages },
                     IsFinal = true,
                 };
-                var answer = await member.AppendAsync(attempt);
+                var answer = await member.AppendAsync(attempt, patience.Token);
                 if (answer.ResultCase is BatchAppendResp.ResultOneofCase.Success)
-                    return new AppendResult(
-                        AppendVerdict.Appended,
-                        answer.Success.Position is { } at
-                            ? RecordedEvents.Position(at.CommitPosition, at.PreparePosition)
-                            : (await FindAsync(member, append))?[^1].Position ?? LogPosition.Start
-                    );
+                {
+                    var position = answer.Success.Position is { } at
+                        ? RecordedEvents.Position(at.CommitPosition, at.PreparePosition)
+                        : (await FindAsync(member, append, patience.Token))?[^1].Position ?? LogPosition.Start;
+                    MustReach(position);
+                    return new AppendResult(AppendVerdict.Appended, position);
+                }
                 if (answer.Error.Details?.Is(WrongExpectedVersion.Descriptor) is not true)
                     throw StoreException.Of(answer.Error, append.Stream, member.Address, _settings);
                 // An earlier try may have been written and its answer lost: what is there decides.
-                return await FindAsync(member, append) is { } there
+                return await FindAsync(member, append, patience.Token) is { } there
                     ? new AppendResult(AppendVerdict.Appended, there[^1].Position)
                     : new AppendResult(AppendVerdict.Conflict, LogPosition.Start);
             },
@@ -266,17 +322,10 @@ public sealed class EventStoreDbLog : BackgroundService, ILog
     }
 
     /// <summary>The events of an append as they are in the log; null where others are at their versions, or none.</summary>
-    private async Task<List<StoredEvent>?> FindAsync(Member member, StreamAppend append)
+    private async Task<List<StoredEvent>?> FindAsync(Member member, StreamAppend append, CancellationToken ct)
     {
         var from = new ReadOptions.Types.StreamOptions { Revision = (ulong)(append.ExpectedVersion + 1) };
-        var there = await ReadStreamAsync(
-            member,
-            append.Stream,
-            ReadOptions.Types.ReadDirection.Forwards,
-            from,
-            append.Events.Count,
-            CancellationToken.None
-        );
+        var there = await ReadStreamAsync(member, append.Stream, ReadOptions.Types.ReadDirection.Forwards, from, append.Events.Count, ct);
         return there.Select(e => e.Record.EventId).SequenceEqual(append.Events.Select(e => e.EventId)) ? there : null;
     }
 
@@ -289,7 +338,12 @@ public sealed class EventStoreDbLog : BackgroundService, ILog
         ReadOptions.Types.StreamOptions from,
         int count,
         CancellationToken ct
-    ) => OnLeaderAsync(async member => (IReadOnlyList<StoredEvent>)await ReadStreamAsync(member, stream, direction, from, count, ct), ct);
+    ) =>
+        OnLeaderAsync(
+            async (member, patience) =>
+                (IReadOnlyList<StoredEvent>)await ReadStreamAsync(member, stream, direction, from, count, patience.Token),
+            ct
+        );
 
     private async Task<List<StoredEvent>> ReadStreamAsync(
         Member member,
@@ -328,22 +382,83 @@ public sealed class EventStoreDbLog : BackgroundService, ILog
                 );
     }
 
-    /// <summary>The position of the last event, whoever's it is.</summary>
-    private Task<LogPosition> EndAsync(CancellationToken ct) =>
-        OnLeaderAsync(
-            async member =>
+    /// <inheritdoc />
+    public void MustReach(LogPosition position)
+    {
+        lock (_lock)
+            _reached = position > _reached ? position : _reached;
+    }
+
+    /// <summary>
+    /// Before the first append over a connection: a server that was restored to an older state must not be written to by who has seen a
+    /// newer one, for what was acknowledged since would be contradicted.
+    /// </summary>
+    /// <exception cref="LedgerUnavailableException">The log ends before what was read.</exception>
+    private async Task RefuseIfOlderAsync(Member member, CancellationToken ct)
+    {
+        while (!member.IsChecked || _trouble is not null)
+        {
+            member.IsChecked = Compare(await EndAsync(member, ct));
+            if (_trouble is { } trouble)
+                throw new LedgerUnavailableException(trouble, null);
+            if (!member.IsChecked)
+                await Task.Delay(_settings.DiscoveryInterval, ct);
+        }
+    }
+
+    /// <summary>Compares the end of the log with what was read; false where it ends before that, which is told after a grace.</summary>
+    private bool Compare(LogPosition end)
+    {
+        lock (_lock)
+        {
+            if (end >= _reached)
             {
-                var request = Request(ReadOptions.Types.ReadDirection.Backwards);
-                request.Options.All = new ReadOptions.Types.AllOptions { End = new Empty() };
-                request.Options.Count = 1;
-                var last = LogPosition.Start;
-                await foreach (var answer in member.ReadAsync(request, ct))
-                    if (answer.Event is { } e)
-                        last = RecordedEvents.Position(e.Event.CommitPosition, e.Event.PreparePosition);
-                return last;
-            },
-            ct
-        );
+                (_reached, _olderSince, _trouble) = (end, null, null);
+                return true;
+            }
+            // A leader that was elected this moment may not know yet all that the old one told.
+            _olderSince ??= Stopwatch.GetTimestamp();
+            if (Stopwatch.GetElapsedTime(_olderSince.Value) > Grace)
+                _trouble =
+                    $"The log ends at {end}, before the position {_reached} that was read up to: it was restored to an older state, or is another "
+                    + "one. Nothing is recorded until that is cleared up (docs/operations.md).";
+            return false;
+        }
+    }
+
+    /// <summary>The position of the last event, whoever's it is.</summary>
+    private Task<LogPosition> EndAsync(CancellationToken ct) => OnLeaderAsync((member, patience) => EndAsync(member, patience.Token), ct);
+
+    private static async Task<LogPosition> EndAsync(Member member, CancellationToken ct)
+    {
+        var request = Request(ReadOptions.Types.ReadDirection.Backwards);
+        request.Options.All = new ReadOptions.Types.AllOptions { End = new Empty() };
+        request.Options.Count = 1;
+        var last = LogPosition.Start;
+        await foreach (var answer in member.ReadAsync(request, ct))
+            if (answer.Event is { } e)
+                last = RecordedEvents.Position(e.Event.CommitPosition, e.Event.PreparePosition);
+        return last;
+    }
+
+    /// <summary>Up to so many events after a position, for a server whose subscriptions do not say when they have caught up.</summary>
+    private async Task<List<StoredEvent>> ReadFilteredAsync(Member member, LogPosition after, int count, CancellationToken ct)
+    {
+        // The server begins with the event at the position; one more, for that one.
+        var request = Request(ReadOptions.Types.ReadDirection.Forwards);
+        request.Options.All = AllFrom(after);
+        request.Options.Count = (ulong)count + 1;
+        request.Options.Filter = Filter();
+        var found = new List<StoredEvent>();
+        await foreach (var answer in member.ReadAsync(request, ct))
+            if (answer.Event is { } e && _events.Read(e.Event) is { } stored && stored.Position > after && found.Count < count)
+                found.Add(stored);
+        return found;
+    }
+
+    /// <summary>The place that a checkpoint tells; null for "the end" of an empty log, which is no place to go on from.</summary>
+    internal static LogPosition? PositionOf(ReadResp.Types.Checkpoint at) =>
+        at.CommitPosition == ulong.MaxValue ? null : RecordedEvents.Position(at.CommitPosition, at.PreparePosition);
 
     private ReadReq SubscriptionTo(LogPosition after)
     {
@@ -392,31 +507,59 @@ public sealed class EventStoreDbLog : BackgroundService, ILog
     /// Does it at the leader; where that fails in a way that may pass, on a new connection, for as long as there is patience.
     /// Everything done here may be done twice.
     /// </summary>
-    private async Task<T> OnLeaderAsync<T>(Func<Member, Task<T>> work, CancellationToken ct)
+    private async Task<T> OnLeaderAsync<T>(Func<Member, Waiting, Task<T>> work, CancellationToken ct)
     {
-        var began = _clock.GetTimestamp();
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(ct);
+        var patience = new Waiting(limit);
+        patience.Renew();
         var unknown = false;
+        StoreException? failed = null;
         for (var attempt = 0; ; attempt++)
         {
             Member? member = null;
             try
             {
-                member = await _cluster.LeaderAsync(ct);
-                return await work(member);
+                member = await _cluster.LeaderAsync(limit.Token);
+                return await work(member, patience);
             }
             catch (StoreException e)
             {
+                failed = e;
                 if (member is not null)
                 {
                     unknown |= e.OutcomeUnknown;
                     if (e.Transient)
                         _cluster.Close(member, e);
                 }
-                if (!e.Transient || _clock.GetElapsedTime(began) > Patience)
-                    throw new LedgerUnavailableException($"EventStoreDB cannot be used: {e.Message}.", e, unknown);
-                await Task.Delay(Pause(_settings.DiscoveryInterval, attempt), ct);
+                if (!e.Transient)
+                    throw Unavailable(e);
             }
+            catch (OperationCanceledException) when (!ct.IsCancellationRequested)
+            {
+                // Patience is over in the middle of a try.
+                if (member is not null)
+                {
+                    failed = StoreException.TimedOut(member.Address, Patience);
+                    unknown = true;
+                    _cluster.Close(member, failed);
+                }
+            }
+            if (!limit.IsCancellationRequested)
+                await Task.WhenAny(Task.Delay(Pause(_settings.DiscoveryInterval, attempt), limit.Token));
+            ct.ThrowIfCancellationRequested();
+            if (limit.IsCancellationRequested)
+                throw Unavailable(failed ?? StoreException.NoLeader("no node has answered in time"));
         }
+
+        LedgerUnavailableException Unavailable(StoreException e) => new($"EventStoreDB cannot be used: {e.Message}.", e, unknown);
+    }
+
+    /// <summary>How long a caller waits in all; for as long as it goes forward, it waits on.</summary>
+    private readonly struct Waiting(CancellationTokenSource limit)
+    {
+        public CancellationToken Token => limit.Token;
+
+        public void Renew() => limit.CancelAfter(Patience);
     }
 
     /// <summary>Doubles from try to try up to a second, and differs between nodes, so that they do not come all at once.</summary>

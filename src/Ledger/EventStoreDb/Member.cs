@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Net.Security;
 using System.Runtime.CompilerServices;
 using System.Security.Cryptography.X509Certificates;
@@ -61,6 +62,12 @@ internal sealed class Member : IDisposable
     /// <summary>The server's version; null before it was asked.</summary>
     public string? Version { get; private set; }
 
+    /// <summary>Whether a subscription says when it has caught up, as it does from 23.10 on.</summary>
+    public bool SaysCaughtUp { get; private set; } = true;
+
+    /// <summary>Whether it was found that its log is no older than what was read before.</summary>
+    public bool IsChecked { get; set; }
+
     private bool TakesBatches { get; set; }
 
     /// <summary>Asks what the server can do; that it answers says that it is there.</summary>
@@ -72,6 +79,11 @@ internal sealed class Member : IDisposable
             ct
         );
         Version = known.EventStoreServerVersion;
+        SaysCaughtUp =
+            Version.Split('.') is not [var major, var minor, ..]
+            || !int.TryParse(major, CultureInfo.InvariantCulture, out var year)
+            || !int.TryParse(minor, CultureInfo.InvariantCulture, out var month)
+            || (year, month).CompareTo((23, 10)) >= 0;
         TakesBatches = known.Methods.Any(m => m.ServiceName == "event_store.client.streams.streams" && m.MethodName == "batchappend");
     }
 
@@ -82,11 +94,18 @@ internal sealed class Member : IDisposable
         ).Members;
 
     /// <summary>Sends an append and waits for its answer, for no longer than the deadline.</summary>
-    public Task<BatchAppendResp> AppendAsync(BatchAppendReq request) =>
-        TakesBatches ? Batch().AppendAsync(request) : AppendAloneAsync(request);
+    public Task<BatchAppendResp> AppendAsync(BatchAppendReq request, CancellationToken ct) =>
+        TakesBatches ? Batch().AppendAsync(request, ct) : AppendAloneAsync(request, ct);
 
     /// <summary>The answers to a read, as they come; a server that stands still for longer than the deadline has failed.</summary>
     public IAsyncEnumerable<ReadResp> ReadAsync(ReadReq request, CancellationToken ct) =>
+        ReadAsync(request, atLeader: true, endless: false, ct);
+
+    /// <summary>
+    /// A subscription of the leader's, for reading up to the end of the log: a server that says nothing for longer than the deadline has
+    /// failed. While it passes over what is not asked for, it tells how far it is.
+    /// </summary>
+    public IAsyncEnumerable<ReadResp> CatchUpAsync(ReadReq request, CancellationToken ct) =>
         ReadAsync(request, atLeader: true, endless: false, ct);
 
     /// <summary>A subscription: what comes in, until it breaks. Only the first answer has to come in time.</summary>
@@ -159,9 +178,9 @@ internal sealed class Member : IDisposable
     }
 
     /// <summary>An append by a call of its own, for a server that does not say that it takes batches.</summary>
-    private async Task<BatchAppendResp> AppendAloneAsync(BatchAppendReq request)
+    private async Task<BatchAppendResp> AppendAloneAsync(BatchAppendReq request, CancellationToken ct)
     {
-        using var limit = CancellationTokenSource.CreateLinkedTokenSource(Closed);
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(Closed, ct);
         limit.CancelAfter(_settings.Deadline);
         try
         {
@@ -191,7 +210,7 @@ internal sealed class Member : IDisposable
         }
         catch (Exception e) when (IsFailure(e))
         {
-            throw Failure(e, limit.Token, CancellationToken.None);
+            throw Failure(e, limit.Token, ct);
         }
     }
 

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Diagnostics.CodeAnalysis;
 using System.Threading.Channels;
 using Microsoft.Extensions.Logging;
@@ -18,8 +19,16 @@ internal sealed class Subscription(
     ILogger logger
 )
 {
+    private readonly Sparingly _sparingly = new(TimeProvider.System);
     private Channel<Signal> _signals = null!;
     private volatile Member? _reading;
+    private long _heardAt;
+
+    /// <summary>Whether the node that is read from says when the end of the log is reached.</summary>
+    public bool SaysCaughtUp => _reading is not { SaysCaughtUp: false };
+
+    /// <summary>How long nothing came, be it word of how far it is.</summary>
+    public TimeSpan Silence => Stopwatch.GetElapsedTime(Volatile.Read(ref _heardAt));
 
     /// <summary>Runs until it is cancelled; then it ends without an error.</summary>
     /// <param name="after">Where to begin.</param>
@@ -27,6 +36,7 @@ internal sealed class Subscription(
     /// <param name="ct">Cancellation.</param>
     public Task RunAsync(LogPosition after, int capacity, CancellationToken ct)
     {
+        Heard();
         _signals = Channel.CreateBounded<Signal>(new BoundedChannelOptions(capacity) { SingleReader = true, SingleWriter = true });
         return Task.Run(() => PumpAsync(after, ct), CancellationToken.None);
     }
@@ -65,10 +75,14 @@ internal sealed class Subscription(
                 if (attempt > 0)
                     await refuseIfPastEnd(position, ct);
                 using var member = await cluster.ReaderAsync(ct);
+                Heard();
                 _reading = member;
+                if (attempt > 0 && member.SaysCaughtUp)
+                    await _signals.Writer.WriteAsync(new Signal(null, null, false), ct);
                 await foreach (var answer in member.SubscribeAsync(request(position), ct))
                 {
                     began = true;
+                    Heard();
                     if (SignalOf(answer, position) is not { } signal)
                         continue;
                     position = signal.Position ?? position;
@@ -95,7 +109,7 @@ internal sealed class Subscription(
             catch (StoreException e)
             {
                 logger.Log(
-                    attempt == 0 || began ? LogLevel.Information : LogLevel.Debug,
+                    (attempt == 0 || began) && _sparingly.Says(e.Message) ? LogLevel.Information : LogLevel.Debug,
                     "The subscription broke and begins again where it was: {Error}",
                     e.Message
                 );
@@ -117,6 +131,8 @@ internal sealed class Subscription(
         _signals.Writer.TryComplete();
     }
 
+    private void Heard() => Volatile.Write(ref _heardAt, Stopwatch.GetTimestamp());
+
     private Signal? SignalOf(ReadResp answer, LogPosition position)
     {
         switch (answer.ContentCase)
@@ -126,13 +142,7 @@ internal sealed class Subscription(
                 // What was there before the break is not told twice.
                 return stored is null || stored.Position <= position ? null : new Signal(stored.Position, stored, null);
             case ReadResp.ContentOneofCase.Checkpoint:
-                // "The end" of an empty log is no place to go on from: what comes would be before it.
-                var at = answer.Checkpoint;
-                return
-                    at.CommitPosition == ulong.MaxValue
-                    || RecordedEvents.Position(at.CommitPosition, at.PreparePosition) is var p && p <= position
-                    ? null
-                    : new Signal(p, null, null);
+                return EventStoreDbLog.PositionOf(answer.Checkpoint) is { } at && at > position ? new Signal(at, null, null) : null;
             case ReadResp.ContentOneofCase.CaughtUp:
                 return new Signal(null, null, true);
             case ReadResp.ContentOneofCase.FellBehind:

@@ -69,6 +69,7 @@ public static class LedgerSchema
                 grant select on ledger.epoch, ledger.script to {role};
                 grant select, insert, update on ledger.stream to {role};
                 grant select, insert, update, delete on ledger.answer, ledger.snapshot, ledger.lease, ledger.due, ledger.claim, ledger.handover, ledger.node, ledger.outage to {role};
+                grant select, insert, update, delete on ledger.store, ledger.store_mark to {role};
                 grant select, insert, delete on ledger.reason to {role};
                 grant execute on all functions in schema ledger to {role};
                 create schema if not exists read authorization {role};

@@ -21,6 +21,9 @@ public sealed class Sealer(ILog log, SealBook book, SealingKeys keys, TimeProvid
 
     private const int Attempts = 20;
 
+    /// <summary>Behind the last seal stand the seal itself and keys; more than so many of them are events like others.</summary>
+    private const int FewEvents = 100;
+
     private readonly SemaphoreSlim _one = new(1, 1);
     private readonly SealedEvents _sealed = new(log, book);
 
@@ -82,6 +85,23 @@ public sealed class Sealer(ILog log, SealBook book, SealingKeys keys, TimeProvid
         catch (SealingKeyException e)
         {
             return e.Message;
+        }
+    }
+
+    /// <summary>When the first event that is not sealed was recorded; null where everything is sealed.</summary>
+    /// <exception cref="InvalidDataException">The log does not have what was sealed.</exception>
+    public async Task<DateTimeOffset?> UnsealedSinceAsync(CancellationToken ct)
+    {
+        await _one.WaitAsync(ct);
+        try
+        {
+            var after = await EndAsync(await book.RefreshAsync(ct), ct);
+            var events = await log.ReadAllAsync(after, FewEvents, ct);
+            return events.FirstOrDefault(e => e.Record.Stream != StreamNames.Seals)?.Record.RecordedAt;
+        }
+        finally
+        {
+            _one.Release();
         }
     }
 

@@ -95,6 +95,6 @@ public sealed record VerificationResult(
     IReadOnlyList<Finding> Findings
 )
 {
-    /// <summary>Nothing is wrong.</summary>
-    public bool Sound => Findings.Count == 0;
+    /// <summary>Nothing is wrong; of a ledger without events nothing can be said.</summary>
+    public bool Sound => Findings.Count == 0 && Events > 0;
 }

@@ -153,6 +153,104 @@ public abstract class AccessLogTests : IAsyncLifetime
     }
 }
 
+/// <summary>Nodes that are busy, on a log that takes its time.</summary>
+public sealed class BusyAccessLogTests
+{
+    [Fact]
+    public async Task A_node_gets_its_turn_beside_one_that_records_without_a_pause()
+    {
+        var log = new SlowLog(new Ledger.InMemory.InMemoryLog());
+        using var busy = new AccessLog(log, TimeProvider.System);
+        using var other = new AccessLog(log, TimeProvider.System);
+        using var done = new CancellationTokenSource();
+        var recorded = 0;
+        var working = Enumerable
+            .Range(0, 8)
+            .Select(worker =>
+                Task.Run(async () =>
+                {
+                    for (var n = 0; !done.IsCancellationRequested; n++)
+                    {
+                        await busy.RecordAsync("ana", new Actor(Persona.Auditor, $"al-{worker}-{n}"), Read, null, default);
+                        Interlocked.Increment(ref recorded);
+                    }
+                })
+            )
+            .ToArray();
+
+        for (var n = 0; n < 10; n++)
+            await other.RecordAsync("ana", new Actor(Persona.Supervisor, $"sue-{n}"), Read, null, default);
+
+        await done.CancelAsync();
+        await Task.WhenAll(working);
+        var events = await log.ReadStreamAsync("access-ana", 0, 1_000_000, default);
+        Assert.Equal(recorded + 10, events.Select(e => LedgerJson.Read<EventMetadata>(e.Record.Metadata).Actor).Distinct().Count());
+        Assert.Equal(recorded + 10, events.Count);
+    }
+
+    [Fact]
+    public async Task What_cannot_be_recorded_is_told_to_everybody_who_waits_for_it()
+    {
+        var log = new SlowLog(new Ledger.InMemory.InMemoryLog()) { IsAway = true };
+        using var access = new AccessLog(log, TimeProvider.System);
+
+        var all = Enumerable
+            .Range(0, 5)
+            .Select(n => access.RecordAsync("ana", new Actor(Persona.Auditor, $"al-{n}"), Read, null, default))
+            .ToArray();
+
+        foreach (var one in all)
+            await Assert.ThrowsAsync<LedgerUnavailableException>(() => one);
+    }
+
+    private static AuditRead Read => new("timeline", null, null, null);
+
+    /// <summary>A log that is some way off.</summary>
+    private sealed class SlowLog(ILog log) : ILog
+    {
+        private static readonly TimeSpan Way = TimeSpan.FromMilliseconds(4);
+
+        public bool IsAway { get; init; }
+
+        public string Store => log.Store;
+
+        public bool SpansStreams => log.SpansStreams;
+
+        public Task NextAppend => log.NextAppend;
+
+        public async Task<AppendResult> AppendAsync(Commit commit)
+        {
+            await Task.Delay(Way);
+            return IsAway ? throw new LedgerUnavailableException("away", null) : await log.AppendAsync(commit);
+        }
+
+        public async Task<IReadOnlyList<StoredEvent>> ReadStreamAsync(string stream, long fromVersion, int count, CancellationToken ct)
+        {
+            await Task.Delay(Way, ct);
+            return await log.ReadStreamAsync(stream, fromVersion, count, ct);
+        }
+
+        public async Task<IReadOnlyList<StoredEvent>> ReadStreamBackwardsAsync(
+            string stream,
+            long fromVersion,
+            int count,
+            CancellationToken ct
+        )
+        {
+            await Task.Delay(Way, ct);
+            return await log.ReadStreamBackwardsAsync(stream, fromVersion, count, ct);
+        }
+
+        public Task<IReadOnlyList<StoredEvent>> ReadAllAsync(LogPosition after, int count, CancellationToken ct) =>
+            log.ReadAllAsync(after, count, ct);
+
+        public IAsyncEnumerable<LogPage> SubscribeAsync(LogPosition after, int pageSize, CancellationToken ct) =>
+            log.SubscribeAsync(after, pageSize, ct);
+
+        public Task<RecordedAnswer?> FindAnswerAsync(string key, CancellationToken ct) => log.FindAnswerAsync(key, ct);
+    }
+}
+
 public sealed class PostgresAccessLogTests : AccessLogTests
 {
     protected override Task<TestDatabase> OpenAsync() => Node.CreateDatabaseAsync();

@@ -11,7 +11,7 @@ namespace PresenceLedger.Testing.EventStoreDb;
 /// lost at an election; nobody is elected but by <see cref="Elect" />; there are no access lists, no users but one, no soft deletion,
 /// no links, no stream metadata (a stream of that name is like any other), no scavenging, no persistent subscriptions and none to one
 /// stream, no projections and no HTTP but gRPC. It buffers without bounds, so a slow subscriber never falls behind by itself; and an
-/// append of a batch that is never finished is never timed out. A follower whose leader is gone answers that forwarding timed out at
+/// append of a batch that is never finished is never timed out. Others' events in masses are alike, and no stream of theirs can be read. A follower whose leader is gone answers that forwarding timed out at
 /// once, where the real one waits. It says nothing about speed.
 /// </para>
 /// </summary>
@@ -22,6 +22,7 @@ public sealed class FakeEventStore : IAsyncDisposable
     private int _reads;
     private int _appends;
     private int _subscriptions;
+    private long _lookedAt;
     private uint? _checkpointInterval;
 
     private FakeEventStore(int nodes, bool tls, string? user, string? password)
@@ -137,6 +138,12 @@ public sealed class FakeEventStore : IAsyncDisposable
     /// </summary>
     public void Truncate(int count) => Store.Truncate(count);
 
+    /// <summary>How many events the server looks at in a second while it passes over what a filter does not want; null for no limit.</summary>
+    public int? LooksAtPerSecond { get; set; }
+
+    /// <summary>Somebody else, who shares the server, has written so many events, millions if need be.</summary>
+    public void AddForeign(int count) => Store.AddForeign("foreign-1", count);
+
     /// <summary>Deletes a stream for good.</summary>
     public void Tombstone(string stream) => Store.Tombstone(stream);
 
@@ -154,6 +161,15 @@ public sealed class FakeEventStore : IAsyncDisposable
     }
 
     internal uint Window(uint? asked) => Math.Max(1, _checkpointInterval ?? asked ?? CheckpointInterval);
+
+    /// <summary>How many events the server has looked at in all, for reads and subscriptions of $all.</summary>
+    public long LookedAt => Interlocked.Read(ref _lookedAt);
+
+    internal TimeSpan Looking(int events)
+    {
+        Interlocked.Add(ref _lookedAt, events);
+        return LooksAtPerSecond is { } rate ? TimeSpan.FromSeconds((double)events / rate) : TimeSpan.Zero;
+    }
 
     internal void CountRead() => Interlocked.Increment(ref _reads);
 

@@ -10,10 +10,25 @@ internal sealed record Proposed(Guid Id, string Type, bool IsJson, ByteString Da
     public long Size => Data.Length + Custom.Length + 2 * Type.Length;
 }
 
-/// <summary>An event of the log, from where it begins to where the next one does.</summary>
+/// <summary>
+/// An event of the log, from where it begins to where the next one does; or a run of events that are alike, one behind the other, so that
+/// millions of others' events take no memory.
+/// </summary>
 internal sealed record Recorded(Proposed Event, string Stream, long Revision, long At, long End, long CreatedTicks)
 {
+    /// <summary>How many events it is.</summary>
+    public int Times { get; init; } = 1;
+
     public Position Position => new(At, At);
+
+    private long Length => (End - At) / Times;
+
+    /// <summary>One of the events of a run.</summary>
+    public Recorded Nth(int n) =>
+        Times == 1 ? this : this with { Revision = Revision + n, At = At + (n * Length), End = At + ((n + 1) * Length), Times = 1 };
+
+    /// <summary>Which event of a run begins at a place; -1 where none does.</summary>
+    public int IndexOf(long at) => at >= At && at < End && (at - At) % Length == 0 ? (int)((at - At) / Length) : -1;
 
     public bool IsSystem => Stream.StartsWith('$') || Event.Type.StartsWith('$');
 }
@@ -87,7 +102,7 @@ internal sealed class FakeStore
         }
     }
 
-    private Position Last => _all.Count == 0 ? Position.None : _all[^1].Position;
+    private Position Last => _all.Count == 0 ? Position.None : _all[^1].Nth(_all[^1].Times - 1).Position;
 
     /// <summary>Where the log is.</summary>
     public Mark Now
@@ -144,8 +159,12 @@ internal sealed class FakeStore
             if (from.Commit > Last.Commit)
                 return new([], from, from, true, 0);
             var index = IndexOf(from.Commit);
-            if (from.Commit > 0 && _all[index].At != from.Commit)
-                return null;
+            var n = 0;
+            if (from.Commit > 0 && (index == _all.Count || _all[index].At != from.Commit))
+            {
+                if (index == 0 || (n = _all[--index].IndexOf(from.Commit)) < 0)
+                    return null;
+            }
 
             var events = new List<Recorded>();
             var next = from;
@@ -154,13 +173,21 @@ internal sealed class FakeStore
             {
                 if (index == _all.Count)
                     return new(events, from, next, true, considered);
-                var e = _all[index++];
-                if (e.Position < from)
-                    continue;
-                considered++;
-                if (filter(e))
-                    events.Add(e);
-                next = new(e.End, 0);
+                var entry = _all[index];
+                var e = entry.Nth(n);
+                var isFound = filter(e);
+                // Of a run either all are looked for or none.
+                var passed = isFound || entry.Times == 1 ? 1 : Math.Min(entry.Times - n, window - considered);
+                if (e.Position >= from)
+                {
+                    considered += passed;
+                    if (isFound)
+                        events.Add(e);
+                    next = new(entry.Nth(n + passed - 1).End, 0);
+                }
+                n += passed;
+                if (n == entry.Times)
+                    (index, n) = (index + 1, 0);
             }
             return new(events, from, next, false, considered);
         }
@@ -182,7 +209,8 @@ internal sealed class FakeStore
             var events = new List<Recorded>();
             while (--index >= 0 && (ulong)events.Count < count)
                 if (new Position(_all[index].End, _all[index].End) <= start && filter(_all[index]))
-                    events.Add(_all[index]);
+                    for (var n = _all[index].Times; n > 0 && (ulong)events.Count < count; n--)
+                        events.Add(_all[index].Nth(n - 1));
             return events;
         }
     }
@@ -199,13 +227,25 @@ internal sealed class FakeStore
             );
     }
 
+    /// <summary>Somebody else, who shares the server, has written so many events that are alike; a stream of theirs cannot be read.</summary>
+    public void AddForeign(string stream, int count)
+    {
+        lock (_lock)
+        {
+            var first = Add(stream, 0, new(Guid.CreateVersion7(), "foreign", true, ByteString.CopyFromUtf8("{}"), ByteString.Empty));
+            _end = first.At + (count * (first.End - first.At));
+            _all[^1] = first with { End = _end, Times = count };
+            Changed();
+        }
+    }
+
     public void Truncate(int count)
     {
         lock (_lock)
         {
             var keep = 0;
             for (var others = 0; others < count && keep < _all.Count; keep++)
-                if (!_all[keep].IsSystem)
+                if (!_all[keep].IsSystem && _all[keep].Times == 1)
                     others++;
             var gone = _all.GetRange(keep, _all.Count - keep);
             _all.RemoveRange(keep, gone.Count);
@@ -214,7 +254,7 @@ internal sealed class FakeStore
                 if (_streams.TryGetValue(stream, out var events) && events.RemoveAll(e => e.At >= _end) > 0 && events.Count == 0)
                     _streams.Remove(stream);
             _deleted.ExceptWith(gone.Where(e => e.Revision == DeletedStream).Select(e => e.Stream));
-            _ofOthers -= gone.Count(e => !e.IsSystem);
+            _ofOthers -= gone.Count(e => !e.IsSystem && e.Times == 1);
             ForgetRecent();
             _life++;
             Changed();

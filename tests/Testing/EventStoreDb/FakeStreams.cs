@@ -31,7 +31,10 @@ internal sealed class FakeStreams(FakeNode node) : Streams.StreamsBase
         var fault = await node.BeginAsync("read", context);
         if (node.Refusal(context) is { } refusal)
             throw refusal;
-        var answers = options.StreamOptionCase == Options.StreamOptionOneofCase.Stream ? ReadStream(options) : ReadAll(options);
+        var answers =
+            options.StreamOptionCase == Options.StreamOptionOneofCase.Stream
+                ? ReadStream(options)
+                : await ReadAllAsync(options, context.CancellationToken);
         if (fault == Fault.CutMidAnswer)
             answers = answers.Take(answers.Count / 2).ToList();
         else
@@ -193,7 +196,7 @@ internal sealed class FakeStreams(FakeNode node) : Streams.StreamsBase
         return answers;
     }
 
-    private IReadOnlyList<ReadResp> ReadAll(Options options)
+    private async Task<IReadOnlyList<ReadResp>> ReadAllAsync(Options options, CancellationToken ct)
     {
         var filter = Filter(options);
         var result = options.FilterOptionCase == Options.FilterOptionOneofCase.Filter ? "FilteredReadAllResult" : "ReadAllResult";
@@ -213,7 +216,12 @@ internal sealed class FakeStreams(FakeNode node) : Streams.StreamsBase
         if (options.ReadDirection == Options.Types.ReadDirection.Backwards)
             events = Store.ReadBackwards(from, options.Count, filter);
         else if (from is { } start)
-            events = Store.ReadForwards(start, (int)Math.Min(options.Count, int.MaxValue), int.MaxValue, filter)?.Events;
+        {
+            var page = Store.ReadForwards(start, (int)Math.Min(options.Count, int.MaxValue), int.MaxValue, filter);
+            events = page?.Events;
+            // It says nothing while it looks.
+            await Task.Delay(node.Cluster.Looking(page?.Considered ?? 0), ct);
+        }
         return events?.Select(e => Event(e, options)).ToList() ?? throw Answers.Unexpected(result, "InvalidPosition");
     }
 

@@ -52,7 +52,9 @@ internal sealed class FakeSubscription
 
     public async Task RunAsync()
     {
-        var fault = await _node.BeginAsync("subscribe", _context);
+        // Who reads up to the end of the log asks the leader; who follows it takes any node.
+        var reads = bool.TryParse(_context.RequestHeaders.GetValue("requires-leader"), out var required) && required;
+        var fault = await _node.BeginAsync(reads ? "read" : "subscribe", _context);
         if (fault != Fault.CutMidAnswer)
             await _node.EndAsync(fault, _context);
 
@@ -74,7 +76,10 @@ internal sealed class FakeSubscription
         if (fault == Fault.CutMidAnswer)
             _eventsUntilCut = Math.Max(1, (CountAfter(checkpoint) + 1) / 2);
 
-        _node.Cluster.CountSubscription();
+        if (reads)
+            _node.Cluster.CountRead();
+        else
+            _node.Cluster.CountSubscription();
         var confirmation = new ReadResp.Types.SubscriptionConfirmation { SubscriptionId = Guid.NewGuid().ToString() };
         await SendAsync(new ReadResp { Confirmation = confirmation });
 
@@ -91,6 +96,7 @@ internal sealed class FakeSubscription
     private async Task<Position> CatchUpAsync(Position checkpoint)
     {
         var counted = 0L;
+        var looking = TimeSpan.Zero;
         var from = checkpoint == Position.None ? Position.Start : checkpoint;
         while (true)
         {
@@ -104,6 +110,12 @@ internal sealed class FakeSubscription
                 checkpoint = e.Position;
             }
             counted += page.Considered;
+            looking += _node.Cluster.Looking(page.Considered);
+            if (looking > TimeSpan.FromMilliseconds(20))
+            {
+                await Task.Delay(looking, _context.CancellationToken);
+                looking = TimeSpan.Zero;
+            }
             if (page.IsEnd)
             {
                 // Where nothing was found since the start there is no place to tell, and the server tells "none": 2^64-1.
@@ -140,18 +152,20 @@ internal sealed class FakeSubscription
             foreach (var e in news.Events)
             {
                 _liveIndex++;
-                if (e.Position > checkpoint && _filter(e))
+                var last = e.Nth(e.Times - 1).Position;
+                if (last > checkpoint && _filter(e))
                 {
-                    await SendEventAsync(e);
-                    checkpoint = e.Position;
+                    for (var n = 0; n < e.Times; n++)
+                        await SendEventAsync(e.Nth(n));
+                    checkpoint = last;
                 }
-                if (!_isFiltered || ++_liveCounted < _interval)
+                if (!_isFiltered || (_liveCounted += e.Times) < _interval)
                     continue;
                 _liveCounted = 0;
-                if (e.Position < checkpoint)
+                if (last < checkpoint)
                     continue;
-                await SendCheckpointAsync(e.Position);
-                checkpoint = e.Position;
+                await SendCheckpointAsync(last);
+                checkpoint = last;
             }
             if (news.Events.Count == 0)
                 await news.Changed.WaitAsync(_context.CancellationToken);

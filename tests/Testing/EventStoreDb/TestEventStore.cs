@@ -8,6 +8,8 @@ namespace PresenceLedger.Testing.EventStoreDb;
 /// </summary>
 public sealed class TestEventStore : IAsyncDisposable
 {
+    private const int Foreign = 5000;
+
     private readonly FakeEventStore? _own;
 
     private TestEventStore(FakeEventStore? own, string connectionString, string prefix)
@@ -35,6 +37,8 @@ public sealed class TestEventStore : IAsyncDisposable
         if (Named is { } named)
             return new TestEventStore(null, named, $"test-{Guid.NewGuid():N}-");
         var own = await FakeEventStore.StartAsync();
+        // As on a server that was used before, or is shared: nothing may depend on an empty one.
+        own.AddForeign(Foreign);
         return new TestEventStore(own, own.ConnectionString, "");
     }
 

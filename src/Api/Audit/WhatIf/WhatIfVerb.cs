@@ -16,10 +16,9 @@ internal static class WhatIfVerb
     private static readonly string[] Formats = ["yyyy-MM-dd", "yyyy-MM-ddTHH:mm:ss.FFFFFFFZ", "yyyy-MM-ddTHH:mm:ss.FFFFFFFzzz"];
 
     /// <summary>The command with its options.</summary>
-    /// <param name="data">The option for the data folder.</param>
-    /// <param name="connection">The option for the connection string.</param>
+    /// <param name="stores">The options for the database and the ledger.</param>
     /// <param name="guard">Runs it, and makes exit codes of what goes wrong.</param>
-    public static Command Create(Option<string> data, Option<string?> connection, Func<Func<Task<int>>, Task<int>> guard)
+    public static Command Create(StoreOptions stores, Func<Func<Task<int>>, Task<int>> guard)
     {
         var policy = new Option<string>("--policy")
         {
@@ -38,11 +37,6 @@ internal static class WhatIfVerb
             Description = "How many transitions, refusals and agents are listed.",
             DefaultValueFactory = _ => 20,
         };
-        var prefix = new Option<string>("--stream-prefix")
-        {
-            Description = "Before the names of the streams in an EventStoreDB (Ledger:StreamPrefix).",
-            DefaultValueFactory = _ => "",
-        };
         var whatIf = new Command(
             "what-if",
             "Shows what presence would have been under another policy or with other capacity; writes nothing."
@@ -54,7 +48,6 @@ internal static class WhatIfVerb
             agents,
             format,
             first,
-            prefix,
         };
         whatIf.SetAction(
             (parsed, ct) =>
@@ -66,9 +59,7 @@ internal static class WhatIfVerb
                         parsed.GetValue(agents) is { } some ? [.. QueryLists.Items(Identifier.Normalize(some))] : null,
                         ReadFormat(parsed.GetRequiredValue(format)),
                         parsed.GetValue(first),
-                        parsed.GetValue(connection) ?? Environment.GetEnvironmentVariable("PRESENCE_LEDGER_CONNECTION"),
-                        parsed.GetRequiredValue(data),
-                        parsed.GetRequiredValue(prefix),
+                        stores.Of(parsed),
                         Console.Out,
                         ct
                     )
@@ -84,16 +75,12 @@ internal static class WhatIfVerb
         string[]? agents,
         WhatIfFormat format,
         int first,
-        string? connection,
-        string dataFolder,
-        string prefix,
+        DatabaseChoice choice,
         TextWriter output,
         CancellationToken ct
     )
     {
-        if (connection is null && !Directory.Exists(dataFolder))
-            throw new MisconfiguredException($"There is no ledger in {dataFolder}; --data or --connection names one.");
-        await using var opened = await OpenedLog.OpenAsync(connection, dataFolder, prefix, prepare: false, ct);
+        await using var opened = await OpenedLog.OpenAsync(choice, prepare: false, ct);
         // What is committed by now counts, though an older transaction may hold it back yet.
         await opened.Log.SettleAsync(ct);
         var outline =

@@ -1,5 +1,7 @@
 using System.Diagnostics;
+using System.Globalization;
 using System.Runtime.InteropServices;
+using Npgsql;
 
 namespace PresenceLedger.Ledger.Postgres.Embedded;
 
@@ -8,12 +10,19 @@ public static class Psql
 {
     /// <summary>Runs psql as the superuser on the ledger's database, with our standard input and output; returns its exit code.</summary>
     /// <exception cref="EmbeddedPostgresException">There is no psql.</exception>
-    public static async Task<int> RunPsqlAsync(EmbeddedPostgres server, IReadOnlyList<string> args)
+    public static Task<int> RunPsqlAsync(EmbeddedPostgres server, IReadOnlyList<string> args) =>
+        RunPsqlAsync(server.Connection(EmbeddedPostgres.Superuser, EmbeddedPostgres.Database), args, server.BinariesFolder);
+
+    /// <summary>Runs psql on a database of another server.</summary>
+    /// <exception cref="EmbeddedPostgresException">There is no psql.</exception>
+    public static Task<int> RunPsqlAsync(NpgsqlConnectionStringBuilder connection, IReadOnlyList<string> args) =>
+        RunPsqlAsync(connection, args, "");
+
+    private static async Task<int> RunPsqlAsync(NpgsqlConnectionStringBuilder connection, IReadOnlyList<string> args, string binaries)
     {
-        var start = new ProcessStartInfo(Find(server.BinariesFolder), args);
-        var connection = server.Connection(EmbeddedPostgres.Superuser, EmbeddedPostgres.Database);
+        var start = new ProcessStartInfo(Find(binaries), args);
         start.Environment["PGHOST"] = connection.Host;
-        start.Environment["PGPORT"] = "5432";
+        start.Environment["PGPORT"] = connection.Port.ToString(CultureInfo.InvariantCulture);
         start.Environment["PGUSER"] = connection.Username;
         // Not an argument: those can be seen by everybody on the machine.
         start.Environment["PGPASSWORD"] = connection.Password;
