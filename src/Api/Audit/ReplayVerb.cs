@@ -42,6 +42,8 @@ internal static class ReplayVerb
             format,
             prefix,
         };
+        var csv = new CsvOptions(withTimes: true);
+        csv.AddTo(replay);
         replay.SetAction(
             (parsed, ct) =>
                 guard(() =>
@@ -65,7 +67,7 @@ internal static class ReplayVerb
                         parsed.GetRequiredValue(data),
                         parsed.GetRequiredValue(prefix),
                         request,
-                        View(parsed.GetRequiredValue(format), Console.Out),
+                        View(parsed.GetRequiredValue(format), csv, parsed, Console.Out),
                         ct
                     );
                 })
@@ -73,13 +75,16 @@ internal static class ReplayVerb
         return replay;
     }
 
-    private static IReplayView View(string format, TextWriter output) =>
-        format switch
+    private static IReplayView View(string format, CsvOptions csv, ParseResult parsed, TextWriter output)
+    {
+        var (style, columns) = csv.Read(parsed, format == "csv", CsvView.AllColumns);
+        return format switch
         {
-            "csv" => new CsvView(output),
+            "csv" => new CsvView(output, style, columns),
             "json" => new JsonView(output),
             _ => new TextView(output, Wording.English, TextView.IsColoured(output)),
         };
+    }
 
     private static async Task<int> RunAsync(
         string? connection,
