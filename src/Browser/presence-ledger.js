@@ -106,7 +106,10 @@ export class Presence extends EventTarget {
     this.#agentId = agentId;
     this.#client = client;
     this.#service = new Service(base, agentId, token, actor ?? `agent:${agentId}`);
-    this.#heart = new Heart((status) => this.#heard(status));
+    this.#heart = new Heart(
+      (status) => this.#heard(status),
+      () => this.#ranAgain(),
+    );
     this.#feed = new Feed(
       `presence-ledger:stream:${base}:${agentId}`,
       (lastId, signal) => this.#service.stream(lastId, signal),
@@ -273,9 +276,10 @@ export class Presence extends EventTarget {
       return;
     }
     const every = answer.heartbeatSeconds * 1000;
+    const timeout = answer.heartbeatTimeoutSeconds * 1000;
     const { url, headers } = this.#service.heartbeat(this.#connection.id);
-    this.#heart.start({ url, headers, every });
-    this.#feed.start(Math.max(SHORTEST_SILENCE, SILENT_HEARTBEATS * every));
+    this.#heart.start({ url, headers, every, timeout });
+    this.#feed.start({ silence: Math.max(SHORTEST_SILENCE, SILENT_HEARTBEATS * every), every, timeout });
     this.#become("online");
   }
 
@@ -290,6 +294,11 @@ export class Presence extends EventTarget {
       // Unknown (CON-9), or with a token that is not taken any more: both are mended by signing in.
       this.#arrive(true, this.#awake.signal);
     }
+  }
+
+  /** The page did not run for a heartbeat timeout, so that no heartbeats were sent; by now the connection may be lost (CON-4). */
+  #ranAgain() {
+    this.#arrive(true, this.#awake.signal);
   }
 
   /** What the stream told, here or in another tab. Any of it wakes a page whose timers are slowed. */
@@ -448,18 +457,24 @@ function inHeader(actor) {
 }
 
 /**
- * Beats in a worker, whose timers no browser slows when the tab is hidden and which a page that is busy does not hold up. Where a
- * page may have no worker (its Content-Security-Policy) it beats in the page, and the stream's heartbeats keep it going.
+ * Beats in a worker, whose timers no browser slows when the tab is hidden and which a page that is busy does not hold up. But for a
+ * page that hangs it beats for a heartbeat timeout only: the worker asks the page, by messages, which browsers do not slow as they do
+ * timers. Where a page may have no worker (its Content-Security-Policy) it beats in the page, and the stream's heartbeats keep it going.
  */
 class Heart {
   #onStatus;
+  #onRunsAgain;
   #port;
   #orders;
   #halt;
 
-  /** @param {(status: number) => void} onStatus told of each answer; 0 for none */
-  constructor(onStatus) {
+  /**
+   * @param {(status: number) => void} onStatus told of each answer; 0 for none
+   * @param {() => void} onRunsAgain told where the page hung so long that the heart stopped
+   */
+  constructor(onStatus, onRunsAgain) {
     this.#onStatus = onStatus;
+    this.#onRunsAgain = onRunsAgain;
   }
 
   /** Begins, or goes on with other orders. */
@@ -515,24 +530,43 @@ class Heart {
   }
 
   #use(port, halt) {
-    port.onmessage = ({ data }) => this.#port === port && this.#onStatus(data);
+    port.onmessage = ({ data }) => this.#port === port && this.#take(data);
     this.#port = port;
     this.#halt = halt;
+  }
+
+  #take({ status, asks }) {
+    if (status !== undefined) this.#onStatus(status);
+    else if (asks) this.#port.postMessage({ runs: true });
+    else this.#onRunsAgain();
   }
 }
 
 /**
  * What beats, in a worker or in the page. Its text goes to the worker, so it uses nothing but what it is given.
  *
- * @param {Worker | MessagePort} port orders come in, the status of each answer goes out
+ * @param {Worker | MessagePort} port orders come in; out goes the status of each answer, whether the page runs, and that it does again
  * @param {(failures: number) => number} backoff
  * @returns {() => void} ends it
  */
 function heart(port, backoff) {
   let orders, timer, sentAt, beats, failures;
 
+  /** Since when the page has not answered; nothing where it has. */
+  let askedAt;
+  let stopped = false;
+
   async function beat() {
     const mine = orders;
+    if (askedAt !== undefined && performance.now() - askedAt > mine.timeout) {
+      halt();
+      stopped = true;
+      return;
+    }
+    if (askedAt === undefined) {
+      askedAt = performance.now();
+      port.postMessage({ asks: true });
+    }
     // The next one comes also if this one's answer does not.
     next(mine.every);
     sentAt = performance.now();
@@ -553,7 +587,7 @@ function heart(port, backoff) {
       // The page before this one says that it closes, and may be heard after our sign-in: beats that come soon take that back (CON-1).
       next(Math.min(mine.every, 1000 * 2 ** beats++));
     }
-    port.postMessage(status);
+    port.postMessage({ status });
   }
 
   function next(wait) {
@@ -567,12 +601,18 @@ function heart(port, backoff) {
   }
 
   port.onmessage = ({ data }) => {
+    // Whatever comes of it: the page runs.
+    askedAt = undefined;
     if (data.orders) {
       ({ orders } = data);
+      stopped = false;
       sentAt = performance.now();
       beats = failures = 0;
       next(Math.min(orders.every, 500));
-    } else if (orders && (data.beat || performance.now() - sentAt > orders.every / 2)) {
+    } else if (stopped) {
+      stopped = false;
+      port.postMessage({ runsAgain: true });
+    } else if (orders && !data.runs && (data.beat || performance.now() - sentAt > orders.every / 2)) {
       beat();
     }
   };
@@ -581,16 +621,26 @@ function heart(port, backoff) {
 
 /**
  * The presence as the service pushes it. All tabs of an agent share one stream: over HTTP/1.1 a browser opens six connections to a
- * host, and streams of as many tabs would take them all. The tab that holds the lock reads it and passes on what it is told.
+ * host, and streams of as many tabs would take them all. The tab that holds the lock reads it and passes on what it is told. From one
+ * that hangs, another takes the lock.
  */
 class Feed {
   #name;
   #open;
   #tell;
   #pause = new Pause();
+  #watch = new Pause();
   #stop = new AbortController();
   #channel;
-  #leads = false;
+
+  /** Ends the wish to lead, and the leading. */
+  #seeking = new AbortController();
+
+  /** While this tab leads, what ends it. @type {AbortSignal | undefined} */
+  #leading;
+
+  /** When something came from the tab that leads. */
+  #heardAt = 0;
 
   /** The last presence and its id, from which whoever leads goes on. */
   #last;
@@ -606,21 +656,30 @@ class Feed {
     this.#tell = tell;
   }
 
-  /** @param {number} silence how long a stream that says nothing is believed in, in milliseconds */
-  start(silence) {
+  /**
+   * All in milliseconds.
+   *
+   * @param {object} times
+   * @param {number} times.silence how long a stream that says nothing is believed in
+   * @param {number} times.every how often the tab that leads is to be heard
+   * @param {number} times.timeout how long one that does not answer is believed in
+   */
+  start({ silence, every, timeout }) {
     if (this.#channel) return;
     this.#stop = new AbortController();
     const { signal } = this.#stop;
     this.#channel = new BroadcastChannel(this.#name);
-    this.#channel.onmessage = ({ data }) => (data.asks ? this.#answer() : this.#take(data));
+    this.#channel.onmessage = ({ data }) => (data.asks ? this.#answer() : this.#hear(data));
     this.#channel.postMessage({ asks: true });
-    navigator.locks.request(this.#name, { signal }, () => this.#lead(silence, signal)).catch(() => {});
+    this.#seek(silence, signal);
+    this.#watchLeader(silence, every, timeout, signal);
   }
 
   /** Lets another tab lead. */
   stop() {
     this.#stop.abort();
     this.#pause.end();
+    this.#watch.end();
     this.#channel?.close();
     this.#channel = undefined;
   }
@@ -630,8 +689,33 @@ class Feed {
     this.#pause.end();
   }
 
+  /** Waits for the lock, or takes it from whoever has it, and leads. */
+  async #seek(silence, stop, steal = false) {
+    this.#seeking.abort();
+    this.#seeking = new AbortController();
+    const signal = AbortSignal.any([stop, this.#seeking.signal]);
+    try {
+      await navigator.locks.request(this.#name, steal ? { steal } : { signal }, () => this.#lead(silence, signal));
+    } catch {
+      // Stopped; or another tab has taken the lead while this one did not run.
+      if (!signal.aborted) this.#seek(silence, stop);
+    }
+  }
+
+  /** Takes the lead from a tab that hangs: where nothing comes it is asked, and where it does not answer, either, it is not waited for. */
+  async #watchLeader(silence, every, timeout, signal) {
+    while (!signal.aborted) {
+      await this.#watch.for(2 * every);
+      if (signal.aborted || this.#leading || performance.now() - this.#heardAt < 2 * every) continue;
+      const askedAt = performance.now();
+      this.#channel.postMessage({ asks: true });
+      await this.#watch.for(timeout);
+      if (!signal.aborted && !this.#leading && this.#heardAt < askedAt) this.#seek(silence, signal, true);
+    }
+  }
+
   async #lead(silence, signal) {
-    this.#leads = true;
+    this.#leading = signal;
     for (let failures = 0; !signal.aborted; ) {
       try {
         const { body } = await this.#open(this.#last?.id, signal);
@@ -653,11 +737,16 @@ class Feed {
       }
       if (!signal.aborted) await this.#pause.for(backoff(++failures));
     }
-    this.#leads = false;
+    if (this.#leading === signal) this.#leading = undefined;
   }
 
   #answer() {
-    if (this.#leads && this.#last) this.#channel?.postMessage(this.#last);
+    if (this.#leading) this.#channel?.postMessage(this.#last ?? {});
+  }
+
+  #hear(told) {
+    this.#heardAt = performance.now();
+    this.#take(told);
   }
 
   #take(told) {

@@ -24,6 +24,11 @@ public sealed class PresenceLedgerClient : IDisposable
     /// <param name="agentId">The agent.</param>
     /// <param name="connectionId">The connection; with that of before it is the same one coming back. Made up where null.</param>
     /// <param name="client">What the application calls itself, up to 200 characters.</param>
+    /// <param name="stillWorking">
+    /// Ends as soon as the application works, such as <c>ct => dispatcher.InvokeAsync(() => { }).Task</c>. It is called before a
+    /// heartbeat; while it has not ended for a heartbeat timeout, no heartbeats are sent, so that the agent of an application that
+    /// hangs is lost. Without it heartbeats are sent as long as the process lives.
+    /// </param>
     /// <param name="ct">Ends the waiting for the first sign-in.</param>
     /// <exception cref="RefusedException">The agent may not sign in.</exception>
     /// <exception cref="LedgerUnavailableException">The service did not answer within <see cref="PresenceLedgerOptions.RetryFor"/>.</exception>
@@ -31,8 +36,9 @@ public sealed class PresenceLedgerClient : IDisposable
         string agentId,
         string? connectionId = null,
         string? client = null,
+        Func<CancellationToken, Task>? stillWorking = null,
         CancellationToken ct = default
-    ) => AgentConnection.OpenAsync(_nodes, agentId, connectionId ?? Guid.CreateVersion7().ToString("N"), client, ct);
+    ) => AgentConnection.OpenAsync(_nodes, agentId, connectionId ?? Guid.CreateVersion7().ToString("N"), client, stillWorking, ct);
 
     /// <summary>Signs of life of many connections, from a gateway.</summary>
     /// <returns>Those of them that are none: their clients sign in again.</returns>

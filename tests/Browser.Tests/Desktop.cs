@@ -45,6 +45,13 @@ public sealed class Desktop(Desktops desktops, IPage page, string agentId)
         );
     }
 
+    /// <summary>The page begins to hang: nothing in it runs until <see cref="Desktops.LetGo"/>.</summary>
+    public async Task HangAsync()
+    {
+        desktops.HoldUp(agentId);
+        await page.EvaluateAsync("void setTimeout(hang)");
+    }
+
     /// <summary>The browser freezes the tab (<c>frozen</c>), or has it run again (<c>active</c>).</summary>
     public async Task BecomesAsync(string lifecycleState)
     {

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Net.Mime;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
@@ -18,10 +19,13 @@ public sealed class Desktops : IAsyncLifetime
 
     private const string Administrator = "administrator:root";
 
-    private readonly WebApplication _pages = Pages();
+    private readonly ConcurrentDictionary<string, bool> _hanging = new(StringComparer.Ordinal);
+    private readonly WebApplication _pages;
     private TestDatabase _database = null!;
     private ServiceProcess _service = null!;
     private int _ids;
+
+    public Desktops() => _pages = Pages(_hanging.ContainsKey);
 
     /// <summary>How long a connection lives without a heartbeat.</summary>
     public static TimeSpan Timeout { get; } = TimeSpan.FromSeconds(4);
@@ -149,6 +153,12 @@ public sealed class Desktops : IAsyncLifetime
         return await command.ExecuteScalarAsync() is DateTime at ? new DateTimeOffset(at) : null;
     }
 
+    /// <summary>The agent's page that begins to hang does so until it is to go on.</summary>
+    public void HoldUp(string agentId) => _hanging[agentId] = true;
+
+    /// <summary>The agent's page that hangs goes on.</summary>
+    public void LetGo(string agentId) => _hanging.TryRemove(agentId, out _);
+
     /// <summary>Kills the service.</summary>
     public Task KillServiceAsync() => _service.StopAsync("KILL");
 
@@ -160,7 +170,7 @@ public sealed class Desktops : IAsyncLifetime
         await killed.DisposeAsync();
     }
 
-    private static WebApplication Pages()
+    private static WebApplication Pages(Func<string, bool> hangs)
     {
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
@@ -169,6 +179,15 @@ public sealed class Desktops : IAsyncLifetime
         using var resource = new StreamReader(typeof(Desktops).Assembly.GetManifestResourceStream("desktop.html")!);
         var html = resource.ReadToEnd();
         app.MapGet("/", () => Results.Text(html, MediaTypeNames.Text.Html));
+        app.MapGet(
+            "/hangs",
+            async (string agent) =>
+            {
+                // A page that hangs need not load the machine.
+                await Task.Delay(100);
+                return Results.Text(hangs(agent) ? "true" : "false");
+            }
+        );
         app.MapGet("/elsewhere", () => Results.Text("<!doctype html><title>Elsewhere</title>", MediaTypeNames.Text.Html));
         app.MapGet(
             Strict,

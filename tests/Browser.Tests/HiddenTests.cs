@@ -34,6 +34,32 @@ public sealed class HiddenTests(Desktops desktops)
     }
 
     [Fact]
+    [Trait("Rule", "CON-1")]
+    public async Task A_hidden_tab_whose_timers_the_browser_slows_to_one_a_minute_is_not_taken_for_one_that_hangs()
+    {
+        var agent = await desktops.AgentAsync();
+        var tabs = desktops.Chromium.Tabs;
+        var desktop = await desktops.OpenAsync(tabs, agent);
+        var connection = await desktop.ConnectionAsync();
+        var inFront = await tabs.NewPageAsync();
+        await inFront.BringToFrontAsync();
+        await desktop.Page.EvaluateAsync("countTimers()");
+
+        // The browser waits some seconds before it slows them.
+        var slow = DateTimeOffset.UtcNow + TimeSpan.FromSeconds(15);
+        await desktop.LivesUntilAsync(slow, connection);
+        var before = await desktop.Page.EvaluateAsync<int>("ran.length");
+        await desktop.LivesUntilAsync(slow + 3 * Desktops.Timeout, connection);
+        var ran = await desktop.Page.EvaluateAsync<int>("ran.length") - before;
+
+        Assert.True(ran <= 2, $"{ran} timers ran in {3 * Desktops.Timeout.TotalSeconds} s: they are not slowed.");
+        Assert.Equal("hidden", await desktop.Page.EvaluateAsync<string>("document.visibilityState"));
+        Assert.DoesNotContain(await desktops.StoryAsync(agent), e => e.StartsWith("connection-lost", StringComparison.Ordinal));
+        await desktop.Page.CloseAsync();
+        await inFront.CloseAsync();
+    }
+
+    [Fact]
     [Trait("Rule", "CON-4")]
     public async Task A_frozen_tab_is_lost_and_restored_when_it_runs_again()
     {

@@ -42,6 +42,37 @@ public sealed class ConnectionTests(OneNode service) : IDisposable
     }
 
     [Fact]
+    [Trait("Rule", "CON-1")]
+    public async Task An_application_that_hangs_is_lost_and_comes_back_when_it_works_again()
+    {
+        var id = await service.AgentAsync();
+        await service.PolicyAsync(new { heartbeatTimeout = 2 });
+        try
+        {
+            var hung = new TaskCompletionSource();
+            var works = true;
+            await using var ana = await service
+                .Client("agent:" + id)
+                .ConnectAsync(id, stillWorking: _ => Volatile.Read(ref works) ? Task.CompletedTask : hung.Task);
+            await ana.SetPresenceAsync("busy");
+
+            Volatile.Write(ref works, false);
+            await ReadAsync(ana, until: p => !p.SignedIn);
+            Assert.Equal(ConnectionState.Reconnecting, ana.State);
+            Assert.IsType<TimeoutException>(ana.Fault);
+
+            Volatile.Write(ref works, true);
+            hung.SetResult();
+            var back = (await ReadAsync(ana, until: p => p.SignedIn))[^1];
+            Assert.Equal(("busy", "CON-4"), (back.StatusId, back.Rule));
+        }
+        finally
+        {
+            await service.PolicyAsync(new { heartbeatTimeout = 75 });
+        }
+    }
+
+    [Fact]
     public async Task A_slow_reader_misses_what_is_old_and_has_the_latest()
     {
         const int last = 300;

@@ -194,7 +194,7 @@ public sealed class ReportTests(SimulatedWeek site) : IClassFixture<SimulatedWee
 
         var file = await DownloadAsync(tab);
 
-        Assert.StartsWith("agentId,bucketStart,bucketEnd,loginSeconds", file[0], StringComparison.Ordinal);
+        Assert.StartsWith("agentId,displayName,localDate,bucketStart,bucketEnd,loginSeconds", file[0], StringComparison.Ordinal);
         Assert.Equal(7, file.Count(line => line.StartsWith("agent-0001,", StringComparison.Ordinal)));
         tab.IsClean();
     }
@@ -300,13 +300,18 @@ public sealed class ReportTests(SimulatedWeek site) : IClassFixture<SimulatedWee
         await Expect(tab.Page.Locator(".facts")).ToContainTextAsync("Сходится");
         await Expect(tab.Page.Locator(".chart svg path").First).ToBeAttachedAsync();
         await tab.ShootAsync("report-ru", fullPage: true);
+
+        // As a Russian spreadsheet expects it.
+        var file = await DownloadAsync(tab, "Скачать CSV");
+        Assert.StartsWith("agentId;displayName;localDate;", file[0], StringComparison.Ordinal);
+        Assert.Contains(file, line => line.StartsWith("agent-0001;", StringComparison.Ordinal) && line.Contains(','));
         tab.IsClean();
     }
 
-    private static async Task<string[]> DownloadAsync(Tab tab)
+    private static async Task<string[]> DownloadAsync(Tab tab, string link = "Download as CSV")
     {
         var download = await tab.Page.RunAndWaitForDownloadAsync(() =>
-            tab.Page.GetByRole(AriaRole.Link, new() { Name = "Download as CSV" }).ClickAsync()
+            tab.Page.GetByRole(AriaRole.Link, new() { Name = link }).ClickAsync()
         );
         Assert.EndsWith(".csv", download.SuggestedFilename, StringComparison.Ordinal);
         return await File.ReadAllLinesAsync(await download.PathAsync());

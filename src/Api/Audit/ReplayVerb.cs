@@ -40,6 +40,8 @@ internal static class ReplayVerb
             follow,
             format,
         };
+        var csv = new CsvOptions(withTimes: true);
+        csv.AddTo(replay);
         replay.SetAction(
             (parsed, ct) =>
                 guard(() =>
@@ -58,19 +60,22 @@ internal static class ReplayVerb
                     };
                     if (request.Follow && (request.Descending || request.To is not null))
                         throw new MisconfiguredException("--follow goes on at the end: it goes with neither --order desc nor --to.");
-                    return RunAsync(stores.Of(parsed), request, View(parsed.GetRequiredValue(format), Console.Out), ct);
+                    return RunAsync(stores.Of(parsed), request, View(parsed.GetRequiredValue(format), csv, parsed, Console.Out), ct);
                 })
         );
         return replay;
     }
 
-    private static IReplayView View(string format, TextWriter output) =>
-        format switch
+    private static IReplayView View(string format, CsvOptions csv, ParseResult parsed, TextWriter output)
+    {
+        var (style, columns) = csv.Read(parsed, format == "csv", CsvView.AllColumns);
+        return format switch
         {
-            "csv" => new CsvView(output),
+            "csv" => new CsvView(output, style, columns),
             "json" => new JsonView(output),
             _ => new TextView(output, Wording.English, TextView.IsColoured(output)),
         };
+    }
 
     private static async Task<int> RunAsync(DatabaseChoice choice, ReplayRequest request, IReplayView view, CancellationToken ct)
     {

@@ -91,70 +91,55 @@ public sealed class TextView(TextWriter output, Wording wording, bool coloured) 
     private string Coloured(string text, string colour) => coloured && text.Length > 0 ? colour + text + Reset : text;
 }
 
-/// <summary>For spreadsheets: CSV, a line for each event.</summary>
-public sealed class CsvView(TextWriter output) : IReplayView
+/// <summary>For people with a spreadsheet: CSV, a line for each event.</summary>
+/// <param name="output">Where to.</param>
+/// <param name="style">How it is written.</param>
+/// <param name="columns">Which columns it has.</param>
+public sealed class CsvView(TextWriter output, CsvStyle style, IReadOnlyList<CsvColumn<ReplayRow>> columns) : IReplayView
 {
-    private static readonly string[] Columns =
+    private readonly ArrayBufferWriter<byte> _written = new();
+
+    /// <summary>All the columns that there are.</summary>
+    public static IReadOnlyList<CsvColumn<ReplayRow>> AllColumns { get; } =
     [
-        "version",
-        "occurredAt",
-        "recordedAt",
-        "type",
-        "from",
-        "to",
-        "rule",
-        "actor",
-        "explanation",
-        "reasonCode",
-        "reasonText",
-        "causes",
-        "causationId",
-        "correlationId",
-        "client",
-        "connectionId",
-        "policyVersion",
-        "eventId",
-        "hash",
+        new("version", (csv, row) => csv.Number(row.Entry.Version)),
+        new("localDate", (csv, row) => csv.Date(row.Entry.OccurredAt)),
+        new("occurredAt", (csv, row) => csv.Time(row.Entry.OccurredAt)),
+        new("recordedAt", (csv, row) => csv.Time(row.Entry.RecordedAt)),
+        new("type", (csv, row) => csv.Text(row.Entry.Type)),
+        new("from", (csv, row) => csv.Text(row.Entry.From?.StatusId)),
+        // Where the status did not change, it has the text of the one that came.
+        new("fromText", (csv, row) => csv.Text(row.Entry.From is null ? null : row.Before ?? row.Status)),
+        new("to", (csv, row) => csv.Text(row.Entry.To?.StatusId)),
+        new("toText", (csv, row) => csv.Text(row.Status)),
+        new("rule", (csv, row) => csv.Text(row.Entry.Rule)),
+        new("actor", (csv, row) => csv.Text($"{Kind(row.Entry.Actor)}:{row.Entry.Actor.Id}")),
+        new("explanation", (csv, row) => csv.Text(row.Entry.Explanation)),
+        new("reasonCode", (csv, row) => csv.Text(row.Entry.Reason?.Code)),
+        new("reasonText", (csv, row) => csv.Text(row.Entry.Reason?.Text)),
+        new("causes", (csv, row) => csv.Text(string.Join(' ', row.Entry.Causes.Versions))),
+        new("causationId", (csv, row) => csv.Text(row.Entry.CausationId.ToString())),
+        new("correlationId", (csv, row) => csv.Text(row.Entry.CorrelationId)),
+        new("client", (csv, row) => csv.Text(row.Entry.Client)),
+        new("connectionId", (csv, row) => csv.Text(row.Entry.ConnectionId)),
+        new("policyVersion", (csv, row) => csv.Number(row.Entry.PolicyVersion)),
+        new("eventId", (csv, row) => csv.Text(row.Entry.EventId.ToString())),
+        new("hash", (csv, row) => csv.Text(row.Entry.Hash)),
     ];
 
-    public Task BeginAsync(string agentId) => WriteAsync(Columns);
+    public Task BeginAsync(string agentId) => WriteAsync(table => table.WriteHeader());
 
-    public Task ShowAsync(ReplayRow row)
-    {
-        var e = row.Entry;
-        return WriteAsync([
-            e.Version.ToString(CultureInfo.InvariantCulture),
-            Instant.Format(e.OccurredAt),
-            Instant.Format(e.RecordedAt),
-            e.Type,
-            e.From?.StatusId,
-            e.To?.StatusId,
-            e.Rule,
-            $"{JsonNamingPolicy.KebabCaseLower.ConvertName(e.Actor.Kind.ToString())}:{e.Actor.Id}",
-            e.Explanation,
-            e.Reason?.Code,
-            e.Reason?.Text,
-            string.Join(' ', e.Causes.Versions),
-            e.CausationId.ToString(),
-            e.CorrelationId,
-            e.Client,
-            e.ConnectionId,
-            e.PolicyVersion.ToString(CultureInfo.InvariantCulture),
-            e.EventId.ToString(),
-            e.Hash,
-        ]);
-    }
+    public Task ShowAsync(ReplayRow row) => WriteAsync(table => table.Write(row));
 
     public Task EndAsync(int rows) => Task.CompletedTask;
 
-    private Task WriteAsync(IEnumerable<string?> cells)
+    private static string Kind(ActorAnswer actor) => JsonNamingPolicy.KebabCaseLower.ConvertName(actor.Kind.ToString());
+
+    private Task WriteAsync(Action<CsvTable<ReplayRow>> write)
     {
-        var line = new ArrayBufferWriter<byte>();
-        var csv = new CsvWriter(line);
-        foreach (var cell in cells)
-            csv.Text(cell);
-        csv.End();
-        return output.WriteAsync(Encoding.UTF8.GetString(line.WrittenSpan));
+        _written.ResetWrittenCount();
+        write(new CsvTable<ReplayRow>(new CsvWriter(_written, style), columns));
+        return output.WriteAsync(Encoding.UTF8.GetString(_written.WrittenSpan));
     }
 }
 

@@ -6,7 +6,9 @@ using System.Runtime.CompilerServices;
 using System.Text;
 using System.Text.Json;
 using Microsoft.AspNetCore.Mvc;
+using Npgsql;
 using PresenceLedger.Api.Access;
+using PresenceLedger.Api.Agents;
 using PresenceLedger.Api.Http;
 using PresenceLedger.Domain.Access;
 using PresenceLedger.Domain.Reporting;
@@ -69,7 +71,9 @@ internal static partial class HistoricalReport
     private static async Task<IResult> GetAsync(
         HttpContext http,
         [AsParameters] HistoricalParameters asked,
+        [AsParameters] CsvParameters csv,
         ConfigurationStream configuration,
+        NpgsqlDataSource database,
         TimeProvider clock
     )
     {
@@ -77,15 +81,20 @@ internal static partial class HistoricalReport
             return bad;
         if (ReportFormats.Read(http, asked.Format, out var format) is { } badFormat)
             return badFormat;
+        var statuses = (query.Statuses ?? configuration.Current.Statuses.Keys).Order(StringComparer.Ordinal);
+        var all = ReportItems.CsvColumns(statuses, configuration.Current);
+        if (csv.Read(format, query.Window.Zone, all, out var style, out var columns) is { } badStyle)
+            return badStyle;
         if (ReportCursor.Read(http, out var paging) is { } badPage)
             return badPage;
         if (CheckAgents(http, ref query) is { } forbidden)
             return forbidden;
-        if (format is ReportFormat.Json)
-            return await PageAsync(http, query, paging);
-
-        var statuses = query.Statuses ?? configuration.Current.Statuses.Keys;
-        return await InTurnAsync(http, () => StreamAsync(http, query, format, [.. statuses.Order(StringComparer.Ordinal)]));
+        return format switch
+        {
+            ReportFormat.Json => await PageAsync(http, query, paging),
+            ReportFormat.Csv => await InTurnAsync(http, () => WriteCsvAsync(http, query, style, columns, database)),
+            _ => await InTurnAsync(http, () => WriteLinesAsync(http, query)),
+        };
     }
 
     /// <summary>An agent is told of itself alone.</summary>
@@ -228,7 +237,53 @@ internal static partial class HistoricalReport
         json.WriteEndArray();
     }
 
-    private static async Task<IResult> StreamAsync(HttpContext http, Query query, ReportFormat format, string[] statuses)
+    private static Task<IResult> WriteCsvAsync(
+        HttpContext http,
+        Query query,
+        CsvStyle style,
+        IReadOnlyList<CsvColumn<ReportRow>> columns,
+        NpgsqlDataSource database
+    )
+    {
+        var table = new CsvTable<ReportRow>(new CsvWriter(http.Response.BodyWriter, style), columns);
+        IReadOnlyDictionary<string, string> names = new Dictionary<string, string>();
+        return StreamAsync(
+            http,
+            query,
+            ReportFormat.Csv,
+            BeginAsync,
+            (id, cell) => table.Write(new(id, names.GetValueOrDefault(id), cell))
+        );
+
+        async Task BeginAsync(IReadOnlyList<string> agents)
+        {
+            // As they are now: an erased name is gone.
+            names = await Names.ReadAsync(database, agents, http.RequestAborted);
+            table.WriteHeader();
+        }
+    }
+
+    private static async Task<IResult> WriteLinesAsync(HttpContext http, Query query)
+    {
+        var to = http.Response.BodyWriter;
+        var items = new ReportItems(query.Statuses);
+        await using var json = new Utf8JsonWriter(to, ReportItems.JsonOptions);
+        return await StreamAsync(
+            http,
+            query,
+            ReportFormat.Ndjson,
+            _ => Task.CompletedTask,
+            (agentId, cell) => items.WriteLine(json, to, agentId, cell)
+        );
+    }
+
+    private static async Task<IResult> StreamAsync(
+        HttpContext http,
+        Query query,
+        ReportFormat format,
+        Func<IReadOnlyList<string>, Task> beginAsync,
+        Action<string, Cell> write
+    )
     {
         var ct = http.RequestAborted;
         var (facts, problem) = await ReportFacts.OpenAsync(http, query.Window.KnownAt);
@@ -239,22 +294,15 @@ internal static partial class HistoricalReport
         if (unknown is not null)
             return unknown;
 
-        var items = new ReportItems(query.Statuses);
         var to = http.Response.BodyWriter;
-        var csv = format is ReportFormat.Csv ? new CsvWriter(to) : null;
-        using var json = new Utf8JsonWriter(to, ReportItems.JsonOptions);
         http.Response.Headers["Bucket"] = Buckets.Word(query.Bucket);
         await ReportFormats.StartAsync(http, format, query.Window, "agents");
-        if (csv is not null)
-            ReportItems.WriteHeader(csv, statuses);
+        await beginAsync(agents);
         await to.FlushAsync(ct);
         await foreach (var (agentId, cells) in CellsAsync(facts, query, [.. agents.Select(id => new Part(id, 0, query.Buckets))], ct))
         foreach (var cell in cells)
         {
-            if (csv is not null)
-                items.Write(csv, agentId, cell, statuses);
-            else
-                items.WriteLine(json, to, agentId, cell);
+            write(agentId, cell);
             if (to.UnflushedBytes >= Enough && (await to.FlushAsync(ct)).IsCompleted)
                 return Results.Empty;
         }

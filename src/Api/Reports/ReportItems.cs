@@ -3,6 +3,7 @@ using System.Collections.Immutable;
 using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
+using PresenceLedger.Domain.Configurations;
 using PresenceLedger.Domain.Reporting;
 using PresenceLedger.Ledger;
 
@@ -79,30 +80,24 @@ internal sealed class ReportItems(IReadOnlyCollection<string>? statuses)
         to.Write("\n"u8);
     }
 
-    /// <summary>The names of the columns.</summary>
-    public static void WriteHeader(CsvWriter csv, string[] statusColumns)
-    {
-        csv.Text("agentId");
-        csv.Text("bucketStart");
-        csv.Text("bucketEnd");
-        foreach (var column in Columns)
-            csv.Text(column.Name);
-        foreach (var statusId in statusColumns)
-            csv.Text($"{ReportMetrics.StatusSeconds}.{statusId}");
-        csv.End();
-    }
-
-    public void Write(CsvWriter csv, string agentId, Cell cell, string[] statusColumns)
-    {
-        csv.Text(agentId);
-        csv.Plain(Text(cell.Start));
-        csv.Plain(Text(cell.End));
-        foreach (var column in Columns)
-            csv.Number(column.Value(cell));
-        foreach (var statusId in statusColumns)
-            csv.Number((Of(cell, statusId)?.Milliseconds ?? 0) / 1000.0);
-        csv.End();
-    }
+    /// <summary>The columns of the report as a CSV; one for each status of those that are told, with its text where that says more than its id.</summary>
+    public static IReadOnlyList<CsvColumn<ReportRow>> CsvColumns(IEnumerable<string> statusIds, Configuration configuration) =>
+        [
+            new("agentId", (csv, row) => csv.Text(row.AgentId)),
+            new("displayName", (csv, row) => csv.Text(row.DisplayName)),
+            new("localDate", (csv, row) => csv.Date(row.Cell.Start)),
+            new("bucketStart", (csv, row) => csv.Time(row.Cell.Start)),
+            new("bucketEnd", (csv, row) => csv.Time(row.Cell.End)),
+            .. Columns.Select(column => new CsvColumn<ReportRow>(column.Name, (csv, row) => csv.Number(column.Value(row.Cell)))),
+            .. statusIds.Select(id => new CsvColumn<ReportRow>(
+                $"{ReportMetrics.StatusSeconds}.{id}",
+                (csv, row) => csv.Number((Of(row.Cell, id)?.Milliseconds ?? 0) / 1000.0)
+            )
+            {
+                Text = configuration.Status(id) is { BuiltIn: false, Text: var text } && text != id ? text : null,
+                Group = ReportMetrics.StatusSeconds,
+            }),
+        ];
 
     private static void Write(Utf8JsonWriter json, string statusId, StatusTime? status)
     {
@@ -142,3 +137,9 @@ internal sealed class ReportItems(IReadOnlyCollection<string>? statuses)
         public JsonEncodedText Encoded { get; } = JsonEncodedText.Encode(Name);
     }
 }
+
+/// <summary>A row of the report as a CSV.</summary>
+/// <param name="AgentId">The agent.</param>
+/// <param name="DisplayName">The name in the directory; null where there is none, or it was erased.</param>
+/// <param name="Cell">What the agent did in the bucket.</param>
+internal sealed record ReportRow(string AgentId, string? DisplayName, Cell Cell);

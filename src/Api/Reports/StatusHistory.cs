@@ -1,6 +1,8 @@
 using System.Globalization;
 using System.Text.Json;
+using Npgsql;
 using PresenceLedger.Api.Access;
+using PresenceLedger.Api.Agents;
 using PresenceLedger.Api.Audit;
 using PresenceLedger.Api.Http;
 using PresenceLedger.Api.Privacy;
@@ -10,12 +12,32 @@ using PresenceLedger.Domain.Agents;
 using PresenceLedger.Domain.Reporting;
 using PresenceLedger.Domain.Statuses;
 using PresenceLedger.Ledger;
+using PresenceLedger.Ledger.Configurations;
 
 namespace PresenceLedger.Api.Reports;
 
 /// <summary>The detailed view: each status of an agent with its start and end.</summary>
 internal static class StatusHistory
 {
+    /// <summary>Enough was written that it is to be sent, in bytes.</summary>
+    private const int Enough = 64 * 1024;
+
+    private static readonly IReadOnlyList<CsvColumn<Row>> CsvColumns =
+    [
+        new("agentId", (csv, row) => csv.Text(row.AgentId)),
+        new("displayName", (csv, row) => csv.Text(row.DisplayName)),
+        new("statusId", (csv, row) => csv.Text(row.Item.StatusId)),
+        new("statusText", (csv, row) => csv.Text(row.StatusText)),
+        new("base", (csv, row) => csv.Text(Word(row.Item.Base))),
+        new("localDate", (csv, row) => csv.Date(row.Item.Start)),
+        new("start", (csv, row) => csv.Time(row.Item.Start)),
+        new("end", (csv, row) => csv.Time(row.Item.End)),
+        new("durationSeconds", (csv, row) => csv.Number(row.Item.DurationSeconds)),
+        new("origin", (csv, row) => csv.Text(Word(row.Item.Origin))),
+        new("rule", (csv, row) => csv.Text(row.Item.Rule)),
+        new("actor", (csv, row) => csv.Text(row.Item.Actor is { } actor ? $"{Word(actor.Kind)}:{actor.Id}" : null)),
+    ];
+
     public static void Map(RouteGroupBuilder api) =>
         api.MapGet("/reports/historical/agents/{agentId}/statuses", GetAsync)
             .Allow(Permissions.CheckAudit)
@@ -34,7 +56,10 @@ internal static class StatusHistory
         HttpContext http,
         string agentId,
         [AsParameters] WindowParameters asked,
+        [AsParameters] CsvParameters csv,
         ReadRecording recording,
+        ConfigurationStream configuration,
+        NpgsqlDataSource database,
         TimeProvider clock
     )
     {
@@ -42,6 +67,8 @@ internal static class StatusHistory
             return badWindow;
         if (ReportFormats.Read(http, asked.Format, out var format) is { } badFormat)
             return badFormat;
+        if (csv.Read(format, window.Zone, CsvColumns, out var style, out var columns) is { } badStyle)
+            return badStyle;
         if (Paging.Read(http, out var paging) is { } badPage)
             return badPage;
         DateTimeOffset? after = null;
@@ -75,7 +102,10 @@ internal static class StatusHistory
         switch (format)
         {
             case ReportFormat.Csv:
-                await WriteCsvAsync(http, window, items);
+                var names = await Names.ReadAsync(database, [agentId], http.RequestAborted);
+                var name = names.GetValueOrDefault(agentId);
+                var rows = items.Select(i => new Row(agentId, name, i, configuration.Current.StatusText(i.StatusId)));
+                await WriteCsvAsync(http, window, new(new(http.Response.BodyWriter, style), columns), rows);
                 return Results.Empty;
             case ReportFormat.Ndjson:
                 await WriteLinesAsync(http, window, items);
@@ -104,26 +134,18 @@ internal static class StatusHistory
         );
     }
 
-    private static async Task WriteCsvAsync(HttpContext http, ReportWindow window, IEnumerable<StatusItem> items)
+    private static async Task WriteCsvAsync(HttpContext http, ReportWindow window, CsvTable<Row> table, IEnumerable<Row> rows)
     {
+        var to = http.Response.BodyWriter;
         await ReportFormats.StartAsync(http, ReportFormat.Csv, window, "statuses");
-        var csv = new CsvWriter(http.Response.BodyWriter);
-        foreach (var name in new[] { "statusId", "base", "start", "end", "durationSeconds", "origin", "rule", "actor" })
-            csv.Text(name);
-        csv.End();
-        foreach (var item in items)
+        table.WriteHeader();
+        foreach (var row in rows)
         {
-            csv.Text(item.StatusId);
-            csv.Text(Word(item.Base));
-            csv.Text(Instant.Format(item.Start));
-            csv.Text(item.End is { } end ? Instant.Format(end) : null);
-            csv.Number(item.DurationSeconds);
-            csv.Text(Word(item.Origin));
-            csv.Text(item.Rule);
-            csv.Text(item.Actor is { } actor ? $"{Word(actor.Kind)}:{actor.Id}" : null);
-            csv.End();
+            table.Write(row);
+            if (to.UnflushedBytes >= Enough && (await to.FlushAsync(http.RequestAborted)).IsCompleted)
+                return;
         }
-        await http.Response.BodyWriter.FlushAsync(http.RequestAborted);
+        await to.FlushAsync(http.RequestAborted);
     }
 
     private static async Task WriteLinesAsync(HttpContext http, ReportWindow window, IEnumerable<StatusItem> items)
@@ -135,6 +157,9 @@ internal static class StatusHistory
             await http.Response.WriteAsync("\n", http.RequestAborted);
         }
     }
+
+    /// <summary>A line of the CSV.</summary>
+    private sealed record Row(string AgentId, string? DisplayName, StatusItem Item, string StatusText);
 
     private static string Word<T>(T value)
         where T : struct, Enum => JsonNamingPolicy.KebabCaseLower.ConvertName(value.ToString());

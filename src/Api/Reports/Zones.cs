@@ -27,12 +27,18 @@ public static class Zones
         zone = DateTimeZone.Utc;
         if (string.IsNullOrEmpty(name))
             return null;
-        // The provider also knows fixed offsets (UTC+05), which are no names of the database.
-        if (!TzdbDateTimeZoneSource.Default.CanonicalIdMap.ContainsKey(name))
+        if (Named(name) is not { } found)
             return Problems.Validation("timeZone", "must be the name of an IANA time zone, such as Europe/Berlin");
-        zone = DateTimeZoneProviders.Tzdb[name];
+        zone = found;
         return null;
     }
+
+    /// <summary>The zone of an IANA name; null where there is none.</summary>
+    public static DateTimeZone? Named(string name) =>
+        // The provider also knows fixed offsets (UTC+05), which are no names of the database.
+        TzdbDateTimeZoneSource.Default.CanonicalIdMap.ContainsKey(name)
+            ? DateTimeZoneProviders.Tzdb[name]
+            : null;
 
     /// <summary>An RFC 3339 instant, or a date: its first instant in the zone. Null where it is left out; the problem where it is neither.</summary>
     public static IResult? ReadInstant(string? text, string field, DateTimeZone zone, out DateTimeOffset? instant)

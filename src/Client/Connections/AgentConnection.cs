@@ -20,20 +20,30 @@ public sealed class AgentConnection : AgentCommands, IAsyncDisposable
     // Signing in, signing out and heartbeats come one after the other: a heartbeat must not sign in again whoever just signed out.
     private readonly SemaphoreSlim _turn = new(1);
     private readonly PeriodicTimer _timer;
+    private readonly Watch _watch;
     private readonly Lock _lock = new();
     private readonly Task _running;
     private Known _known;
     private int _ledger;
     private long _signedInAt;
+    private TimeSpan _timeout;
     private ConnectionState _state;
 
-    private AgentConnection(Nodes nodes, AgentClient agent, string? client, SignInResult signedIn)
+    private AgentConnection(
+        Nodes nodes,
+        AgentClient agent,
+        string? client,
+        Func<CancellationToken, Task>? stillWorking,
+        SignInResult signedIn
+    )
         : base(nodes, agent.AgentId)
     {
         _agent = agent;
         _client = client;
         _known = new Known(0, signedIn.Presence);
         _signedInAt = signedIn.Presence.Version;
+        _timeout = signedIn.HeartbeatTimeout;
+        _watch = new Watch(stillWorking, nodes.Clock);
         ConnectionId = signedIn.ConnectionId;
         _timer = new PeriodicTimer(signedIn.HeartbeatInterval, nodes.Clock);
         _running = Task.WhenAll(BeatAsync(), FollowAsync(signedIn.Position));
@@ -139,13 +149,15 @@ public sealed class AgentConnection : AgentCommands, IAsyncDisposable
         string agentId,
         string connectionId,
         string? client,
+        Func<CancellationToken, Task>? stillWorking,
         CancellationToken ct
     )
     {
         // Heartbeats name it in their address: better now than never.
         _ = Nodes.Path("connections", connectionId);
         var agent = new AgentClient(nodes, agentId);
-        return new AgentConnection(nodes, agent, client, await agent.SignInAsync(connectionId, client, nodes.RetryFor, ct));
+        var signedIn = await agent.SignInAsync(connectionId, client, nodes.RetryFor, ct);
+        return new AgentConnection(nodes, agent, client, stillWorking, signedIn);
     }
 
     private protected override async Task<CommandResult> SendAsync(
@@ -180,6 +192,12 @@ public sealed class AgentConnection : AgentCommands, IAsyncDisposable
             {
                 if (State is ConnectionState.SignedOut)
                     return true;
+                if (!_watch.IsWorking(_timeout, _closing.Token))
+                {
+                    // With the next tick after the application works again, a heartbeat shows whether the connection was lost.
+                    Stand(ConnectionState.Reconnecting, new TimeoutException("The application does not answer."), unlessSignedOut: true);
+                    return true;
+                }
                 if (await _agent.HeartbeatAsync(ConnectionId, TimeSpan.Zero, _closing.Token))
                     Stand(ConnectionState.Connected, unlessSignedOut: true);
                 else if (State is not ConnectionState.SignedOut)
@@ -260,6 +278,7 @@ public sealed class AgentConnection : AgentCommands, IAsyncDisposable
         }
         Learn(result.Presence);
         _timer.Period = result.HeartbeatInterval;
+        _timeout = result.HeartbeatTimeout;
         Stand(ConnectionState.Connected);
         return result;
     }

@@ -3,6 +3,7 @@ using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
 using PresenceLedger.Dashboard.Access;
 using PresenceLedger.Dashboard.Service;
+using PresenceLedger.Dashboard.Shared;
 
 namespace PresenceLedger.Dashboard.Reports;
 
@@ -10,6 +11,10 @@ namespace PresenceLedger.Dashboard.Reports;
 internal static class ReportDownload
 {
     private static readonly string[] Passed = ["Content-Type", "Content-Disposition"];
+
+    /// <summary>What the viewer's spreadsheet expects of a file.</summary>
+    public static IEnumerable<(string Name, object? Value)> Style(ViewerClock clock) =>
+        [("separator", clock.DecimalMark == "," ? ";" : ","), ("decimal", clock.DecimalMark)];
 
     public static void Map(IEndpointRouteBuilder routes)
     {

@@ -5,15 +5,22 @@ using NodaTime.TimeZones;
 
 namespace PresenceLedger.Dashboard.Shared;
 
-/// <summary>Times as the viewer reads them: in the zone of the browser. The ledger's own are in UTC, which every page has on hover.</summary>
+/// <summary>
+/// Times as the viewer reads them: in the zone of the browser. The ledger's own are in UTC, which every page has on hover. And the
+/// decimal sign of the browser's language.
+/// </summary>
 public sealed class ViewerClock(IJSRuntime js)
 {
     /// <summary>The viewer's zone; UTC until the browser has told.</summary>
     public DateTimeZone Zone { get; private set; } = DateTimeZone.Utc;
 
-    /// <summary>Asks the browser for its zone.</summary>
+    /// <summary>What separates whole and fraction in numbers of the viewer's language: a point or a comma.</summary>
+    public string DecimalMark { get; private set; } = ".";
+
+    /// <summary>Asks the browser for its zone and language.</summary>
     public async Task StartAsync()
     {
+        DecimalMark = await js.InvokeAsync<string>("presenceLedger.decimalMark");
         var name = await js.InvokeAsync<string?>("presenceLedger.zone");
         Zone = name is null ? DateTimeZone.Utc : DateTimeZoneProviders.Tzdb.GetZoneOrNull(name) ?? DateTimeZone.Utc;
     }

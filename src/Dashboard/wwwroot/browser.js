@@ -27,6 +27,8 @@ function tick() {
 
 globalThis.presenceLedger = {
   zone: () => Intl.DateTimeFormat().resolvedOptions().timeZone ?? null,
+  // Of the browser's language, not the page's: it is that of the viewer's other programs.
+  decimalMark: () => ((1.5).toLocaleString(navigator.language, { numberingSystem: "latn" }).includes(",") ? "," : "."),
   // What the server's clock shows.
   now: () => Date.now() + ahead,
   // Tells what the server's clock shows, in milliseconds since 1970.

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using PresenceLedger.Api.Audit;
+using PresenceLedger.Api.Reports;
 using PresenceLedger.Api.Scenarios;
 using PresenceLedger.Domain.Access;
 using PresenceLedger.Domain.Agents;
@@ -108,12 +109,16 @@ public sealed class ReplayTests
     public async Task For_a_spreadsheet_each_event_is_a_line_and_no_text_is_a_formula()
     {
         using var output = new StringWriter();
-        await RunAsync(new ReplayRequest("ana", Any()), new CsvView(output));
+        await RunAsync(new ReplayRequest("ana", Any()), new CsvView(output, CsvStyle.Plain, CsvView.AllColumns));
         var lines = output.ToString().Split("\r\n", StringSplitOptions.RemoveEmptyEntries);
         Assert.Equal(11, lines.Length);
-        Assert.StartsWith("version,occurredAt,recordedAt,type,from,to,rule,actor,explanation,", lines[0], StringComparison.Ordinal);
         Assert.StartsWith(
-            "7,2026-01-06T00:01:10.000Z,2026-01-06T00:01:10.000Z,presence-changed,busy,available,CAP-1,supervisor:sue,",
+            "\uFEFFversion,localDate,occurredAt,recordedAt,type,from,fromText,to,toText,rule,actor,explanation,",
+            lines[0],
+            StringComparison.Ordinal
+        );
+        Assert.StartsWith(
+            "7,2026-01-06,2026-01-06T00:01:10+00:00,2026-01-06T00:01:10+00:00,presence-changed,busy,Busy,available,Available,CAP-1,supervisor:sue,",
             lines[8],
             StringComparison.Ordinal
         );

@@ -205,12 +205,12 @@ public sealed class WhatIfTests : IAsyncLifetime
         var csv = (await RunAsync("policy: { restoreWindow: 300 }", "--format", "csv")).Output;
         Assert.Equal(
             [
-                "agentId,measure,recordedSeconds,whatIfSeconds,differenceSeconds",
-                "ana,status.available,2700,600,-2100",
-                "ana,status.away,610,2710,2100",
-                "ana,status.offline,290.001,290.001,0",
-                "ana,signedIn,3310,3310,0",
-                "ana,routable,2700,600,-2100",
+                "agentId,displayName,measure,statusText,recordedSeconds,whatIfSeconds,differenceSeconds",
+                "ana,,status.available,Available,2700,600,-2100",
+                "ana,,status.away,Away,610,2710,2100",
+                "ana,,status.offline,Offline,290.001,290.001,0",
+                "ana,,signedIn,,3310,3310,0",
+                "ana,,routable,,2700,600,-2100",
                 "",
             ],
             csv.Split("\r\n")

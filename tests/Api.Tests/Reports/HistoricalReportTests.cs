@@ -229,7 +229,7 @@ public sealed class HistoricalReportTests(WrittenPast past)
         var rows = answer.Text.Split("\r\n");
         Assert.Equal(4, rows.Length);
         Assert.StartsWith(
-            "\"'@home\",2025-06-10T00:00:00.000Z,2025-06-11T00:00:00.000Z,0,0,0,0,0,49200,0,",
+            "\"'@home\",,2025-06-10,2025-06-10T00:00:00+00:00,2025-06-11T00:00:00+00:00,0,0,0,0,0,49200,0,",
             rows[1],
             StringComparison.Ordinal
         );
@@ -237,7 +237,7 @@ public sealed class HistoricalReportTests(WrittenPast past)
         var names = rows[0].Split(',');
         Assert.All(rows[1..3], row => Assert.Equal(names.Length, row.Split(',').Length));
         Assert.Equal(
-            ["available", "away", "away-lunch", "busy", "do-not-disturb", "inactive", "offline"],
+            ["available", "away", "away-lunch (At lunch)", "busy", "do-not-disturb", "inactive", "offline"],
             names.Where(n => n.StartsWith("statusSeconds.", StringComparison.Ordinal)).Select(n => n["statusSeconds.".Length..])
         );
     }
@@ -264,8 +264,11 @@ public sealed class HistoricalReportTests(WrittenPast past)
         var last = (await past.GetAsync("reports/historical/agents/rep2/statuses")).Json.GetProperty("items").EnumerateArray().Last();
         Assert.Equal(JsonValueKind.Null, last.GetProperty("end").ValueKind);
         var rows = (await past.GetAsync("reports/historical/agents/rep2/statuses", "text/csv")).Text.Split("\r\n");
-        Assert.Equal("statusId,base,start,end,durationSeconds,origin,rule,actor", rows[0]);
-        Assert.Equal("away-lunch,away,2025-01-06T05:23:00.000Z,2025-01-06T06:15:00.000Z,3120,manual,MAN-1,administrator:root", rows[3]);
+        Assert.Equal("agentId,displayName,statusId,statusText,base,localDate,start,end,durationSeconds,origin,rule,actor", rows[0]);
+        Assert.Equal(
+            "rep2,,away-lunch,At lunch,away,2025-01-06,2025-01-06T05:23:00+00:00,2025-01-06T06:15:00+00:00,3120,manual,MAN-1,administrator:root",
+            rows[3]
+        );
         var lines = (await past.GetAsync("reports/historical/agents/rep2/statuses?format=ndjson")).Text;
         Assert.Equal(all, lines.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(l => Expect.Status(JsonElement.Parse(l))));
     }

@@ -1,7 +1,10 @@
 using System.CommandLine;
 using System.Globalization;
+using Npgsql;
+using PresenceLedger.Api.Agents;
 using PresenceLedger.Api.Hosting;
 using PresenceLedger.Api.Http;
+using PresenceLedger.Api.Reports;
 using PresenceLedger.Domain;
 using PresenceLedger.Domain.Naming;
 
@@ -49,6 +52,8 @@ internal static class WhatIfVerb
             format,
             first,
         };
+        var csv = new CsvOptions(withTimes: false);
+        csv.AddTo(whatIf);
         whatIf.SetAction(
             (parsed, ct) =>
                 guard(() =>
@@ -58,6 +63,7 @@ internal static class WhatIfVerb
                         ReadInstant("--to", parsed.GetValue(to)),
                         parsed.GetValue(agents) is { } some ? [.. QueryLists.Items(Identifier.Normalize(some))] : null,
                         ReadFormat(parsed.GetRequiredValue(format)),
+                        csv.Read(parsed, parsed.GetRequiredValue(format) == "csv", WhatIfWriter.CsvColumns),
                         parsed.GetValue(first),
                         stores.Of(parsed),
                         Console.Out,
@@ -74,6 +80,7 @@ internal static class WhatIfVerb
         DateTimeOffset? to,
         string[]? agents,
         WhatIfFormat format,
+        (CsvStyle Style, IReadOnlyList<CsvColumn<WhatIfRow>> Columns) csv,
         int first,
         DatabaseChoice choice,
         TextWriter output,
@@ -96,13 +103,43 @@ internal static class WhatIfVerb
             var ids = agents is null ? outline.AgentIds : [.. agents.Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal)];
             var compared = await run.CompareAsync(ids, start, end, new Progress(ids.Count), ct);
             var answer = WhatIfAnswer.Of(compared, run.Alternative, file.Settings, start, end, first);
-            await output.WriteAsync(WhatIfWriter.Write(answer, format, first));
+            await output.WriteAsync(
+                format switch
+                {
+                    WhatIfFormat.Json => WhatIfWriter.Json(answer),
+                    WhatIfFormat.Csv => WhatIfWriter.Csv(
+                        answer,
+                        await NamesAsync(opened.Database, ids, ct),
+                        run.Alternative.Other.AsOf(end),
+                        csv.Style,
+                        csv.Columns
+                    ),
+                    _ => WhatIfWriter.Text(answer, first),
+                }
+            );
             return 0;
         }
         catch (InvalidDataException e)
         {
             await Console.Error.WriteLineAsync("An event cannot be read: " + e.Message);
             return 1;
+        }
+    }
+
+    private static async Task<IReadOnlyDictionary<string, string>> NamesAsync(
+        NpgsqlDataSource? database,
+        IReadOnlyList<string> agents,
+        CancellationToken ct
+    )
+    {
+        try
+        {
+            return database is null ? new Dictionary<string, string>() : await Names.ReadAsync(database, agents, ct);
+        }
+        catch (PostgresException e) when (e.SqlState is PostgresErrorCodes.UndefinedTable or PostgresErrorCodes.InvalidSchemaName)
+        {
+            // No service has made the directory here.
+            return new Dictionary<string, string>();
         }
     }
 

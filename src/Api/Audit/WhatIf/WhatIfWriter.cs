@@ -4,6 +4,7 @@ using System.Text;
 using System.Text.Json;
 using PresenceLedger.Api.Http;
 using PresenceLedger.Api.Reports;
+using PresenceLedger.Domain.Configurations;
 using PresenceLedger.Ledger;
 
 namespace PresenceLedger.Api.Audit.WhatIf;
@@ -26,43 +27,48 @@ internal static class WhatIfWriter
     private static readonly CultureInfo Culture = CultureInfo.InvariantCulture;
     private static readonly JsonSerializerOptions Indented = MakeIndented();
 
-    /// <summary>The whole of it.</summary>
-    public static string Write(WhatIfAnswer answer, WhatIfFormat format, int first) =>
-        format switch
-        {
-            WhatIfFormat.Json => JsonSerializer.Serialize(answer, Indented) + "\n",
-            WhatIfFormat.Csv => Csv(answer),
-            _ => Text(answer, first),
-        };
+    /// <summary>The columns of the CSV.</summary>
+    public static IReadOnlyList<CsvColumn<WhatIfRow>> CsvColumns { get; } =
+    [
+        new("agentId", (csv, row) => csv.Text(row.AgentId)),
+        new("displayName", (csv, row) => csv.Text(row.DisplayName)),
+        new("measure", (csv, row) => csv.Text(row.Measure)),
+        new("statusText", (csv, row) => csv.Text(row.StatusText)),
+        new("recordedSeconds", (csv, row) => csv.Number(row.Seconds.Recorded)),
+        new("whatIfSeconds", (csv, row) => csv.Number(row.Seconds.WhatIf)),
+        new("differenceSeconds", (csv, row) => csv.Number(row.Seconds.Difference)),
+    ];
 
-    private static string Csv(WhatIfAnswer answer)
+    /// <summary>All of it, for programs.</summary>
+    public static string Json(WhatIfAnswer answer) => JsonSerializer.Serialize(answer, Indented) + "\n";
+
+    /// <summary>The times of each agent, for people with a spreadsheet.</summary>
+    public static string Csv(
+        WhatIfAnswer answer,
+        IReadOnlyDictionary<string, string> names,
+        Configuration configuration,
+        CsvStyle style,
+        IReadOnlyList<CsvColumn<WhatIfRow>> columns
+    )
     {
         var bytes = new ArrayBufferWriter<byte>();
-        var csv = new CsvWriter(bytes);
-        foreach (var column in new[] { "agentId", "measure", "recordedSeconds", "whatIfSeconds", "differenceSeconds" })
-            csv.Text(column);
-        csv.End();
+        var table = new CsvTable<WhatIfRow>(new CsvWriter(bytes, style), columns);
+        table.WriteHeader();
         foreach (var agent in answer.Agents)
         {
             foreach (var (statusId, seconds) in agent.Times.StatusSeconds)
-                Line(agent.AgentId, "status." + statusId, seconds);
-            Line(agent.AgentId, "signedIn", agent.Times.SignedInSeconds);
-            Line(agent.AgentId, "routable", agent.Times.RoutableSeconds);
+                Write(agent.AgentId, "status." + statusId, configuration.StatusText(statusId), seconds);
+            Write(agent.AgentId, "signedIn", null, agent.Times.SignedInSeconds);
+            Write(agent.AgentId, "routable", null, agent.Times.RoutableSeconds);
         }
         return Encoding.UTF8.GetString(bytes.WrittenSpan);
 
-        void Line(string agentId, string measure, Amount seconds)
-        {
-            csv.Text(agentId);
-            csv.Text(measure);
-            csv.Number(seconds.Recorded);
-            csv.Number(seconds.WhatIf);
-            csv.Number(seconds.Difference);
-            csv.End();
-        }
+        void Write(string agentId, string measure, string? statusText, Amount seconds) =>
+            table.Write(new(agentId, names.GetValueOrDefault(agentId), measure, statusText, seconds));
     }
 
-    private static string Text(WhatIfAnswer answer, int first)
+    /// <summary>For people at a terminal.</summary>
+    public static string Text(WhatIfAnswer answer, int first)
     {
         var text = new StringBuilder();
         Say(
@@ -189,3 +195,6 @@ internal static class WhatIfWriter
         return options;
     }
 }
+
+/// <summary>A line of the CSV: an agent and a measure.</summary>
+internal sealed record WhatIfRow(string AgentId, string? DisplayName, string Measure, string? StatusText, Amount Seconds);
