@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging.Abstractions;
 using Npgsql;
+using PresenceLedger.Api.Configurations;
 using PresenceLedger.Api.Hosting;
 using PresenceLedger.Domain.Access;
 using PresenceLedger.Domain.Agents;
@@ -43,10 +44,21 @@ public sealed class Node : IAsyncDisposable
             Leases,
             Configuration,
             Texts,
+            TzdbCalendar.Instance,
             clock,
             NullLogger<AgentStreams>.Instance
         );
-        Due = new DueWorker(Database, Log, Agents, Leases, Configuration, Texts, clock, NullLogger<DueWorker>.Instance);
+        Due = new DueWorker(
+            Database,
+            Log,
+            Agents,
+            Leases,
+            Configuration,
+            Texts,
+            TzdbCalendar.Instance,
+            clock,
+            NullLogger<DueWorker>.Instance
+        );
     }
 
     public TimeProvider Clock { get; }

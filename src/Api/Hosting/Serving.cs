@@ -14,6 +14,7 @@ using PresenceLedger.Api.Reports.RealTime;
 using PresenceLedger.Api.Simulation;
 using PresenceLedger.Dashboard.Access;
 using PresenceLedger.Dashboard.Hosting;
+using PresenceLedger.Domain.Policies;
 using PresenceLedger.Ledger;
 using PresenceLedger.Ledger.Agents;
 using PresenceLedger.Ledger.Configurations;
@@ -152,6 +153,7 @@ public static class Serving
 
         // In the order in which they start; they stop in the reverse one, the log, which is the first, last.
         services.AddHostedService(s => s.GetRequiredService<ConfigurationStream>());
+        services.AddHostedService<StoredZone>();
         services.AddHostedService(s => s.GetRequiredService<Leases>());
         services.AddHostedService<DirectoryTable>();
         AddReadModels(services);
@@ -247,6 +249,7 @@ public static class Serving
     internal static void AddStores(IServiceCollection services, string connectionString, EventStoreDbChoice? log)
     {
         services.AddSingleton(TimeProvider.System);
+        services.AddSingleton<ICalendar>(TzdbCalendar.Instance);
         services.AddSingleton(_ => DataSource(connectionString));
         if (log is null)
             AddLog<PostgresLog>(services);

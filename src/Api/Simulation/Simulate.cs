@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Runtime;
 using System.Threading.Channels;
 using PresenceLedger.Api.Hosting;
+using PresenceLedger.Api.Reports;
 using PresenceLedger.Ledger;
 using PresenceLedger.Ledger.Copying;
 using PresenceLedger.Ledger.Postgres;
@@ -83,9 +84,9 @@ internal static class Simulate
     {
         if (days is < 1 or > MostDays)
             throw new MisconfiguredException($"--days {days} cannot be; there are 1 to {MostDays}.");
-        if (!TimeZoneInfo.TryFindSystemTimeZoneById(timeZone, out var zone))
+        if (Zones.Find(timeZone) is not { } zone)
             throw new MisconfiguredException($"--time-zone {timeZone} is not known; it is an IANA name such as Europe/Berlin.");
-        var today = DateOnly.FromDateTime(TimeZoneInfo.ConvertTime(clock.GetUtcNow(), zone).DateTime);
+        var today = NodaTime.Instant.FromDateTimeOffset(clock.GetUtcNow()).InZone(zone).Date.ToDateOnly();
         var first = today.AddDays(-days);
         if (start is not null && !DateOnly.TryParseExact(start, "yyyy-MM-dd", CultureInfo.InvariantCulture, DateTimeStyles.None, out first))
             throw new MisconfiguredException($"--start {start} is no date; it is given as 2026-03-15.");

@@ -34,6 +34,7 @@ public sealed class AgentStreams(
     ISignsOfLife signsOfLife,
     ConfigurationStream configuration,
     IReasonTexts texts,
+    ICalendar calendar,
     TimeProvider clock,
     ILogger<AgentStreams> logger
 ) : IDisposable
@@ -359,7 +360,7 @@ public sealed class AgentStreams(
     )
     {
         var heard = await signsOfLife.OfAsync(agent, settings, at, wait, ct);
-        return AgentDecider.Decide(agent, command, new AgentContext(heard.AsOf, settings, heard.Signs) { NoticedAt = clock.Now() });
+        return AgentDecider.Decide(agent, command, new AgentContext(heard.AsOf, settings, heard.Signs, calendar) { NoticedAt = clock.Now() });
     }
 
     private static Change Seal(

@@ -1,5 +1,6 @@
 using Npgsql;
 using PresenceLedger.Domain.Agents;
+using PresenceLedger.Domain.Policies;
 using PresenceLedger.Domain.Configurations;
 using PresenceLedger.Ledger;
 using PresenceLedger.Ledger.Due;
@@ -8,7 +9,8 @@ namespace PresenceLedger.Projections.CurrentPresence;
 
 /// <summary>What the ledger waits for, as the presences that are read give it: leases, due times, second halves of transfers.</summary>
 /// <param name="handovers">Whether transfers are two commits, so that the second half of one may be missing.</param>
-internal sealed class Deadlines(bool handovers)
+/// <param name="calendar">When a day ends.</param>
+internal sealed class Deadlines(bool handovers, ICalendar calendar)
 {
     /// <summary>Forgets what was due, at the beginning of the log: that was another ledger, or is found again.</summary>
     public static async Task ForgetAsync(NpgsqlConnection connection, CancellationToken ct)
@@ -77,7 +79,7 @@ internal sealed class Deadlines(bool handovers)
         await command.ExecuteNonQueryAsync(ct);
     }
 
-    private static async Task KeepDueAsync(NpgsqlConnection connection, PresenceFold fold, CancellationToken ct)
+    private async Task KeepDueAsync(NpgsqlConnection connection, PresenceFold fold, CancellationToken ct)
     {
         var due = fold.Changed.Select(d => (d.Id, At: DueAt(d.Agent, fold.Configuration))).ToArray();
         await using var command = new NpgsqlCommand(
@@ -136,8 +138,8 @@ internal sealed class Deadlines(bool handovers)
         await command.ExecuteNonQueryAsync(ct);
     }
 
-    private static DateTimeOffset? DueAt(Agent agent, Configuration configuration) =>
-        DueWork.NextAt(agent, configuration) ?? (agent.DayCounts.IsEmpty ? null : DueWorker.Never);
+    private DateTimeOffset? DueAt(Agent agent, Configuration configuration) =>
+        DueWork.NextAt(agent, configuration, calendar) ?? (agent.DayCounts.IsEmpty ? null : DueWorker.Never);
 
     /// <summary>A policy that changed may have moved what is due; the worker looks again at all of it.</summary>
     private static async Task DueAgainAsync(NpgsqlConnection connection, DateTimeOffset at, CancellationToken ct)

@@ -1,3 +1,5 @@
+using NodaTime;
+using PresenceLedger.Api.Configurations;
 using PresenceLedger.Api.Simulation;
 using PresenceLedger.Ledger;
 using PresenceLedger.Ledger.Agents;
@@ -19,7 +21,7 @@ public abstract class ReplayCheckTests : ReadSideTests
         14,
         9,
         new DateOnly(2026, 3, 15),
-        TimeZoneInfo.FindSystemTimeZoneById("Europe/Berlin")
+        DateTimeZoneProviders.Tzdb["Europe/Berlin"]
     );
 
     private PresenceModel _presence = null!;
@@ -155,7 +157,7 @@ public abstract class ReplayCheckTests : ReadSideTests
     /// <summary>A simulated fortnight, read by all read models.</summary>
     private async Task<Reading[]> ReadAsync()
     {
-        _presence = new PresenceModel(_node.Log);
+        _presence = new PresenceModel(_node.Log, TzdbCalendar.Instance);
         _states = new StatesModel(_node.Log);
         await ImportAsync(Centre.Ledger(Fortnight).ToAsyncEnumerable());
         await _node.Configuration.RefreshAsync(default);
