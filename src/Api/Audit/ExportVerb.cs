@@ -70,7 +70,7 @@ internal static class ExportVerb
         if (!Identifiers.IsValid(agentId) || await opened.Log.ReadStreamAsync(StreamNames.Agent(agentId), 0, 1, ct) is [])
             throw new MisconfiguredException($"There is no agent '{agentId}'.");
         using var book = new SealBook(opened.Log);
-        using var sealer = new Sealer(opened.Log, book, SealSettings.Of(dataFolder).Keys, TimeProvider.System);
+        using var sealer = new Sealer(opened.Log, book, SealSettings.Of(dataFolder).Keys, opened.Clock);
         try
         {
             await opened.Log.SettleAsync(ct);
@@ -83,7 +83,7 @@ internal static class ExportVerb
         var records = opened.Records();
         BundleSummary summary;
         await using (var zip = new FileStream(file, FileMode.Create, FileAccess.ReadWrite))
-            summary = await new EvidenceBundle(records, new Entries(records), book, TimeProvider.System).WriteAsync(
+            summary = await new EvidenceBundle(records, new Entries(records), book, opened.Clock).WriteAsync(
                 zip,
                 agentId,
                 from,

@@ -31,7 +31,7 @@ internal static class SealVerb
                             ct
                         );
                         using var book = new SealBook(opened.Log);
-                        using var sealer = new Sealer(opened.Log, book, SealSettings.Of(folder).Keys, TimeProvider.System);
+                        using var sealer = new Sealer(opened.Log, book, SealSettings.Of(folder).Keys, opened.Clock);
                         await opened.Log.SettleAsync(ct);
                         var made = await sealer.SealAsync(Actor.Ledger, gently: false, ct);
                         await Console.Out.WriteLineAsync(Told(made));

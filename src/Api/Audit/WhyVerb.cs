@@ -5,6 +5,7 @@ using System.Text.Json;
 using PresenceLedger.Api.Hosting;
 using PresenceLedger.Api.Http;
 using PresenceLedger.Domain;
+using PresenceLedger.Ledger;
 
 namespace PresenceLedger.Api.Audit;
 
@@ -41,17 +42,15 @@ internal static class WhyVerb
             (parsed, ct) =>
                 guard(() =>
                 {
-                    var now = TimeProvider.System.GetUtcNow().ToMillisecond();
+                    // What cannot be read is told before the ledger is opened; what time it is, the ledger knows.
                     var text = parsed.GetValue(at);
-                    var asked = AuditVerbs.Instant("AT", text, now);
-                    if (asked > now)
-                        throw new MisconfiguredException($"AT: {text} is still to come; it is {now:HH:mm:ss} UTC.");
+                    AuditVerbs.Instant("AT", text, TimeProvider.System.GetUtcNow());
                     return RunAsync(
                         AuditVerbs.ConnectionOf(parsed.GetValue(connection)),
                         parsed.GetRequiredValue(data),
                         parsed.GetRequiredValue(prefix),
                         parsed.GetRequiredValue(agent),
-                        asked is { } instant ? Moment.WholeSecond(text!, instant, now) : now,
+                        text,
                         parsed.GetRequiredValue(format) == "json",
                         ct
                     );
@@ -65,12 +64,17 @@ internal static class WhyVerb
         string dataFolder,
         string prefix,
         string agentId,
-        DateTimeOffset at,
+        string? text,
         bool json,
         CancellationToken ct
     )
     {
         await using var opened = await OpenedLog.OpenAsync(connection, dataFolder, prefix, prepare: false, ct);
+        var now = opened.Clock.Now();
+        var asked = AuditVerbs.Instant("AT", text, now);
+        if (asked > now)
+            throw new MisconfiguredException($"AT: {text} is still to come; it is {now:HH:mm:ss} UTC.");
+        var at = asked is { } instant ? Moment.WholeSecond(text!, instant, now) : now;
         var records = opened.Records();
         var inquiry = new Inquiry(records, new Entries(records));
         try

@@ -2,6 +2,7 @@ using Microsoft.Extensions.Logging.Abstractions;
 using Npgsql;
 using PresenceLedger.Api.Audit;
 using PresenceLedger.Ledger;
+using PresenceLedger.Ledger.Clock;
 using PresenceLedger.Ledger.EventStoreDb;
 using PresenceLedger.Ledger.Postgres;
 using PresenceLedger.Ledger.Postgres.Embedded;
@@ -15,7 +16,14 @@ namespace PresenceLedger.Api.Hosting;
 /// <param name="Database">The PostgreSQL that keeps it; null where an EventStoreDB does.</param>
 /// <param name="Running">The log, to be stopped.</param>
 /// <param name="Server">The database server that was started for it; null where there was one.</param>
-internal sealed record OpenedLog(ILog Log, NpgsqlDataSource? Database, BackgroundService Running, EmbeddedPostgres? Server)
+/// <param name="Clock">The clock of the ledger; the machine's own where nobody said where the PostgreSQL is (TIM-1).</param>
+internal sealed record OpenedLog(
+    ILog Log,
+    NpgsqlDataSource? Database,
+    BackgroundService Running,
+    EmbeddedPostgres? Server,
+    TimeProvider Clock
+)
     : IAsyncDisposable
 {
     /// <summary>
@@ -24,7 +32,7 @@ internal sealed record OpenedLog(ILog Log, NpgsqlDataSource? Database, Backgroun
     public Records Records() =>
         Database is null
             ? new Records(Log, texts: null, states: null)
-            : new Records(Log, new PostgresReasonTexts(Database, TimeProvider.System), new PastStates(Database, Log));
+            : new Records(Log, new PostgresReasonTexts(Database, Clock), new PastStates(Database, Log));
 
     /// <summary>Opens the log of a connection string, or of the data folder.</summary>
     /// <param name="connection">An EventStoreDB's or a PostgreSQL's; null for the database in the data folder.</param>
@@ -38,7 +46,7 @@ internal sealed record OpenedLog(ILog Log, NpgsqlDataSource? Database, Backgroun
         {
             var choice = new EventStoreDbChoice(Serving.Parse(connection), prefix);
             var log = new EventStoreDbLog(choice, answers: null, TimeProvider.System, NullLogger<EventStoreDbLog>.Instance);
-            return await StartAsync(log, null, null, ct);
+            return await StartAsync(log, null, null, TimeProvider.System, ct);
         }
 
         // Only what writes makes a ledger where there is none.
@@ -63,8 +71,13 @@ internal sealed record OpenedLog(ILog Log, NpgsqlDataSource? Database, Backgroun
                     ct
                 );
             var database = Serving.DataSource(settings.ConnectionString);
-            var log = new PostgresLog(database, TimeProvider.System, NullLogger<PostgresLog>.Instance);
-            return await StartAsync(log, database, server, ct);
+            var clock = new LedgerClock(
+                new PostgresTime(settings.ConnectionString),
+                TimeProvider.System,
+                NullLogger<LedgerClock>.Instance
+            );
+            var log = new PostgresLog(database, clock, NullLogger<PostgresLog>.Instance);
+            return await StartAsync(log, database, server, clock, ct);
         }
         catch
         {
@@ -79,6 +92,7 @@ internal sealed record OpenedLog(ILog Log, NpgsqlDataSource? Database, Backgroun
     {
         await Running.StopAsync(CancellationToken.None);
         Running.Dispose();
+        (Clock as LedgerClock)?.Dispose();
         if (Database is not null)
             await Database.DisposeAsync();
         if (Server is not null)
@@ -89,13 +103,15 @@ internal sealed record OpenedLog(ILog Log, NpgsqlDataSource? Database, Backgroun
         TLog log,
         NpgsqlDataSource? database,
         EmbeddedPostgres? server,
+        TimeProvider clock,
         CancellationToken ct
     )
         where TLog : BackgroundService, ILog
     {
-        var opened = new OpenedLog(log, database, log, server);
+        var opened = new OpenedLog(log, database, log, server, clock);
         try
         {
+            await clock.KnownAsync(ct);
             await log.StartAsync(ct);
             return opened;
         }

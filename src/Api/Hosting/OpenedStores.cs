@@ -1,4 +1,5 @@
 using PresenceLedger.Ledger;
+using PresenceLedger.Ledger.Clock;
 
 namespace PresenceLedger.Api.Hosting;
 
@@ -32,6 +33,7 @@ internal sealed record OpenedStores(ServiceProvider Services, Serving.RunningDat
         var opened = new OpenedStores(services.BuildServiceProvider(), database);
         try
         {
+            await opened.Services.GetRequiredService<TimeProvider>().KnownAsync(ct);
             await opened.Running.StartAsync(ct);
             return opened;
         }

@@ -17,6 +17,7 @@ using PresenceLedger.Dashboard.Hosting;
 using PresenceLedger.Domain.Policies;
 using PresenceLedger.Ledger;
 using PresenceLedger.Ledger.Agents;
+using PresenceLedger.Ledger.Clock;
 using PresenceLedger.Ledger.Configurations;
 using PresenceLedger.Ledger.Due;
 using PresenceLedger.Ledger.EventStoreDb;
@@ -124,6 +125,8 @@ public static class Serving
     {
         var services = builder.Services;
         Limits.Configure(builder);
+        // Before everything else: what starts dates things.
+        services.AddHostedService<ClockKeeper>();
         AddStores(services, connectionString, log);
 
         PrivacyEndpoints.Add(builder);
@@ -172,13 +175,16 @@ public static class Serving
         services.AddOpenApi(o => ApiDescription.Configure(o));
         services.AddOpenTelemetry().WithMetrics(m => m.AddAspNetCoreInstrumentation().AddMeter(Telemetry.Name).AddPrometheusExporter());
         services.AddSingleton<ProjectionMetrics>();
-        services.AddHealthChecks().AddCheck<Readiness>("ledger", tags: ["ready"]).AddCheck<DivergenceWatch>("divergence", tags: ["ready"]);
+        services.AddSingleton<ClockHealth>();
+        services.AddHealthChecks().AddCheck<Readiness>("ledger", tags: ["ready"])
+            .AddCheck<ClockHealth>("clock", tags: ["ready"]).AddCheck<DivergenceWatch>("divergence", tags: ["ready"]);
     }
 
     /// <summary>The endpoints.</summary>
     public static void Map(WebApplication app)
     {
         app.UseExceptionHandler();
+        KnownTime.Use(app);
         Arrival.Use(app);
         app.UseStatusCodePages(async context =>
         {
@@ -225,6 +231,7 @@ public static class Serving
                     .HideDeveloperTools()
                     .HideClientButton()
         );
+        app.Services.GetRequiredService<ClockHealth>();
         ProjectionMetrics.Use(app);
         Readiness.Map(app);
     }
@@ -248,7 +255,12 @@ public static class Serving
     /// <summary>The time, the database and the log.</summary>
     internal static void AddStores(IServiceCollection services, string connectionString, EventStoreDbChoice? log)
     {
-        services.AddSingleton(TimeProvider.System);
+        services.AddSingleton(s => new LedgerClock(
+            new PostgresTime(connectionString),
+            TimeProvider.System,
+            s.GetRequiredService<ILogger<LedgerClock>>()
+        ));
+        services.AddSingleton<TimeProvider>(s => s.GetRequiredService<LedgerClock>());
         services.AddSingleton<ICalendar>(TzdbCalendar.Instance);
         services.AddSingleton(_ => DataSource(connectionString));
         if (log is null)

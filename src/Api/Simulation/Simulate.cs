@@ -19,7 +19,7 @@ internal static class Simulate
     private const int Ahead = 4;
 
     /// <summary>Simulates; returns the exit code.</summary>
-    /// <param name="plan">What.</param>
+    /// <param name="plan">What, by a clock: what is simulated is to be over (TIM-1).</param>
     /// <param name="connection">Connection string of the log; null for the database in the data folder.</param>
     /// <param name="dataFolder">The data folder.</param>
     /// <param name="prefix">Before the names of the streams in an EventStoreDB.</param>
@@ -27,7 +27,7 @@ internal static class Simulate
     /// <param name="ct">Breaks it off; whole portions stay.</param>
     /// <exception cref="MisconfiguredException">The ledger is not empty.</exception>
     public static async Task<int> RunAsync(
-        SimulationPlan plan,
+        Func<TimeProvider, SimulationPlan> plan,
         string? connection,
         string dataFolder,
         string prefix,
@@ -37,8 +37,10 @@ internal static class Simulate
     {
         // It allocates all the time, and nobody waits for an answer: collecting beside the work costs more than it spares.
         GCSettings.LatencyMode = GCLatencyMode.Batch;
+        // What cannot be is told before the ledger is opened.
+        plan(TimeProvider.System);
         await using var target = await OpenedLog.OpenAsync(connection, dataFolder, prefix, prepare: true, ct);
-        return await WriteAsync(target, plan, output, ct);
+        return await WriteAsync(target, plan(target.Clock), output, ct);
     }
 
     /// <summary>Simulates into a log that is open; returns the exit code.</summary>

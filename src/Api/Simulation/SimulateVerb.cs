@@ -52,14 +52,15 @@ internal static class SimulateVerb
                                     stop
                                 )
                                 : Simulate.RunAsync(
-                                    Simulate.Plan(
-                                        parsed.GetValue(agents),
-                                        parsed.GetValue(days),
-                                        parsed.GetValue(seed),
-                                        parsed.GetValue(start),
-                                        parsed.GetRequiredValue(timeZone),
-                                        TimeProvider.System
-                                    ),
+                                    clock =>
+                                        Simulate.Plan(
+                                            parsed.GetValue(agents),
+                                            parsed.GetValue(days),
+                                            parsed.GetValue(seed),
+                                            parsed.GetValue(start),
+                                            parsed.GetRequiredValue(timeZone),
+                                            clock
+                                        ),
                                     parsed.GetValue(connection) ?? Environment.GetEnvironmentVariable("PRESENCE_LEDGER_CONNECTION"),
                                     parsed.GetRequiredValue(data),
                                     parsed.GetRequiredValue(prefix),

@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Caching.Memory;
 using PresenceLedger.Domain.Access;
 using PresenceLedger.Ledger.Agents;
+using PresenceLedger.Ledger.Clock;
 using PresenceLedger.Ledger.Events;
 
 namespace PresenceLedger.Ledger.Access;
@@ -31,6 +32,7 @@ public sealed class AccessLog(ILog log, TimeProvider clock) : IDisposable
     /// <exception cref="LedgerUnavailableException">It could not be recorded; nothing is to be shown.</exception>
     public async Task RecordAsync(string agentId, Actor reader, AuditRead read, string? correlationId, CancellationToken ct)
     {
+        await clock.KnownAsync(ct);
         var key = (agentId, reader, read);
         using var held = await _locks.EnterAsync([agentId], ct);
         if (_reads.TryGetValue(key, out DateTimeOffset at) && (clock.Now() - at).Duration() < Together)

@@ -1,8 +1,9 @@
 using Npgsql;
 using PresenceLedger.Domain.Agents;
-using PresenceLedger.Domain.Policies;
 using PresenceLedger.Domain.Configurations;
+using PresenceLedger.Domain.Policies;
 using PresenceLedger.Ledger;
+using PresenceLedger.Ledger.Clock;
 using PresenceLedger.Ledger.Due;
 
 namespace PresenceLedger.Projections.CurrentPresence;
@@ -30,7 +31,7 @@ internal sealed class Deadlines(bool handovers, ICalendar calendar)
         if (handovers && fold.Handovers.Count > 0)
             await KeepHandoversAsync(connection, fold.Handovers, ct);
         if (fold.PolicyChangedAt is { } changedAt)
-            await DueAgainAsync(connection, changedAt, ct);
+            await DueAgainAsync(connection, clock.NotAfterNow(changedAt), ct);
     }
 
     /// <summary>

@@ -149,7 +149,7 @@ public abstract class ReplayCheckTests : ReadSideTests
         Assert.NotEmpty((await Check.WholeAsync("agent-0001", null, default)).Divergences);
 
         await using var database = Api.Hosting.Serving.DataSource(_database.ServiceConnectionString);
-        await new Rebuild(_states, _node.Log, database).RunAsync(restart: false, new Progress<RebuildProgress>(), default);
+        await new Rebuild(_states, _node.Log, database, _clock).RunAsync(restart: false, new Progress<RebuildProgress>(), default);
 
         Assert.Empty((await Check.WholeAsync("agent-0001", null, default)).Divergences);
     }
