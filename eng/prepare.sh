@@ -118,6 +118,14 @@ need_chromium() {
   export PRESENCE_LEDGER_CHROMIUM
 }
 
+# The library that has processes of the tests see another time of day than the machine's.
+need_faketime() {
+  mkdir -p "$root/.run"
+  compgen -G '/usr/lib*/*/faketime/libfaketimeMT.so.1' >/dev/null || compgen -G '/usr/lib*/faketime/libfaketimeMT.so.1' >/dev/null ||
+    compgen -G '/usr/local/lib/faketime/libfaketimeMT.so.1' >/dev/null || apt_install faketime ||
+    fail 'libfaketime was not found and could not be installed (see .run/apt.log). Install it: apt-get install faketime'
+}
+
 # Python checks evidence bundles in the tests, as somebody without this program would.
 need_python() {
   mkdir -p "$root/.run"

@@ -200,6 +200,9 @@ public static class Rules
     /// <summary>Instants are UTC.</summary>
     public const string Tim4 = "TIM-4";
 
+    /// <summary>One source of time-zone data, the one that the product brings along.</summary>
+    public const string Tim5 = "TIM-5";
+
     /// <summary>A policy that changes dates nothing before the change.</summary>
     public const string Tim6 = "TIM-6";
 
@@ -270,6 +273,7 @@ public static class Rules
         Tim2,
         Tim3,
         Tim4,
+        Tim5,
         Tim6,
     ];
 }

@@ -3,6 +3,7 @@ using System.Runtime.CompilerServices;
 using System.Threading.Channels;
 using Npgsql;
 using PresenceLedger.Ledger;
+using PresenceLedger.Ledger.Clock;
 
 namespace PresenceLedger.Projections;
 
@@ -17,8 +18,16 @@ internal sealed record Filled(Checkpoint At, int Events, bool CaughtUp);
 /// <param name="log">The log.</param>
 /// <param name="database">Where rows that are not in memory are read.</param>
 /// <param name="connection">Writes; it has the lock of the tables.</param>
+/// <param name="clock">The time.</param>
 /// <param name="largest">The most events of a write.</param>
-internal sealed class Filling(Place place, ILog log, NpgsqlDataSource database, NpgsqlConnection connection, int largest)
+internal sealed class Filling(
+    Place place,
+    ILog log,
+    NpgsqlDataSource database,
+    NpgsqlConnection connection,
+    TimeProvider clock,
+    int largest
+)
 {
     /// <summary>The most events of a page while it is live: each is seen soon, and the transaction is short.</summary>
     public const int SmallPage = 500;
@@ -38,6 +47,8 @@ internal sealed class Filling(Place place, ILog log, NpgsqlDataSource database, 
     private static readonly TimeSpan Breath = TimeSpan.FromSeconds(1);
 
     private long _writtenAt = Stopwatch.GetTimestamp();
+    /// <summary>The clocks of two nodes are not further apart than this.</summary>
+    private static readonly TimeSpan Apart = TimeSpan.FromMilliseconds(500);
 
     /// <summary>Fills them, up to a place in the log or without an end.</summary>
     /// <exception cref="InvalidDataException">An event cannot be applied; all before it are.</exception>
@@ -159,15 +170,21 @@ internal sealed class Filling(Place place, ILog log, NpgsqlDataSource database, 
     private async Task<Filled> WriteAsync(Checkpoint before, Folded folded, LogPosition? until, CancellationToken ct)
     {
         var asOf = folded.AsOf > before.AsOf ? folded.AsOf.Value : before.AsOf;
+        // What another node recorded a moment ago may be a moment away by this node's clock; what is further away was recorded while the
+        // clock was ahead, and says nothing of up to when all is here (TIM-1).
+        if (asOf - clock.Now() is { Ticks: > 0 } away && away <= Apart)
+            await Task.Delay(away, clock, ct);
+        asOf = clock.NotAfterNow(asOf);
         // On a server that is shared there may be millions of others' events between two of the ledger's: who goes on begins where this was.
         var moved = folded.Position > before.Position && Stopwatch.GetElapsedTime(_writtenAt) > Breath;
-        if (folded.Changes is null && asOf - before.AsOf <= Breath && folded.Position != until && !moved)
+        if (folded.Changes is null && (asOf - before.AsOf).Duration() <= Breath && folded.Position != until && !moved)
             return new Filled(before, 0, folded.CaughtUp);
 
         var after = before with
         {
             Position = folded.Position,
             AsOf = asOf,
+            Newest = folded.Newest > before.Newest ? folded.Newest : before.Newest,
             State = folded.Changes is { } changes ? changes.State : before.State,
         };
         await using var transaction = await connection.BeginTransactionAsync(ct);
@@ -228,16 +245,25 @@ internal sealed class Filling(Place place, ILog log, NpgsqlDataSource database, 
     /// <param name="AsOf">
     /// What was complete up to an instant stays so; and what a page has, even if it was recorded while the page was read, is in it.
     /// </param>
+    /// <param name="Newest">When the newest event was recorded.</param>
     /// <param name="Events">How many events.</param>
     /// <param name="CaughtUp">Whether there were no others.</param>
-    private sealed record Folded(IPageChanges? Changes, LogPosition Position, DateTimeOffset? AsOf, int Events, bool CaughtUp)
+    private sealed record Folded(
+        IPageChanges? Changes,
+        LogPosition Position,
+        DateTimeOffset? AsOf,
+        DateTimeOffset Newest,
+        int Events,
+        bool CaughtUp
+    )
     {
         public static Folded Of(LogPage page, IPageChanges? changes)
         {
-            var asOf = page.AsOf;
+            var newest = DateTimeOffset.MinValue;
             foreach (var e in page.Events)
-                asOf = asOf > e.Record.RecordedAt ? asOf : e.Record.RecordedAt;
-            return new Folded(changes, page.Position, asOf, page.Events.Count, page.CaughtUp);
+                newest = newest > e.Record.RecordedAt ? newest : e.Record.RecordedAt;
+            var asOf = page.Events.Count == 0 || page.AsOf > newest ? page.AsOf : newest;
+            return new Folded(changes, page.Position, asOf, newest, page.Events.Count, page.CaughtUp);
         }
 
         public Folded With(LogPage page, IPageChanges? changes)
@@ -247,6 +273,7 @@ internal sealed class Filling(Place place, ILog log, NpgsqlDataSource database, 
             {
                 Changes = Changes is null || changes is null ? changes ?? Changes : Changes.With(changes),
                 AsOf = AsOf > next.AsOf || next.AsOf is null ? AsOf : next.AsOf,
+                Newest = Newest > next.Newest ? Newest : next.Newest,
                 Events = Events + next.Events,
             };
         }

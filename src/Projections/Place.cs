@@ -9,10 +9,18 @@ namespace PresenceLedger.Projections;
 /// <summary>How far the tables of a read model are.</summary>
 /// <param name="Position">The last event they have.</param>
 /// <param name="AsOf">The instant up to which they are complete.</param>
+/// <param name="Newest">When the newest of their events was recorded: after now where the clock was ahead then (TIM-1).</param>
 /// <param name="Store">What keeps the log that they are filled from.</param>
 /// <param name="State">What the read model keeps with it.</param>
 /// <param name="WrittenBy">The transaction that wrote it: a checkpoint that somebody else moved has another one.</param>
-internal sealed record Checkpoint(LogPosition Position, DateTimeOffset AsOf, string Store, string? State, uint WrittenBy);
+internal sealed record Checkpoint(
+    LogPosition Position,
+    DateTimeOffset AsOf,
+    DateTimeOffset Newest,
+    string Store,
+    string? State,
+    uint WrittenBy
+);
 
 /// <summary>The checkpoint is not the one that was read: another node moved it, or a rebuild took its place.</summary>
 internal sealed class CheckpointMovedException(string schema)
@@ -63,6 +71,11 @@ internal sealed partial class Place(IReadModel model, bool live)
                 state json,
                 primary key (name, version, place)
             );
+            do $$ begin
+                if not exists (select from pg_attribute where attrelid = '{Table}'::regclass and attname = 'newest') then
+                    alter table {Table} add column newest timestamptz not null default '-infinity';
+                end if;
+            end $$;
             drop table if exists {ReadSide.Schema}.checkpoint, {ReadSide.Schema}.mt_doc_presence
             """,
             ct
@@ -103,7 +116,7 @@ internal sealed partial class Place(IReadModel model, bool live)
     {
         await using var command = new NpgsqlCommand(
             $"""
-            select epoch, transaction_id, position, as_of, store, state::text, xmin from {Table}
+            select epoch, transaction_id, position, as_of, newest, store, state::text, xmin from {Table}
                 where name = $1 and version = $2 and place = $3 and exists (select from pg_namespace where nspname = $4)
                 {(forUpdate ? "for update" : "")}
             """,
@@ -116,9 +129,10 @@ internal sealed partial class Place(IReadModel model, bool live)
             ? new Checkpoint(
                 new LogPosition(reader.GetInt32(0), reader.GetFieldValue<ulong>(1), reader.GetInt64(2)),
                 reader.GetFieldValue<DateTimeOffset>(3),
-                reader.GetString(4),
-                await reader.IsDBNullAsync(5, ct) ? null : reader.GetString(5),
-                reader.GetFieldValue<uint>(6)
+                reader.GetFieldValue<DateTimeOffset>(4),
+                reader.GetString(5),
+                await reader.IsDBNullAsync(6, ct) ? null : reader.GetString(6),
+                reader.GetFieldValue<uint>(7)
             )
             : null;
     }
@@ -136,7 +150,7 @@ internal sealed partial class Place(IReadModel model, bool live)
                 insert into {Table} (name, version, place, epoch, transaction_id, position, as_of, store)
                     values ($1, $2, $3, 0, '0', 0, '-infinity', $4)
                     on conflict (name, version, place) do update
-                        set epoch = 0, transaction_id = '0', position = 0, as_of = '-infinity', store = excluded.store, state = null
+                        set epoch = 0, transaction_id = '0', position = 0, as_of = '-infinity', newest = '-infinity', store = excluded.store, state = null
                 """,
                 connection
             )
@@ -241,8 +255,8 @@ internal sealed partial class Place(IReadModel model, bool live)
     {
         await using var command = new NpgsqlCommand(
             $"""
-            update {Table} set epoch = $4, transaction_id = $5, position = $6, as_of = $7, state = $8
-                where name = $1 and version = $2 and place = $3 and xmin = $9
+            update {Table} set epoch = $4, transaction_id = $5, position = $6, as_of = $7, newest = $8, state = $9
+                where name = $1 and version = $2 and place = $3 and xmin = $10
                 returning pg_current_xact_id()::xid
             """,
             connection
@@ -267,7 +281,7 @@ internal sealed partial class Place(IReadModel model, bool live)
         await drop.ExecuteNonQueryAsync(ct);
         await using var replace = new NpgsqlCommand(
             $"""
-            update {Table} set place = 'live', epoch = $4, transaction_id = $5, position = $6, as_of = $7, state = $8
+            update {Table} set place = 'live', epoch = $4, transaction_id = $5, position = $6, as_of = $7, newest = $8, state = $9
                 where name = $1 and version = $2 and place = $3
             """,
             connection
@@ -340,6 +354,7 @@ internal sealed partial class Place(IReadModel model, bool live)
         command.Parameters.Add(new() { Value = at.Position.Transaction, NpgsqlDbType = NpgsqlDbType.Xid8 });
         command.Parameters.Add(new() { Value = at.Position.Sequence });
         command.Parameters.Add(new() { Value = at.AsOf });
+        command.Parameters.Add(new() { Value = at.Newest });
         command.Parameters.Add(new() { Value = (object?)at.State ?? DBNull.Value, NpgsqlDbType = NpgsqlDbType.Json });
     }
 }

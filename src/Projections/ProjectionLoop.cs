@@ -113,7 +113,7 @@ public sealed class ProjectionLoop(
                 logger.LogWarning("The read model {Model} is rebuilt: the ledger is kept in {Store} now", model.Name, log.Store);
             if (at?.Store != log.Store)
                 at = await _place.CreateAsync(connection, log.Store, ct);
-            await new Filling(_place, log, database, connection, Filling.LargeWrite).RunAsync(
+            await new Filling(_place, log, database, connection, clock, Filling.LargeWrite).RunAsync(
                 at,
                 until: null,
                 written => TellAsync(connection, written, ct),

@@ -1,18 +1,25 @@
 using Npgsql;
 using PresenceLedger.Ledger;
+using PresenceLedger.Ledger.Clock;
 
 namespace PresenceLedger.Projections;
 
 /// <summary>How far a read model is.</summary>
 /// <param name="Position">The last event it has.</param>
-/// <param name="AsOf">The instant up to which it is complete.</param>
-public sealed record Read(LogPosition Position, DateTimeOffset AsOf);
+/// <param name="AsOf">The instant up to which it is complete; not after now.</param>
+/// <param name="Newest">When the newest of its events was recorded: after now where the clock was ahead then (TIM-1).</param>
+public sealed record Read(LogPosition Position, DateTimeOffset AsOf, DateTimeOffset Newest)
+{
+    /// <summary>How far a read model is that has not begun.</summary>
+    public static Read None { get; } = new(LogPosition.Start, DateTimeOffset.MinValue, DateTimeOffset.MinValue);
+}
 
 /// <summary>How far a read model is behind the log.</summary>
 /// <param name="At">How far it is.</param>
 /// <param name="Seconds">From the instant up to which it is complete until now.</param>
 /// <param name="Events">Events it does not have yet, counted up to 100,000; null where the log cannot count them.</param>
-public sealed record Lag(Read At, double Seconds, long? Events);
+/// <param name="RecordedAhead">How far the newest of its events is from having been; zero for all but those of a clock that was ahead.</param>
+public sealed record Lag(Read At, double Seconds, long? Events, TimeSpan RecordedAhead);
 
 /// <summary>Tells how far a read model is, whichever node keeps it, and waits for it.</summary>
 public sealed class ReadPosition(NpgsqlDataSource database, ProjectionLoop loop, TimeProvider clock)
@@ -30,8 +37,8 @@ public sealed class ReadPosition(NpgsqlDataSource database, ProjectionLoop loop,
     {
         await using var connection = await database.OpenConnectionAsync(ct);
         return await _place.FindAsync(connection, ct) is { } at
-            ? new Read(at.Position, at.AsOf)
-            : new Read(LogPosition.Start, DateTimeOffset.MinValue);
+            ? new Read(at.Position, clock.NotAfterNow(at.AsOf), at.Newest)
+            : Read.None;
     }
 
     /// <summary>How far the log of a store was read by any read model; null where none has.</summary>
@@ -45,8 +52,10 @@ public sealed class ReadPosition(NpgsqlDataSource database, ProjectionLoop loop,
     public async Task<Lag> LagAsync(CancellationToken ct)
     {
         var at = await ReadAsync(ct);
-        var seconds = Math.Round((clock.Now() - at.AsOf).TotalSeconds, 3);
-        return new Lag(at, seconds, await loop.Log.CountAfterAsync(at.Position, MostCounted, ct));
+        var seconds = Math.Max(0, Math.Round((clock.Now() - at.AsOf).TotalSeconds, 3));
+        var ahead = at.Newest - clock.Now();
+        var events = await loop.Log.CountAfterAsync(at.Position, MostCounted, ct);
+        return new Lag(at, seconds, events, ahead > TimeSpan.Zero ? ahead : TimeSpan.Zero);
     }
 
     /// <summary>Waits until it is far enough; false where it was not in time.</summary>

@@ -45,7 +45,7 @@ public sealed class RebuildRefusedException(string message) : Exception(message)
 /// all the time. What is built goes exactly as far as what is read, and never further: the loop, which goes on from there, has the
 /// deadlines to keep for every event.
 /// </summary>
-public sealed partial class Rebuild(IReadModel model, ILog log, NpgsqlDataSource database)
+public sealed partial class Rebuild(IReadModel model, ILog log, NpgsqlDataSource database, TimeProvider clock)
 {
     private const int Tries = 60;
     private static readonly TimeSpan Pause = TimeSpan.FromSeconds(1);
@@ -131,7 +131,7 @@ public sealed partial class Rebuild(IReadModel model, ILog log, NpgsqlDataSource
             var to = await _live.FindAsync(connection, ct) ?? throw new CheckpointMovedException(_live.Schema);
             if (from.Position >= to.Position)
                 return;
-            await new Filling(_next, log, database, connection, Filling.LargestWrite).RunAsync(
+            await new Filling(_next, log, database, connection, clock, Filling.LargestWrite).RunAsync(
                 from,
                 to.Position,
                 filled =>
@@ -158,7 +158,7 @@ public sealed partial class Rebuild(IReadModel model, ILog log, NpgsqlDataSource
             using var done = CancellationTokenSource.CreateLinkedTokenSource(ct);
             try
             {
-                await new Filling(_live, log, database, connection, Filling.LargestWrite).RunAsync(at, until: null, TellAsync, done.Token);
+                await new Filling(_live, log, database, connection, clock, Filling.LargestWrite).RunAsync(at, until: null, TellAsync, done.Token);
             }
             catch (OperationCanceledException) when (!ct.IsCancellationRequested)
             {

@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using System.Globalization;
+using PresenceLedger.Api.Configurations;
 using PresenceLedger.Domain.Agents;
 using PresenceLedger.Domain.Capacity;
 using PresenceLedger.Domain.Configurations;
@@ -124,7 +125,7 @@ internal sealed class Story
     {
         if (command is SignIn signIn)
             _silent.Remove(signIn.ConnectionId);
-        _decision = AgentDecider.Decide(Agent, command, new AgentContext(Now, Configuration, _signs));
+        _decision = AgentDecider.Decide(Agent, command, new AgentContext(Now, Configuration, _signs, TzdbCalendar.Instance));
         Agent = _decision.Events.Aggregate(Agent, (a, e) => a.Evolve(e));
         Recorded.AddRange(_decision.Events);
         Ledger.AddRange(RecordedEvents.Of(_decision, Now, Configuration));

@@ -1,5 +1,6 @@
 using System.Globalization;
 using Npgsql;
+using PresenceLedger.Domain;
 using PresenceLedger.Domain.Access;
 using PresenceLedger.Domain.Agents;
 using PresenceLedger.Domain.Policies;
@@ -12,6 +13,27 @@ namespace PresenceLedger.Projections.Tests;
 /// <summary>The read side, whatever keeps the log.</summary>
 public abstract class ProjectionLoopTests : ReadSideTests
 {
+    [Fact, Trait("Rule", Rules.Tim1)]
+    public async Task What_was_recorded_while_the_clock_was_ahead_is_no_reason_to_be_complete_up_to_then()
+    {
+        var presence = await StartAsync(_node);
+        await _node.RegisterAsync("ana");
+        _clock.Advance(TimeSpan.FromDays(1));
+        await _node.RegisterAsync("ben");
+        await CaughtUpAsync(presence);
+        _clock.Advance(TimeSpan.FromDays(-1));
+        await _node.RegisterAsync("cai");
+        await CaughtUpAsync(presence);
+
+        var lag = await new ReadPosition(_node.Database, presence.Loop, _clock).LagAsync(default);
+        Assert.InRange(lag.At.AsOf, _clock.Now().AddMinutes(-1), _clock.Now());
+        Assert.InRange(lag.Seconds, 0, 60);
+        Assert.InRange(lag.RecordedAhead.TotalHours, 23, 24);
+        // Nor is it kept so, for whoever looks while nobody projects.
+        var kept = new DateTimeOffset((DateTime)(await ScalarAsync("select as_of from read.read_model where place = 'live'"))!);
+        Assert.True(kept <= _clock.Now(), $"{kept:O}");
+    }
+
     [Fact]
     public async Task The_documents_are_what_the_stored_events_give()
     {

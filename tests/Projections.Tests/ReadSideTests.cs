@@ -1,5 +1,6 @@
 using System.Globalization;
 using Npgsql;
+using PresenceLedger.Api.Configurations;
 using PresenceLedger.Domain.Agents;
 using PresenceLedger.Domain.Capacity;
 using PresenceLedger.Domain.Configurations;
@@ -101,7 +102,7 @@ public abstract class ReadSideTests : IAsyncLifetime
             );
             Assert.Equal(string.Join(',', replayed.Connections.Keys), leases);
 
-            var due = DueWork.NextAt(replayed, configuration) ?? (replayed.DayCounts.IsEmpty ? null : DueWorker.Never);
+            var due = DueWork.NextAt(replayed, configuration, TzdbCalendar.Instance) ?? (replayed.DayCounts.IsEmpty ? null : DueWorker.Never);
             var row = (DateTime?)await ScalarAsync($"select due_at from ledger.due where agent_id = '{id}'");
             Assert.Equal(due is null, row is null);
             // A change of policy lets the worker look again, so a row may be early, never late.
@@ -111,7 +112,7 @@ public abstract class ReadSideTests : IAsyncLifetime
 
     private protected async Task<Reading> StartAsync(Node node, IReadModel? model = null)
     {
-        var reading = new Reading(node, model ?? new PresenceModel(node.Log));
+        var reading = new Reading(node, model ?? new PresenceModel(node.Log, TzdbCalendar.Instance));
         lock (_open)
             _open.Add(reading);
         await reading.Loop.StartAsync(default);

@@ -1,4 +1,5 @@
 using Npgsql;
+using PresenceLedger.Api.Configurations;
 using PresenceLedger.Ledger;
 using PresenceLedger.Projections.CurrentPresence;
 using PresenceLedger.Testing;
@@ -82,7 +83,7 @@ public abstract class RebuildTests : ReadSideTests
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() =>
             RebuildAsync(told: stage => stage is RebuildStage.Indexes ? broken.CancelAsync() : Task.CompletedTask, ct: broken.Token)
         );
-        await ExecuteAsync(new PresenceModel(_node.Log).IndexesSql("presence_v2_next").Split(';')[0]);
+        await ExecuteAsync(new PresenceModel(_node.Log, TzdbCalendar.Instance).IndexesSql("presence_v2_next").Split(';')[0]);
 
         await RebuildAsync();
 
@@ -253,7 +254,7 @@ public abstract class RebuildTests : ReadSideTests
     {
         var all = new Told(told);
         await using var database = Api.Hosting.Serving.DataSource(_database.ServiceConnectionString);
-        await new Rebuild(new PresenceModel(_node.Log), log ?? _node.Log, database).RunAsync(restart, all, ct);
+        await new Rebuild(new PresenceModel(_node.Log, TzdbCalendar.Instance), log ?? _node.Log, database, _clock).RunAsync(restart, all, ct);
         return all;
     }
 

@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging.Abstractions;
 using Npgsql;
+using PresenceLedger.Api.Configurations;
 using PresenceLedger.Api.Hosting;
 using PresenceLedger.Domain.Access;
 using PresenceLedger.Domain.Agents;
@@ -10,8 +11,8 @@ using PresenceLedger.Ledger.Access;
 using PresenceLedger.Ledger.Agents;
 using PresenceLedger.Ledger.Configurations;
 using PresenceLedger.Ledger.Due;
-using PresenceLedger.Ledger.Events;
 using PresenceLedger.Ledger.EventStoreDb;
+using PresenceLedger.Ledger.Events;
 using PresenceLedger.Ledger.Heartbeats;
 using PresenceLedger.Ledger.Postgres;
 using PresenceLedger.Ledger.Reasons;
@@ -43,10 +44,21 @@ public sealed class Node : IAsyncDisposable
             Leases,
             Configuration,
             Texts,
+            TzdbCalendar.Instance,
             clock,
             NullLogger<AgentStreams>.Instance
         );
-        Due = new DueWorker(Database, Log, Agents, Leases, Configuration, Texts, clock, NullLogger<DueWorker>.Instance);
+        Due = new DueWorker(
+            Database,
+            Log,
+            Agents,
+            Leases,
+            Configuration,
+            Texts,
+            TzdbCalendar.Instance,
+            clock,
+            NullLogger<DueWorker>.Instance
+        );
     }
 
     public TimeProvider Clock { get; }

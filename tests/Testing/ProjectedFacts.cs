@@ -30,7 +30,7 @@ public sealed class ProjectedFacts : IAsyncDisposable
 
     private ProjectedFacts(NpgsqlDataSource owner) => _owner = owner;
 
-    public FactsReader Reader => new(_owner);
+    public FactsReader Reader => new(_owner, TimeProvider.System);
 
     /// <summary>Projects all of a log.</summary>
     /// <param name="database">Where to.</param>

@@ -104,6 +104,14 @@ internal static class AccessSetup
                 jwt.TokenValidationParameters.ValidateIssuer = options.Issuer is not null;
                 jwt.TokenValidationParameters.ValidIssuer = options.Issuer;
             });
+        // Whether a token has expired is told by the clock of the ledger, whatever this node's own shows.
+        builder
+            .Services.AddOptions<JwtBearerOptions>(JwtBearerDefaults.AuthenticationScheme)
+            .Configure<TimeProvider>(
+                (jwt, clock) =>
+                    jwt.TokenValidationParameters.LifetimeValidator = (from, until, _, rules) =>
+                        until is { } end && clock.GetUtcNow() is var now && now < end + rules.ClockSkew && !(from > (now + rules.ClockSkew).UtcDateTime)
+            );
         return options;
     }
 

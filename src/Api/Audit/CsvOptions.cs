@@ -39,7 +39,7 @@ internal sealed class CsvOptions(bool withTimes)
         var zone = DateTimeZone.Utc;
         if (withTimes && parsed.GetValue(_zone) is { } name)
             zone =
-                Zones.Named(name)
+                Zones.Find(name)
                 ?? throw new MisconfiguredException($"--time-zone '{name}' is no IANA time zone; one is Europe/Berlin, for instance.");
         if (CsvStyle.Read(parsed.GetValue(_separator), parsed.GetValue(_decimal), zone, out var style) is { } bad)
             throw new MisconfiguredException($"--{bad.Field} {bad.Error}.");

@@ -64,7 +64,7 @@ internal static class ExportVerb
         if (!Identifiers.IsValid(agentId) || await opened.Log.ReadStreamAsync(StreamNames.Agent(agentId), 0, 1, ct) is [])
             throw new MisconfiguredException($"There is no agent '{agentId}'.");
         using var book = new SealBook(opened.Log);
-        using var sealer = new Sealer(opened.Log, book, SealSettings.Of(choice).Keys, TimeProvider.System);
+        using var sealer = new Sealer(opened.Log, book, SealSettings.Of(choice).Keys, opened.Clock);
         try
         {
             await EvidenceEndpoint.SealAsync(opened.Log, book, sealer, agentId, ct);
@@ -76,7 +76,7 @@ internal static class ExportVerb
         var records = opened.Records();
         BundleSummary summary;
         await using (var zip = new FileStream(file, FileMode.Create, FileAccess.ReadWrite))
-            summary = await new EvidenceBundle(records, new Entries(records), book, TimeProvider.System).WriteAsync(
+            summary = await new EvidenceBundle(records, new Entries(records), book, opened.Clock).WriteAsync(
                 zip,
                 agentId,
                 from,

@@ -26,9 +26,9 @@ internal static class KeysVerb
                 RunAsync(
                     parsed,
                     writes: true,
-                    async (book, keys, log, stop) =>
+                    async (book, keys, opened, stop) =>
                     {
-                        using var sealer = new Sealer(log, book, keys, TimeProvider.System);
+                        using var sealer = new Sealer(opened.Log, book, keys, opened.Clock);
                         await sealer.RetireAsync(parsed.GetRequiredValue(id), stop);
                         await Console.Out.WriteLineAsync(
                             $"Key {parsed.GetRequiredValue(id)} is retired. Keep its public half, for older seals are checked with it; its private half can be destroyed."
@@ -42,7 +42,7 @@ internal static class KeysVerb
         Task<int> RunAsync(
             ParseResult parsed,
             bool writes,
-            Func<SealBook, SealingKeys, ILog, CancellationToken, Task> run,
+            Func<SealBook, SealingKeys, OpenedLog, CancellationToken, Task> run,
             CancellationToken ct
         ) =>
             guard(() =>
@@ -51,13 +51,13 @@ internal static class KeysVerb
                     var choice = stores.Of(parsed);
                     await using var opened = await OpenedLog.OpenAsync(choice, writes, ct);
                     using var book = new SealBook(opened.Log);
-                    await run(book, SealSettings.Of(choice).Keys, opened.Log, ct);
+                    await run(book, SealSettings.Of(choice).Keys, opened, ct);
                     return 0;
                 })
             );
     }
 
-    private static async Task ListAsync(SealBook book, SealingKeys keys, ILog log, CancellationToken ct)
+    private static async Task ListAsync(SealBook book, SealingKeys keys, OpenedLog opened, CancellationToken ct)
     {
         var content = await book.RefreshAsync(ct);
         var signing = keys.Signing();
@@ -75,9 +75,9 @@ internal static class KeysVerb
             key.Dispose();
     }
 
-    private static async Task RotateAsync(SealBook book, SealingKeys keys, ILog log, CancellationToken ct)
+    private static async Task RotateAsync(SealBook book, SealingKeys keys, OpenedLog opened, CancellationToken ct)
     {
-        using var sealer = new Sealer(log, book, keys, TimeProvider.System);
+        using var sealer = new Sealer(opened.Log, book, keys, opened.Clock);
         var key = await sealer.RotateAsync(ct);
         await Console.Out.WriteLineAsync(
             $"Key {key.Id} is in use beside those before it. Copy {Path.Combine(keys.Folder, key.Id)}.pem and .pub to every node, hand out the "

@@ -87,7 +87,7 @@ internal static class ReplayVerb
         var replay = new Replay(records, new Entries(records), Wording.English);
         try
         {
-            return await replay.RunAsync(request, view, TimeProvider.System, stop.Token) ? 0 : AuditVerbs.Unknown(request.AgentId);
+            return await replay.RunAsync(request, view, opened.Clock, stop.Token) ? 0 : AuditVerbs.Unknown(request.AgentId);
         }
         catch (InvalidDataException e)
         {

@@ -24,7 +24,7 @@ internal static class SealVerb
                         var choice = stores.Of(parsed);
                         await using var opened = await OpenedLog.OpenAsync(choice, prepare: true, ct);
                         using var book = new SealBook(opened.Log);
-                        using var sealer = new Sealer(opened.Log, book, SealSettings.Of(choice).Keys, TimeProvider.System);
+                        using var sealer = new Sealer(opened.Log, book, SealSettings.Of(choice).Keys, opened.Clock);
                         await opened.Log.SettleAsync(ct);
                         var made = await sealer.SealAsync(Actor.Ledger, gently: false, ct);
                         await Console.Out.WriteLineAsync(Told(made));

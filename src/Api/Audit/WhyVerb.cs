@@ -6,6 +6,7 @@ using PresenceLedger.Api.Hosting;
 using PresenceLedger.Api.Http;
 using PresenceLedger.Domain;
 using PresenceLedger.Domain.Naming;
+using PresenceLedger.Ledger;
 
 namespace PresenceLedger.Api.Audit;
 
@@ -39,15 +40,13 @@ internal static class WhyVerb
             (parsed, ct) =>
                 guard(() =>
                 {
-                    var now = TimeProvider.System.GetUtcNow().ToMillisecond();
+                    // What cannot be read is told before the ledger is opened; what time it is, the ledger knows.
                     var text = parsed.GetValue(at);
-                    var asked = AuditVerbs.Instant("AT", text, now);
-                    if (asked > now)
-                        throw new MisconfiguredException($"AT: {text} is still to come; it is {now:HH:mm:ss} UTC.");
+                    AuditVerbs.Instant("AT", text, TimeProvider.System.GetUtcNow());
                     return RunAsync(
                         stores.Of(parsed),
                         Identifier.Normalize(parsed.GetRequiredValue(agent)),
-                        asked is { } instant ? Moment.WholeSecond(text!, instant, now) : now,
+                        text,
                         parsed.GetRequiredValue(format) == "json",
                         ct
                     );
@@ -56,9 +55,20 @@ internal static class WhyVerb
         return why;
     }
 
-    private static async Task<int> RunAsync(DatabaseChoice choice, string agentId, DateTimeOffset at, bool json, CancellationToken ct)
+    private static async Task<int> RunAsync(
+        DatabaseChoice choice,
+        string agentId,
+        string? text,
+        bool json,
+        CancellationToken ct
+    )
     {
         await using var opened = await OpenedLog.OpenAsync(choice, prepare: false, ct);
+        var now = opened.Clock.Now();
+        var asked = AuditVerbs.Instant("AT", text, now);
+        if (asked > now)
+            throw new MisconfiguredException($"AT: {text} is still to come; it is {now:HH:mm:ss} UTC.");
+        var at = asked is { } instant ? Moment.WholeSecond(text!, instant, now) : now;
         var records = opened.Records();
         var inquiry = new Inquiry(records, new Entries(records));
         try

@@ -2,6 +2,7 @@ using System.Globalization;
 using PresenceLedger.Api.Agents;
 using PresenceLedger.Api.Http;
 using PresenceLedger.Domain.Access;
+using PresenceLedger.Api.Reports;
 using PresenceLedger.Domain.Agents;
 using PresenceLedger.Domain.Configurations;
 using PresenceLedger.Domain.Policies;
@@ -114,7 +115,7 @@ public sealed record PolicyBody : BodyWithReason
         {
             if (end.ToTime() is null)
                 yield return ("endOfDay.time", "must be HH:MM");
-            if (!TimeZoneInfo.TryFindSystemTimeZoneById(end.TimeZone ?? "", out _))
+            if (Zones.Find(end.TimeZone) is null)
                 yield return ("endOfDay.timeZone", "must be an IANA time zone such as Europe/Berlin");
         }
     }

@@ -78,7 +78,11 @@ internal static class TryPolicy
                 return Problems.Of(contradiction);
             using var time = new CancellationTokenSource(TimeSpan.FromSeconds(limit), clock);
             var changed = await ShippedScenarios.CompareAsync(present.Policy, tried.Policy, ct);
-            using var run = await WhatIfRun.OpenAsync(log, recorded => new Alternative(recorded, With, (_, settings) => settings), ct);
+            using var run = await WhatIfRun.OpenAsync(
+                log,
+                recorded => new Alternative(recorded, TzdbCalendar.Instance, With, (_, settings) => settings),
+                ct
+            );
             var to = clock.Now();
             var from = to.AddDays(-length).ToMillisecond();
             var (compared, lookedAt) = await run.CompareWithinAsync(ids, from, to, time.Token, ct);

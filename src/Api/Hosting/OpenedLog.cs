@@ -2,6 +2,7 @@ using Microsoft.Extensions.Logging.Abstractions;
 using Npgsql;
 using PresenceLedger.Api.Audit;
 using PresenceLedger.Ledger;
+using PresenceLedger.Ledger.Clock;
 using PresenceLedger.Ledger.EventStoreDb;
 using PresenceLedger.Ledger.Postgres;
 using PresenceLedger.Ledger.Postgres.Embedded;
@@ -17,12 +18,14 @@ namespace PresenceLedger.Api.Hosting;
 /// <param name="Beside">The PostgreSQL beside an EventStoreDB; null where there is none at hand.</param>
 /// <param name="Running">The log, to be stopped.</param>
 /// <param name="Server">The database server that was started for it; null where there was one.</param>
+/// <param name="Clock">The clock of the ledger; the machine's own where no PostgreSQL is at hand (TIM-1).</param>
 internal sealed record OpenedLog(
     ILog Log,
     NpgsqlDataSource? Database,
     NpgsqlDataSource? Beside,
     BackgroundService Running,
-    EmbeddedPostgres? Server
+    EmbeddedPostgres? Server,
+    TimeProvider Clock
 ) : IAsyncDisposable
 {
     /// <summary>
@@ -31,7 +34,7 @@ internal sealed record OpenedLog(
     public Records Records() => new(Log, Texts, Database is null ? null : new PastStates(Database, Log));
 
     /// <summary>The texts of reasons; null where nobody said where they are.</summary>
-    public IReasonTexts? Texts => (Database ?? Beside) is { } texts ? new PostgresReasonTexts(texts, TimeProvider.System) : null;
+    public IReasonTexts? Texts => (Database ?? Beside) is { } texts ? new PostgresReasonTexts(texts, Clock) : null;
 
     /// <summary>Opens the log that was chosen. The database, where there is one, says whether it is the one with the ledger.</summary>
     /// <param name="choice">The database, and what keeps the ledger.</param>
@@ -107,6 +110,7 @@ internal sealed record OpenedLog(
             );
         EmbeddedPostgres? server = null;
         NpgsqlDataSource? database = null;
+        var clock = TimeProvider.System;
         try
         {
             if (given is null && dataFolder is not null && (isThere || store is null))
@@ -127,20 +131,27 @@ internal sealed record OpenedLog(
                 database = Serving.DataSource(settings.ConnectionString);
                 await using var checking = await database.OpenConnectionAsync(ct);
                 await LedgerSchema.RefuseNewerAsync(checking, ct);
+                clock = new LedgerClock(
+                    new PostgresTime(settings.ConnectionString),
+                    TimeProvider.System,
+                    NullLogger<LedgerClock>.Instance
+                );
             }
             var opened = store is null
                 ? await StartAsync(
-                    new PostgresLog(database!, TimeProvider.System, NullLogger<PostgresLog>.Instance),
+                    new PostgresLog(database!, clock, NullLogger<PostgresLog>.Instance),
                     database,
                     null,
                     server,
+                    clock,
                     ct
                 )
                 : await StartAsync(
-                    new EventStoreDbLog(store, answers: null, TimeProvider.System, NullLogger<EventStoreDbLog>.Instance),
+                    new EventStoreDbLog(store, answers: null, clock, NullLogger<EventStoreDbLog>.Instance),
                     null,
                     database,
                     server,
+                    clock,
                     ct
                 );
             // It stands on them now, and lets them go.
@@ -173,6 +184,7 @@ internal sealed record OpenedLog(
     {
         await Running.StopAsync(CancellationToken.None);
         Running.Dispose();
+        (Clock as LedgerClock)?.Dispose();
         if ((Database ?? Beside) is { } database)
             await database.DisposeAsync();
         if (Server is not null)
@@ -184,14 +196,17 @@ internal sealed record OpenedLog(
         NpgsqlDataSource? database,
         NpgsqlDataSource? beside,
         EmbeddedPostgres? server,
+        TimeProvider clock,
         CancellationToken ct
     )
         where TLog : BackgroundService, ILog
     {
+        var opened = new OpenedLog(log, database, beside, log, server, clock);
         try
         {
+            await clock.KnownAsync(ct);
             await log.StartAsync(ct);
-            return new OpenedLog(log, database, beside, log, server);
+            return opened;
         }
         catch
         {

@@ -1,4 +1,5 @@
 using PresenceLedger.Ledger;
+using PresenceLedger.Ledger.Clock;
 using PresenceLedger.Ledger.Stores;
 
 namespace PresenceLedger.Api.Hosting;
@@ -26,6 +27,7 @@ internal sealed record OpenedStores(ServiceProvider Services, Serving.RunningDat
         var opened = new OpenedStores(services.BuildServiceProvider(), database);
         try
         {
+            await opened.Services.GetRequiredService<TimeProvider>().KnownAsync(ct);
             await opened.Running.StartAsync(ct);
             await opened.Services.GetRequiredService<StoreMemory>().CheckAsync(ct);
             return opened;

@@ -35,6 +35,12 @@ internal sealed class ProjectionMetrics : IDisposable
             description: "Events that a read model does not have yet, counted up to 100,000; only where the log is in PostgreSQL"
         );
         _meter.CreateObservableGauge(
+            "presence_ledger.recorded.ahead.seconds",
+            () => _lags.Take(1).Select(l => new Measurement<double>(l.Lag.RecordedAhead.TotalSeconds)),
+            "s",
+            "How far the newest event is from having been: what was recorded while the clock of the database was ahead"
+        );
+        _meter.CreateObservableGauge(
             "presence_ledger.projection.stopped",
             () => all.Select(loop => Of(loop.Stopped is null ? 0L : 1L, loop.Model.Name)),
             description: "1 where this node keeps a read model that stands still at an event; why is in /health/ready"

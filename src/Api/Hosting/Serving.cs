@@ -14,8 +14,10 @@ using PresenceLedger.Api.Reports.RealTime;
 using PresenceLedger.Api.Simulation;
 using PresenceLedger.Dashboard.Access;
 using PresenceLedger.Dashboard.Hosting;
+using PresenceLedger.Domain.Policies;
 using PresenceLedger.Ledger;
 using PresenceLedger.Ledger.Agents;
+using PresenceLedger.Ledger.Clock;
 using PresenceLedger.Ledger.Configurations;
 using PresenceLedger.Ledger.Due;
 using PresenceLedger.Ledger.EventStoreDb;
@@ -127,6 +129,8 @@ public static class Serving
     {
         var services = builder.Services;
         Limits.Configure(builder);
+        // Before everything else: what starts dates things.
+        services.AddHostedService<ClockKeeper>();
         AddStores(services, connectionString, log);
         services.AddHostedService<StoreGuard>();
 
@@ -158,6 +162,7 @@ public static class Serving
 
         // In the order in which they start; they stop in the reverse one, the log, which is the first, last.
         services.AddHostedService(s => s.GetRequiredService<ConfigurationStream>());
+        services.AddHostedService<StoredZone>();
         services.AddHostedService(s => s.GetRequiredService<Leases>());
         services.AddHostedService<DirectoryTable>();
         AddReadModels(services);
@@ -178,7 +183,9 @@ public static class Serving
         services.AddOpenApi(o => ApiDescription.Configure(o));
         services.AddOpenTelemetry().WithMetrics(m => m.AddAspNetCoreInstrumentation().AddMeter(Telemetry.Name).AddPrometheusExporter());
         services.AddSingleton<ProjectionMetrics>();
-        services.AddHealthChecks().AddCheck<Readiness>("ledger", tags: ["ready"]).AddCheck<DivergenceWatch>("divergence", tags: ["ready"]);
+        services.AddSingleton<ClockHealth>();
+        services.AddHealthChecks().AddCheck<Readiness>("ledger", tags: ["ready"])
+            .AddCheck<ClockHealth>("clock", tags: ["ready"]).AddCheck<DivergenceWatch>("divergence", tags: ["ready"]);
     }
 
     /// <summary>The endpoints.</summary>
@@ -186,6 +193,7 @@ public static class Serving
     {
         HeadRequests.Use(app);
         app.UseExceptionHandler();
+        KnownTime.Use(app);
         Arrival.Use(app);
         ClientFaults.Use(app);
         app.UseStatusCodePages(async context =>
@@ -234,6 +242,7 @@ public static class Serving
                     .HideDeveloperTools()
                     .HideClientButton()
         );
+        app.Services.GetRequiredService<ClockHealth>();
         ProjectionMetrics.Use(app);
         Readiness.Map(app);
     }
@@ -257,7 +266,13 @@ public static class Serving
     /// <summary>The time, the database and the log.</summary>
     internal static void AddStores(IServiceCollection services, string connectionString, EventStoreDbChoice? log)
     {
-        services.AddSingleton(TimeProvider.System);
+        services.AddSingleton(s => new LedgerClock(
+            new PostgresTime(connectionString),
+            TimeProvider.System,
+            s.GetRequiredService<ILogger<LedgerClock>>()
+        ));
+        services.AddSingleton<TimeProvider>(s => s.GetRequiredService<LedgerClock>());
+        services.AddSingleton<ICalendar>(TzdbCalendar.Instance);
         services.AddSingleton(_ => DataSource(connectionString));
         if (log is null)
             AddLog<PostgresLog>(services);

@@ -2,6 +2,7 @@ using Npgsql;
 using PresenceLedger.Api.Agents;
 using PresenceLedger.Api.Http;
 using PresenceLedger.Ledger;
+using PresenceLedger.Ledger.Clock;
 using PresenceLedger.Ledger.Configurations;
 using PresenceLedger.Ledger.Events;
 using PresenceLedger.Projections;
@@ -58,6 +59,7 @@ internal static class LiveStream
         ReadPosition position,
         ConfigurationStream configuration,
         IHostApplicationLifetime lifetime,
+        TimeProvider clock,
         [QueryList] string? agents,
         string? queue
     )
@@ -140,7 +142,7 @@ internal static class LiveStream
                     at = new LogPosition(reader.GetInt32(0), reader.GetFieldValue<ulong>(1), reader.GetInt64(2));
                     if (asOf == DateTimeOffset.MinValue && last is { } from)
                         to.Write("gap", new Gap(from.ToString(), at.ToString()));
-                    asOf = reader.GetFieldValue<DateTimeOffset>(3);
+                    asOf = clock.NotAfterNow(reader.GetFieldValue<DateTimeOffset>(3));
                     if (items.Count == SnapshotPage)
                         await TellPartAsync(more: true);
                     if (!await reader.IsDBNullAsync(4, patience.Token))

@@ -10,6 +10,7 @@ using PresenceLedger.Domain.Access;
 using PresenceLedger.Domain.Agents;
 using PresenceLedger.Ledger;
 using PresenceLedger.Ledger.Agents;
+using PresenceLedger.Ledger.Clock;
 using PresenceLedger.Ledger.Events;
 using PresenceLedger.Ledger.Heartbeats;
 
@@ -90,6 +91,7 @@ internal sealed class PresenceHub(
         {
             if (sessions.Of(Context) is not { } session)
                 return NotSignedIn;
+            await clock.KnownAsync(Context.ConnectionAborted);
             using var arrival = arrivals.Begin();
             var at = arrival.At;
             if (!await Heartbeats.IsAliveAsync(session.AgentId, session.ConnectionId, agents, leases, at, Context.ConnectionAborted))

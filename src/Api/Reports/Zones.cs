@@ -12,8 +12,8 @@ public static class Zones
     private const int FirstYear = 1000;
     private const int LastYear = 9998;
 
-    /// <summary>A clock that skips midnight begins the day after the gap, one that shows it twice at the first of them.</summary>
-    private static readonly ZoneLocalMappingResolver FirstOfDay = Resolvers.CreateMappingResolver(
+    /// <summary>A clock that skips a time counts after the gap, one that shows it twice at the first of them.</summary>
+    private static readonly ZoneLocalMappingResolver FirstShown = Resolvers.CreateMappingResolver(
         Resolvers.ReturnEarlier,
         Resolvers.ReturnStartOfIntervalAfter
     );
@@ -27,18 +27,16 @@ public static class Zones
         zone = DateTimeZone.Utc;
         if (string.IsNullOrEmpty(name))
             return null;
-        if (Named(name) is not { } found)
+        if (Find(name) is not { } found)
             return Problems.Validation("timeZone", "must be the name of an IANA time zone, such as Europe/Berlin");
         zone = found;
         return null;
     }
 
-    /// <summary>The zone of an IANA name; null where there is none.</summary>
-    public static DateTimeZone? Named(string name) =>
+    /// <summary>The zone of a name; null where the data that the product brings along have none (TIM-5).</summary>
+    public static DateTimeZone? Find(string? name) =>
         // The provider also knows fixed offsets (UTC+05), which are no names of the database.
-        TzdbDateTimeZoneSource.Default.CanonicalIdMap.ContainsKey(name)
-            ? DateTimeZoneProviders.Tzdb[name]
-            : null;
+        name is not null && TzdbDateTimeZoneSource.Default.CanonicalIdMap.ContainsKey(name) ? DateTimeZoneProviders.Tzdb[name] : null;
 
     /// <summary>An RFC 3339 instant, or a date: its first instant in the zone. Null where it is left out; the problem where it is neither.</summary>
     public static IResult? ReadInstant(string? text, string field, DateTimeZone zone, out DateTimeOffset? instant)
@@ -57,5 +55,8 @@ public static class Zones
     }
 
     /// <summary>The first instant of a local day.</summary>
-    public static Instant StartOf(LocalDate date, DateTimeZone zone) => zone.ResolveLocal(date.AtMidnight(), FirstOfDay).ToInstant();
+    public static Instant StartOf(LocalDate date, DateTimeZone zone) => At(date.AtMidnight(), zone);
+
+    /// <summary>The first instant at which clocks show a local time, or have passed it where they skip it.</summary>
+    public static Instant At(LocalDateTime local, DateTimeZone zone) => zone.ResolveLocal(local, FirstShown).ToInstant();
 }

@@ -1,4 +1,5 @@
 using System.Globalization;
+using PresenceLedger.Api.Reports;
 using PresenceLedger.Domain.Policies;
 using YamlDotNet.RepresentationModel;
 
@@ -56,7 +57,7 @@ internal static class Policies
     private static EndOfDay ReadEndOfDay(YamlMappingNode node)
     {
         var zone = node.Text("timeZone") ?? "UTC";
-        if (!TimeZoneInfo.TryFindSystemTimeZoneById(zone, out _))
+        if (Zones.Find(zone) is null)
             throw node.Wrong($"'{zone}' is not an IANA time zone");
         return TimeOnly.TryParseExact(
             node.Text("time") ?? "00:00",

@@ -2,6 +2,7 @@ using System.Globalization;
 using Microsoft.Extensions.Logging.Abstractions;
 using PresenceLedger.Api.Agents;
 using PresenceLedger.Api.Audit;
+using PresenceLedger.Api.Configurations;
 using PresenceLedger.Domain;
 using PresenceLedger.Domain.Access;
 using PresenceLedger.Domain.Agents;
@@ -51,7 +52,16 @@ public sealed class ScenarioRun : IDisposable
         (_scenario, _policy) = (scenario, policy);
         _clock = new VirtualClock(scenario.Start);
         _configuration = new ConfigurationStream(_log, _texts, _clock, NullLogger<ConfigurationStream>.Instance);
-        _agents = new AgentStreams(_log, new NoSnapshots(), _signs, _configuration, _texts, _clock, NullLogger<AgentStreams>.Instance);
+        _agents = new AgentStreams(
+            _log,
+            new NoSnapshots(),
+            _signs,
+            _configuration,
+            _texts,
+            TzdbCalendar.Instance,
+            _clock,
+            NullLogger<AgentStreams>.Instance
+        );
         _onAgents = new AgentRequestHandler(_agents);
         _onConfiguration = new Api.Configurations.ConfigurationRequestHandler(_configuration);
     }
@@ -292,7 +302,7 @@ public sealed class ScenarioRun : IDisposable
                     (
                         agent.AgentId,
                         At: DueWork
-                            .Of(agent, _configuration.Current, _signs.Of(agent, _configuration.Current, until))
+                            .Of(agent, _configuration.Current, _signs.Of(agent, _configuration.Current, until), TzdbCalendar.Instance)
                             .Select(d => (DateTimeOffset?)d.At)
                             .FirstOrDefault()
                     )

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using NodaTime;
 using PresenceLedger.Domain.Agents;
 using PresenceLedger.Domain.Capacity;
 using PresenceLedger.Domain.Configurations;
@@ -36,7 +37,7 @@ internal static class Catalogue
     private static readonly ImmutableSortedDictionary<string, int?> None = AgentSettings.None.Profiles;
 
     /// <summary>Statuses, profiles and policy; each custom status is noted as used at once, for every team uses them (CAT-2).</summary>
-    public static IEnumerable<ConfigurationCommand> Commands(TimeZoneInfo zone)
+    public static IEnumerable<ConfigurationCommand> Commands(DateTimeZone zone)
     {
         DefineStatus[] statuses =
         [

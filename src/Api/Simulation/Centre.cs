@@ -1,4 +1,5 @@
 using System.Globalization;
+using NodaTime;
 using PresenceLedger.Domain.Access;
 using PresenceLedger.Domain.Configurations;
 using PresenceLedger.Ledger;
@@ -12,7 +13,7 @@ namespace PresenceLedger.Api.Simulation;
 /// <param name="Seed">Where chance begins.</param>
 /// <param name="Start">The first day.</param>
 /// <param name="Zone">Where the centre is: its shifts are in local time.</param>
-public sealed record SimulationPlan(int Agents, int Days, long Seed, DateOnly Start, TimeZoneInfo Zone)
+public sealed record SimulationPlan(int Agents, int Days, long Seed, DateOnly Start, DateTimeZone Zone)
 {
     /// <summary>Midnight before the first day.</summary>
     public DateTimeOffset Begin => Shift.At(Start, TimeOnly.MinValue, Zone);

@@ -56,7 +56,7 @@ internal sealed record Demo(int Agents, int Days, double Speed)
                     await output.WriteLineAsync($"Writing {Days} days of {Agents} agents …");
                     return await Simulate.WriteAsync(
                         target,
-                        Simulate.Plan(Agents, Days, Seed, null, Zone, TimeProvider.System),
+                        Simulate.Plan(Agents, Days, Seed, null, Zone, target.Clock),
                         output,
                         stop
                     );
@@ -98,7 +98,16 @@ internal sealed record Demo(int Agents, int Days, double Speed)
             };
             (await caller.CallAsync(HttpMethod.Put, "agents/" + Visitor, visitor, Administrator))?.Dispose();
         }
-        await LiveCentre.RunAsync(url, Agents, Seed, Speed, null, TextWriter.Null, TimeProvider.System, stopping);
+        await LiveCentre.RunAsync(
+            url,
+            Agents,
+            Seed,
+            Speed,
+            null,
+            TextWriter.Null,
+            services.GetRequiredService<TimeProvider>(),
+            stopping
+        );
     }
 
     /// <summary>On a small machine, who works while days of events are read into the models makes both slow.</summary>

@@ -1,4 +1,5 @@
 using System.Globalization;
+using NodaTime;
 using PresenceLedger.Api.Agents;
 using PresenceLedger.Api.Hosting;
 using PresenceLedger.Api.Http;
@@ -142,7 +143,7 @@ internal static class LiveCentre
     private static async Task<Configuration> SetUpAsync(Caller caller, Uri url, TimeProvider clock)
     {
         var configuration = Configuration.Initial;
-        foreach (var command in Catalogue.Commands(TimeZoneInfo.Utc))
+        foreach (var command in Catalogue.Commands(DateTimeZone.Utc))
         {
             var call = command switch
             {

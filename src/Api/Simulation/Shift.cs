@@ -1,3 +1,6 @@
+using NodaTime;
+using PresenceLedger.Api.Reports;
+
 namespace PresenceLedger.Api.Simulation;
 
 /// <summary>Which days and hours an agent works.</summary>
@@ -16,7 +19,7 @@ internal sealed record Pause(string StatusId, DateTimeOffset Start, TimeSpan Len
 internal sealed record Shift(DateTimeOffset Start, DateTimeOffset End, IReadOnlyList<Pause> Pauses)
 {
     /// <summary>The shift of a rota on a day, in local time of the zone; null on a day off.</summary>
-    public static Shift? On(Rota rota, DateOnly day, TimeZoneInfo zone)
+    public static Shift? On(Rota rota, DateOnly day, DateTimeZone zone)
     {
         var weekend = day.DayOfWeek is DayOfWeek.Saturday or DayOfWeek.Sunday;
         return rota switch
@@ -38,11 +41,6 @@ internal sealed record Shift(DateTimeOffset Start, DateTimeOffset End, IReadOnly
     }
 
     /// <summary>A local time of a day; one that daylight saving skips is the first after the gap.</summary>
-    public static DateTimeOffset At(DateOnly day, TimeOnly time, TimeZoneInfo zone)
-    {
-        var local = day.ToDateTime(time, DateTimeKind.Unspecified);
-        while (zone.IsInvalidTime(local))
-            local = local.AddMinutes(1);
-        return new DateTimeOffset(local, zone.GetUtcOffset(local)).ToUniversalTime();
-    }
+    public static DateTimeOffset At(DateOnly day, TimeOnly time, DateTimeZone zone) =>
+        Zones.At(LocalDate.FromDateOnly(day) + LocalTime.FromTimeOnly(time), zone).ToDateTimeOffset();
 }

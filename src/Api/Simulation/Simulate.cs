@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Runtime;
 using System.Threading.Channels;
 using PresenceLedger.Api.Hosting;
+using PresenceLedger.Api.Reports;
 using PresenceLedger.Ledger;
 using PresenceLedger.Ledger.Copying;
 using PresenceLedger.Ledger.Postgres;
@@ -18,17 +19,24 @@ internal static class Simulate
     private const int Ahead = 4;
 
     /// <summary>Simulates; returns the exit code.</summary>
-    /// <param name="plan">What.</param>
+    /// <param name="plan">What, by a clock: what is simulated is to be over (TIM-1).</param>
     /// <param name="choice">The database, and what keeps the ledger.</param>
     /// <param name="output">Where it says what it does.</param>
     /// <param name="ct">Breaks it off; whole portions stay.</param>
     /// <exception cref="MisconfiguredException">The ledger is not empty.</exception>
-    public static async Task<int> RunAsync(SimulationPlan plan, DatabaseChoice choice, TextWriter output, CancellationToken ct)
+    public static async Task<int> RunAsync(
+        Func<TimeProvider, SimulationPlan> plan,
+        DatabaseChoice choice,
+        TextWriter output,
+        CancellationToken ct
+    )
     {
         // It allocates all the time, and nobody waits for an answer: collecting beside the work costs more than it spares.
         GCSettings.LatencyMode = GCLatencyMode.Batch;
+        // What cannot be is told before the ledger is opened.
+        plan(TimeProvider.System);
         await using var target = await OpenedLog.OpenAsync(choice, prepare: true, ct);
-        return await WriteAsync(target, plan, output, ct);
+        return await WriteAsync(target, plan(target.Clock), output, ct);
     }
 
     /// <summary>Simulates into a log that is open; returns the exit code.</summary>
@@ -74,9 +82,9 @@ internal static class Simulate
     {
         if (days is < 1 or > MostDays)
             throw new MisconfiguredException($"--days {days} cannot be; there are 1 to {MostDays}.");
-        if (!TimeZoneInfo.TryFindSystemTimeZoneById(timeZone, out var zone))
+        if (Zones.Find(timeZone) is not { } zone)
             throw new MisconfiguredException($"--time-zone {timeZone} is not known; it is an IANA name such as Europe/Berlin.");
-        var today = DateOnly.FromDateTime(TimeZoneInfo.ConvertTime(clock.GetUtcNow(), zone).DateTime);
+        var today = NodaTime.Instant.FromDateTimeOffset(clock.GetUtcNow()).InZone(zone).Date.ToDateOnly();
         var first = today.AddDays(-days);
         if (start is not null && !DateOnly.TryParseExact(start, "yyyy-MM-dd", CultureInfo.InvariantCulture, DateTimeStyles.None, out first))
             throw new MisconfiguredException($"--start {start} is no date; it is given as 2026-03-15.");

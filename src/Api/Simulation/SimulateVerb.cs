@@ -50,14 +50,15 @@ internal static class SimulateVerb
                                     stop
                                 )
                                 : Simulate.RunAsync(
-                                    Simulate.Plan(
-                                        parsed.GetValue(agents),
-                                        parsed.GetValue(days),
-                                        parsed.GetValue(seed),
-                                        parsed.GetValue(start),
-                                        parsed.GetRequiredValue(timeZone),
-                                        TimeProvider.System
-                                    ),
+                                    clock =>
+                                        Simulate.Plan(
+                                            parsed.GetValue(agents),
+                                            parsed.GetValue(days),
+                                            parsed.GetValue(seed),
+                                            parsed.GetValue(start),
+                                            parsed.GetRequiredValue(timeZone),
+                                            clock
+                                        ),
                                     stores.Of(parsed),
                                     Console.Out,
                                     stop

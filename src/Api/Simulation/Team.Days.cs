@@ -1,3 +1,4 @@
+using NodaTime;
 using PresenceLedger.Domain.Access;
 using PresenceLedger.Domain.Agents;
 using PresenceLedger.Domain.Statuses;
@@ -13,7 +14,7 @@ internal sealed partial class Team
     private static readonly string[] LeadsWord = [BuiltInStatuses.Busy.Id, BuiltInStatuses.DoNotDisturb.Id, "away-training", "meeting"];
 
     /// <summary>Registers the agents, one after another, and opens for days on end.</summary>
-    public void Open(DateOnly first, int days, TimeZoneInfo zone)
+    public void Open(DateOnly first, int days, DateTimeZone zone)
     {
         Begin(Register());
         for (var n = 0; n < days; n++)
@@ -66,7 +67,7 @@ internal sealed partial class Team
         }
     }
 
-    private IEnumerable<DateTimeOffset> Plan(DateOnly day, TimeZoneInfo zone)
+    private IEnumerable<DateTimeOffset> Plan(DateOnly day, DateTimeZone zone)
     {
         yield return Shift.At(day, new TimeOnly(5, 0), zone);
         foreach (var desk in Desks)

@@ -1,4 +1,5 @@
 using System.Globalization;
+using PresenceLedger.Api.Configurations;
 using PresenceLedger.Domain;
 using PresenceLedger.Domain.Access;
 using PresenceLedger.Domain.Agents;
@@ -127,7 +128,7 @@ internal sealed partial class Team
     }
 
     private Decision<AgentEvent> Decide(Desk desk, AgentCommand command) =>
-        AgentDecider.Decide(desk.Agent, command, new AgentContext(Now, _configuration, desk.Signs(Now)));
+        AgentDecider.Decide(desk.Agent, command, new AgentContext(Now, _configuration, desk.Signs(Now), TzdbCalendar.Instance));
 
     private void Take(Desk desk, AgentCommand command, Decision<AgentEvent> decision, CommandEnvelope envelope)
     {
@@ -162,7 +163,7 @@ internal sealed partial class Team
         if (!desk.AwaitsSomething)
             return;
         var signs = desk.Signs(Now);
-        var due = DueWork.NextAt(desk.Agent, _configuration, signs);
+        var due = DueWork.NextAt(desk.Agent, _configuration, TzdbCalendar.Instance, signs);
         foreach (var (id, connection) in desk.Agent.Connections)
             if (desk.IsSilent(id) && DueWork.LossOf(id, connection, signs[id], _configuration).At is var loss && !(due < loss))
                 due = loss;

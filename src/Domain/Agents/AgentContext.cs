@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using PresenceLedger.Domain.Configurations;
+using PresenceLedger.Domain.Policies;
 
 namespace PresenceLedger.Domain.Agents;
 
@@ -19,12 +20,18 @@ public readonly record struct SignOfLife(DateTimeOffset LastSeenAt, DateTimeOffs
 public readonly record struct Outage(DateTimeOffset From, DateTimeOffset Until);
 
 /// <summary>What a decision on an agent may look at beside the agent's own state.</summary>
-/// <param name="Now">The instant to decide for, UTC: when a command arrived, or the ledger's clock.</param>
+/// <param name="Now">The instant to decide for, UTC: when a command arrived, or the ledger's clock (TIM-1).</param>
 /// <param name="Configuration">Statuses, profiles and policy.</param>
 /// <param name="SignsOfLife">
 /// By connection id. A connection that is missing here was last seen when it opened.
 /// </param>
-public sealed record AgentContext(DateTimeOffset Now, Configuration Configuration, IReadOnlyDictionary<string, SignOfLife> SignsOfLife)
+/// <param name="Calendar">When a day ends in a time zone.</param>
+public sealed record AgentContext(
+    DateTimeOffset Now,
+    Configuration Configuration,
+    IReadOnlyDictionary<string, SignOfLife> SignsOfLife,
+    ICalendar Calendar
+)
 {
     /// <summary>When somebody noticed what is due: the ledger's clock, which may be later than <see cref="Now"/>.</summary>
     public DateTimeOffset NoticedAt { get; init; } = Now;

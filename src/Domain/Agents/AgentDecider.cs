@@ -42,7 +42,7 @@ public static class AgentDecider
         public void Settle()
         {
             while (
-                DueWork.Of(_agent, _configuration, context.SignsOfLife).FirstOrDefault() is { } due
+                DueWork.Of(_agent, _configuration, context.SignsOfLife, context.Calendar).FirstOrDefault() is { } due
                 && due.At <= context.Now
                 && _agent.IsRegistered
             )

@@ -27,8 +27,12 @@ public abstract record DueWork(DateTimeOffset At)
     /// All that is to happen to the agent by itself, soonest first. At one instant wrap-up ends come first, so that a status
     /// captured by a loss at the same instant has seen them.
     /// </summary>
-    public static IEnumerable<DueWork> Of(Agent agent, Configuration configuration, IReadOnlyDictionary<string, SignOfLife> signsOfLife) =>
-        All(agent, configuration, signsOfLife).OrderBy(due => due.At).ThenBy(Order);
+    public static IEnumerable<DueWork> Of(
+        Agent agent,
+        Configuration configuration,
+        IReadOnlyDictionary<string, SignOfLife> signsOfLife,
+        ICalendar calendar
+    ) => All(agent, configuration, signsOfLife, calendar).OrderBy(due => due.At).ThenBy(Order);
 
     /// <summary>
     /// When the soonest of it is due, connections aside (their deadlines move with every heartbeat) unless they are closing;
@@ -36,12 +40,14 @@ public abstract record DueWork(DateTimeOffset At)
     /// </summary>
     /// <param name="agent">The agent.</param>
     /// <param name="configuration">Statuses, profiles and policy.</param>
+    /// <param name="calendar">When a day ends.</param>
     /// <param name="signsOfLife">
     /// Where they are known, a closing connection that came back by a heartbeat, which is no event, is not due any more.
     /// </param>
     public static DateTimeOffset? NextAt(
         Agent agent,
         Configuration configuration,
+        ICalendar calendar,
         IReadOnlyDictionary<string, SignOfLife>? signsOfLife = null
     )
     {
@@ -49,7 +55,7 @@ public abstract record DueWork(DateTimeOffset At)
             .Connections.Select(c => LossOf(c.Key, c.Value, signsOfLife ?? AgentContext.NoSigns, configuration))
             .Where(loss => loss.Cause is LossCause.Closed)
             .Select(loss => loss.At);
-        var others = All(agent with { Connections = agent.Connections.Clear() }, configuration, AgentContext.NoSigns).Select(due => due.At);
+        var others = All(agent with { Connections = agent.Connections.Clear() }, configuration, AgentContext.NoSigns, calendar).Select(due => due.At);
         return closings.Concat(others).Select(at => (DateTimeOffset?)at).Min();
     }
 
@@ -103,7 +109,12 @@ public abstract record DueWork(DateTimeOffset At)
         Configuration configuration
     ) => LossOf(connectionId, connection, signs.TryGetValue(connectionId, out var sign) ? sign : null, configuration);
 
-    private static IEnumerable<DueWork> All(Agent agent, Configuration configuration, IReadOnlyDictionary<string, SignOfLife> signsOfLife)
+    private static IEnumerable<DueWork> All(
+        Agent agent,
+        Configuration configuration,
+        IReadOnlyDictionary<string, SignOfLife> signsOfLife,
+        ICalendar calendar
+    )
     {
         foreach (var (id, conversation) in agent.Conversations)
             if (conversation is { HoldsCapacity: true, BlockEndsAt: { } endsAt })
@@ -117,7 +128,7 @@ public abstract record DueWork(DateTimeOffset At)
                 yield return new ConsultEnd(configuration.RestoreUntil(captured.At) + Beyond, id, captured.At);
 
         foreach (var (id, count) in agent.DayCounts)
-            if (configuration.FallsDue(count.Since, policy => policy.EndOfDay?.NextAfter(count.Since)) is { } dayEnd)
+            if (configuration.FallsDue(count.Since, policy => policy.EndOfDay is { } end ? calendar.Next(end, count.Since) : null) is { } dayEnd)
                 yield return new DayEnd(dayEnd, id);
     }
 

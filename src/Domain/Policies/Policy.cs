@@ -84,26 +84,4 @@ public sealed record Policy
 /// <summary>A time of day in a time zone at which end-of-day profiles give back what they counted.</summary>
 /// <param name="Time">Local time of day.</param>
 /// <param name="TimeZone">IANA name.</param>
-public sealed record EndOfDay(TimeOnly Time, string TimeZone)
-{
-    /// <summary>
-    /// The first end of day after an instant. A local time that daylight saving skips counts at the first instant after the
-    /// gap; one that happens twice counts the first time.
-    /// </summary>
-    public DateTimeOffset NextAfter(DateTimeOffset instant)
-    {
-        var zone = TimeZoneInfo.FindSystemTimeZoneById(TimeZone);
-        var day = DateOnly.FromDateTime(TimeZoneInfo.ConvertTime(instant, zone).DateTime);
-        var candidate = At(day, zone);
-        return candidate > instant ? candidate : At(day.AddDays(1), zone);
-    }
-
-    private DateTimeOffset At(DateOnly day, TimeZoneInfo zone)
-    {
-        var local = day.ToDateTime(Time, DateTimeKind.Unspecified);
-        while (zone.IsInvalidTime(local))
-            local = local.AddMinutes(1);
-        var offset = zone.IsAmbiguousTime(local) ? zone.GetAmbiguousTimeOffsets(local).Max() : zone.GetUtcOffset(local);
-        return new DateTimeOffset(local, offset).ToUniversalTime();
-    }
-}
+public sealed record EndOfDay(TimeOnly Time, string TimeZone);

@@ -108,7 +108,7 @@ public sealed record AgentReplay(int Begin, int End, ImmutableArray<ReplayedEven
             var command = happening.Settings is { } settings
                 ? new ConfigureAgent(_ => _alternative.SettingsOf(_agentId, settings, configuration))
                 : happening.Command;
-            var context = new AgentContext(happening.At, configuration, Signs(happening.At, happening.ConfigurationVersion, _next));
+            var context = Context(happening.At, configuration, Signs(happening.At, happening.ConfigurationVersion, _next));
             var decision = AgentDecider.Decide(_other, command ?? new SettleDue(), context);
             if (decision.Refusal is { } refusal)
             {
@@ -148,14 +148,14 @@ public sealed record AgentReplay(int Begin, int End, ImmutableArray<ReplayedEven
         {
             if (!_other.IsRegistered || WasNoticedLater(at, version))
                 return;
-            var context = new AgentContext(at, _alternative.Other.At(version), Signs(at, version, _next - 1));
+            var context = Context(at, _alternative.Other.At(version), Signs(at, version, _next - 1));
             Take(AgentDecider.Decide(_other, new SettleDue(), context).Events, at, version);
         }
 
         private bool WasNoticedLater(DateTimeOffset at, long version)
         {
             var others = _asRecorded with { Connections = _asRecorded.Connections.Clear() };
-            return DueWork.NextAt(others, _alternative.Recorded.At(version)) <= at
+            return DueWork.NextAt(others, _alternative.Recorded.At(version), _alternative.Calendar) <= at
                 || _asRecorded.Connections.Keys.Any(id =>
                     _silences.Of(id, _next) is { Noticed: not int.MaxValue } silence && silence.Deadline <= at
                 );
@@ -168,9 +168,12 @@ public sealed record AgentReplay(int Begin, int End, ImmutableArray<ReplayedEven
             var settings = _alternative.SettingsOf(_agentId, _asRecorded.Settings, configuration);
             if (!_other.IsRegistered || settings.Equals(_other.Settings))
                 return;
-            var context = new AgentContext(at, configuration, Signs(at, _version, _next - 1));
+            var context = Context(at, configuration, Signs(at, _version, _next - 1));
             Take(AgentDecider.Decide(_other, new ConfigureAgent(_ => settings), context).Events, at, _version);
         }
+
+        private AgentContext Context(DateTimeOffset at, Configuration configuration, Dictionary<string, SignOfLife> signs) =>
+            new(at, configuration, signs, _alternative.Calendar);
 
         private void Take(ImmutableArray<AgentEvent> events, DateTimeOffset recordedAt, long version)
         {

@@ -1,5 +1,6 @@
 using PresenceLedger.Domain.Agents;
 using PresenceLedger.Domain.Configurations;
+using PresenceLedger.Domain.Policies;
 
 namespace PresenceLedger.Domain.WhatIf;
 
@@ -13,22 +14,28 @@ public sealed class Alternative
 
     /// <summary>Another configuration and other settings.</summary>
     /// <param name="recorded">The configuration as it was recorded.</param>
+    /// <param name="calendar">When a day ends.</param>
     /// <param name="configuration">Makes the other one of a recorded version; policy and profiles may differ.</param>
     /// <param name="settings">Makes the other settings of an agent of the recorded ones.</param>
     public Alternative(
         ConfigurationHistory recorded,
+        ICalendar calendar,
         Func<Configuration, Configuration> configuration,
         Func<string, AgentSettings, AgentSettings> settings
-    ) => (Recorded, Other, _settings) = (recorded, recorded.Select(configuration), settings);
+    ) => (Recorded, Calendar, Other, _settings) = (recorded, calendar, recorded.Select(configuration), settings);
 
     /// <summary>The configuration as it was recorded.</summary>
     public ConfigurationHistory Recorded { get; }
+
+    /// <summary>When a day ends.</summary>
+    public ICalendar Calendar { get; }
 
     /// <summary>The configuration as it would have been.</summary>
     public ConfigurationHistory Other { get; }
 
     /// <summary>Everything as it was recorded.</summary>
-    public static Alternative None(ConfigurationHistory recorded) => new(recorded, c => c, (_, s) => s);
+    public static Alternative None(ConfigurationHistory recorded, ICalendar calendar) =>
+        new(recorded, calendar, c => c, (_, s) => s);
 
     /// <summary>
     /// The settings that an agent would have had. What the catalogue does not have yet, or not any more, cannot be set: there the

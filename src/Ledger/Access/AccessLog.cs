@@ -4,6 +4,7 @@ using System.Diagnostics;
 using Microsoft.Extensions.Caching.Memory;
 using PresenceLedger.Domain.Access;
 using PresenceLedger.Ledger.Agents;
+using PresenceLedger.Ledger.Clock;
 using PresenceLedger.Ledger.Events;
 
 namespace PresenceLedger.Ledger.Access;
@@ -40,6 +41,7 @@ public sealed class AccessLog(ILog log, TimeProvider clock) : IDisposable
     /// <exception cref="LedgerUnavailableException">It could not be recorded; nothing is to be shown.</exception>
     public async Task RecordAsync(string agentId, Actor reader, AuditRead read, string? correlationId, CancellationToken ct)
     {
+        await clock.KnownAsync(ct);
         var mine = new Waiting(reader, read, correlationId);
         if (IsRecorded(agentId, mine))
             return;

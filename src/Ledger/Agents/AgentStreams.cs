@@ -8,6 +8,7 @@ using PresenceLedger.Domain.Access;
 using PresenceLedger.Domain.Agents;
 using PresenceLedger.Domain.Configurations;
 using PresenceLedger.Domain.Policies;
+using PresenceLedger.Ledger.Clock;
 using PresenceLedger.Ledger.Configurations;
 using PresenceLedger.Ledger.Events;
 using PresenceLedger.Ledger.Heartbeats;
@@ -37,6 +38,7 @@ public sealed class AgentStreams(
     ISignsOfLife signsOfLife,
     ConfigurationStream configuration,
     IReasonTexts texts,
+    ICalendar calendar,
     TimeProvider clock,
     ILogger<AgentStreams> logger
 ) : IDisposable
@@ -54,7 +56,9 @@ public sealed class AgentStreams(
     /// <param name="envelope">Who asks, and how.</param>
     /// <param name="answer">The answer to remember under the envelope's idempotency key, from the outcome.</param>
     /// <param name="ct">Cancels loading; an append that began is seen through.</param>
-    /// <exception cref="LedgerUnavailableException">The log could not be reached, or too many change the agent at once.</exception>
+    /// <exception cref="LedgerUnavailableException">
+    /// The log could not be reached, the time is not known, or too many change the agent at once.
+    /// </exception>
     public async Task<CommandOutcome> TransactAsync(
         string agentId,
         AgentCommand command,
@@ -63,6 +67,7 @@ public sealed class AgentStreams(
         CancellationToken ct
     )
     {
+        await clock.KnownAsync(ct);
         var toAgentId = (command as TransferConversation)?.ToAgentId;
         string[] agentIds = toAgentId is null || toAgentId == agentId ? [agentId] : [agentId, toAgentId];
         if (!log.SpansStreams && agentIds.Length == 2 && envelope.IdempotencyKey is { } key)
@@ -366,7 +371,7 @@ public sealed class AgentStreams(
     )
     {
         var heard = await signsOfLife.OfAsync(agent, settings, at, wait, ct);
-        return AgentDecider.Decide(agent, command, new AgentContext(heard.AsOf, settings, heard.Signs) { NoticedAt = clock.Now() });
+        return AgentDecider.Decide(agent, command, new AgentContext(heard.AsOf, settings, heard.Signs, calendar) { NoticedAt = clock.Now() });
     }
 
     private static Change Seal(

@@ -2,6 +2,7 @@ using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using PresenceLedger.Domain;
 using PresenceLedger.Domain.Configurations;
+using PresenceLedger.Ledger.Clock;
 using PresenceLedger.Ledger.Events;
 using PresenceLedger.Ledger.Reasons;
 
@@ -44,6 +45,7 @@ public sealed class ConfigurationStream(ILog log, IReasonTexts texts, TimeProvid
         CancellationToken ct
     )
     {
+        await clock.KnownAsync(ct);
         var reason = new CommandReason(texts);
         for (var attempt = 0; attempt < Attempts; attempt++)
         {

@@ -3,6 +3,7 @@ using Microsoft.Extensions.Logging;
 using Npgsql;
 using PresenceLedger.Domain.Access;
 using PresenceLedger.Domain.Agents;
+using PresenceLedger.Domain.Policies;
 using PresenceLedger.Ledger.Agents;
 using PresenceLedger.Ledger.Configurations;
 using PresenceLedger.Ledger.Events;
@@ -24,6 +25,7 @@ public sealed class DueWorker(
     Leases leases,
     ConfigurationStream configuration,
     IReasonTexts texts,
+    ICalendar calendar,
     TimeProvider clock,
     ILogger<DueWorker> logger
 ) : BackgroundService
@@ -189,7 +191,7 @@ public sealed class DueWorker(
     /// <summary>Nothing was due after all (the policy moved, or it is not known yet what other nodes heard): look again when it may be.</summary>
     private async Task ScheduleAsync(Agent agent, DateTimeOffset dueAt, CancellationToken ct)
     {
-        var next = DueWork.NextAt(agent, configuration.Current, await leases.ReadAsync(agent, ct)) ?? Never;
+        var next = DueWork.NextAt(agent, configuration.Current, calendar, await leases.ReadAsync(agent, ct)) ?? Never;
         var soonest = clock.Now() + Interval;
         await using var command = database.CreateCommand(
             "update ledger.due set due_at = $1, claimed_until = default where agent_id = $2 and due_at = $3"

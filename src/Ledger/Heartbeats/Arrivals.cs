@@ -26,7 +26,7 @@ public sealed class Arrivals(TimeProvider clock)
         lock (_lock)
         {
             var now = clock.Now();
-            return _underWay.First?.Value is not { } oldest ? now
+            return _underWay.First?.Value is not { } oldest || oldest > now ? now
                 : oldest > now - Patience ? oldest
                 : now - Patience;
         }

@@ -6,6 +6,7 @@ using Npgsql;
 using PresenceLedger.Domain.Agents;
 using PresenceLedger.Domain.Configurations;
 using PresenceLedger.Ledger.Agents;
+using PresenceLedger.Ledger.Clock;
 using PresenceLedger.Ledger.Configurations;
 using PresenceLedger.Ledger.Due;
 
@@ -295,6 +296,8 @@ public sealed class Leases(
     /// <summary>Tells what arrived here, and learns what others were told, up to when, and which outages there were.</summary>
     private async Task FlushAsync(CancellationToken ct)
     {
+        if (clock.Now() is var time && time < _flushedAt)
+            await SetBackAsync(time, ct);
         // First the instant, then what arrived before it.
         var until = arrivals.AllBefore();
         if (_undecided.Oldest is { } oldest)
@@ -328,6 +331,36 @@ public sealed class Leases(
             _ = flushed.Task.Exception;
             throw;
         }
+    }
+
+    /// <summary>
+    /// The clock of the database was set back: what was heard while it was ahead was heard by now, and everybody gets a full timeout.
+    /// </summary>
+    private async Task SetBackAsync(DateTimeOffset now, CancellationToken ct)
+    {
+        foreach (var (key, known) in _known)
+            if (Later(known.LastSeenAt, known.ClosingAt ?? now) > now)
+                Update(
+                    key,
+                    k =>
+                        k with
+                        {
+                            LastSeenAt = Earlier(k.LastSeenAt, now),
+                            ClosingAt = k.ClosingAt is { } closing ? Earlier(closing, now) : null,
+                        }
+                );
+        foreach (var (key, at) in _unflushed)
+            if (at > now)
+                _unflushed.TryUpdate(key, now, at);
+        _toldUntil = Earlier(_toldUntil, now);
+        _oldest = default;
+        await ClockKeeper.MendAsync(database, ct);
+        await using var outage = database.CreateCommand(
+            "insert into ledger.outage (from_at, until_at, cause) values ('0001-01-01Z', $1, 'the clock of the database was set back')"
+        );
+        outage.Parameters.Add(new() { Value = now });
+        await outage.ExecuteNonQueryAsync(ct);
+        logger.LogInformation("Every connection gets a full heartbeat timeout: the clock of the database was set back");
     }
 
     private Sign[] Unflushed()

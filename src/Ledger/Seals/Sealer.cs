@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using PresenceLedger.Domain.Access;
 using PresenceLedger.Domain.Seals;
+using PresenceLedger.Ledger.Clock;
 using PresenceLedger.Ledger.Events;
 
 namespace PresenceLedger.Ledger.Seals;
@@ -38,6 +39,7 @@ public sealed class Sealer(ILog log, SealBook book, SealingKeys keys, TimeProvid
     /// <exception cref="InvalidDataException">The log does not have what was sealed.</exception>
     public async Task<Sealed> SealAsync(Actor by, bool gently, CancellationToken ct)
     {
+        await clock.KnownAsync(ct);
         await _one.WaitAsync(ct);
         try
         {

@@ -1,14 +1,17 @@
 using Npgsql;
 using PresenceLedger.Domain.Agents;
 using PresenceLedger.Domain.Configurations;
+using PresenceLedger.Domain.Policies;
 using PresenceLedger.Ledger;
+using PresenceLedger.Ledger.Clock;
 using PresenceLedger.Ledger.Due;
 
 namespace PresenceLedger.Projections.CurrentPresence;
 
 /// <summary>What the ledger waits for, as the presences that are read give it: leases, due times, second halves of transfers.</summary>
 /// <param name="handovers">Whether transfers are two commits, so that the second half of one may be missing.</param>
-internal sealed class Deadlines(bool handovers)
+/// <param name="calendar">When a day ends.</param>
+internal sealed class Deadlines(bool handovers, ICalendar calendar)
 {
     /// <summary>Forgets what was due, at the beginning of the log: that was another ledger, or is found again.</summary>
     public static async Task ForgetAsync(NpgsqlConnection connection, CancellationToken ct)
@@ -28,7 +31,7 @@ internal sealed class Deadlines(bool handovers)
         if (handovers && fold.Handovers.Count > 0)
             await KeepHandoversAsync(connection, fold.Handovers, ct);
         if (fold.PolicyChangedAt is { } changedAt)
-            await DueAgainAsync(connection, changedAt, ct);
+            await DueAgainAsync(connection, clock.NotAfterNow(changedAt), ct);
     }
 
     /// <summary>
@@ -77,7 +80,7 @@ internal sealed class Deadlines(bool handovers)
         await command.ExecuteNonQueryAsync(ct);
     }
 
-    private static async Task KeepDueAsync(NpgsqlConnection connection, PresenceFold fold, CancellationToken ct)
+    private async Task KeepDueAsync(NpgsqlConnection connection, PresenceFold fold, CancellationToken ct)
     {
         var due = fold.Changed.Select(d => (d.Id, At: DueAt(d.Agent, fold.Configuration))).ToArray();
         await using var command = new NpgsqlCommand(
@@ -136,8 +139,8 @@ internal sealed class Deadlines(bool handovers)
         await command.ExecuteNonQueryAsync(ct);
     }
 
-    private static DateTimeOffset? DueAt(Agent agent, Configuration configuration) =>
-        DueWork.NextAt(agent, configuration) ?? (agent.DayCounts.IsEmpty ? null : DueWorker.Never);
+    private DateTimeOffset? DueAt(Agent agent, Configuration configuration) =>
+        DueWork.NextAt(agent, configuration, calendar) ?? (agent.DayCounts.IsEmpty ? null : DueWorker.Never);
 
     /// <summary>A policy that changed may have moved what is due; the worker looks again at all of it.</summary>
     private static async Task DueAgainAsync(NpgsqlConnection connection, DateTimeOffset at, CancellationToken ct)

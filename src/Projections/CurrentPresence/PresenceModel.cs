@@ -1,3 +1,4 @@
+using PresenceLedger.Domain.Policies;
 using PresenceLedger.Ledger;
 
 namespace PresenceLedger.Projections.CurrentPresence;
@@ -6,7 +7,7 @@ namespace PresenceLedger.Projections.CurrentPresence;
 /// The current presence of every agent. The tables that are read also keep the leases, the due times and the awaited halves of
 /// transfers in step; a set that is built beside them does not touch those.
 /// </summary>
-public sealed class PresenceModel(ILog log) : IReadModel
+public sealed class PresenceModel(ILog log, ICalendar calendar) : IReadModel
 {
     /// <summary>The name of this read model.</summary>
     public const string ModelName = "presence";
@@ -52,5 +53,5 @@ public sealed class PresenceModel(ILog log) : IReadModel
 
     /// <inheritdoc />
     public IProjector Open(string schema, bool live, string? state) =>
-        new PresenceProjector(schema, live ? new Deadlines(handovers: !log.SpansStreams) : null, state);
+        new PresenceProjector(schema, live ? new Deadlines(handovers: !log.SpansStreams, calendar) : null, state);
 }

@@ -7,6 +7,7 @@ using PresenceLedger.Domain.Agents;
 using PresenceLedger.Domain.Reporting;
 using PresenceLedger.Domain.Statuses;
 using PresenceLedger.Ledger;
+using PresenceLedger.Ledger.Clock;
 using PresenceLedger.Ledger.Events;
 
 namespace PresenceLedger.Projections.Facts;
@@ -38,7 +39,7 @@ public sealed record FactsWindow(DateTimeOffset From, DateTimeOffset To)
 public sealed record AgentRecord(OpenFacts Open, AgentFacts Facts);
 
 /// <summary>Reads facts, all of them as of one place in the ledger.</summary>
-public sealed class FactsReader(NpgsqlDataSource database)
+public sealed class FactsReader(NpgsqlDataSource database, TimeProvider clock)
 {
     /// <summary>Looks at the facts as they are now; what is projected meanwhile is not seen.</summary>
     public async Task<FactsSnapshot> OpenAsync(CancellationToken ct)
@@ -47,7 +48,7 @@ public sealed class FactsReader(NpgsqlDataSource database)
         try
         {
             var transaction = await connection.BeginTransactionAsync(IsolationLevel.RepeatableRead, ct);
-            return await FactsSnapshot.OfAsync(connection, transaction, ct);
+            return await FactsSnapshot.OfAsync(connection, transaction, clock, ct);
         }
         catch
         {
@@ -99,11 +100,16 @@ public sealed class FactsSnapshot : IAsyncDisposable
     /// <summary>Up to where they are complete.</summary>
     public Read Read { get; }
 
-    internal static async Task<FactsSnapshot> OfAsync(NpgsqlConnection connection, NpgsqlTransaction transaction, CancellationToken ct)
+    internal static async Task<FactsSnapshot> OfAsync(
+        NpgsqlConnection connection,
+        NpgsqlTransaction transaction,
+        TimeProvider clock,
+        CancellationToken ct
+    )
     {
         await using var command = new NpgsqlCommand(
             $"""
-            select epoch, transaction_id, position, as_of from {ReadSide.Schema}.read_model
+            select epoch, transaction_id, position, as_of, newest from {ReadSide.Schema}.read_model
                 where name = $1 and version = $2 and place = 'live'
             """,
             connection,
@@ -116,9 +122,10 @@ public sealed class FactsSnapshot : IAsyncDisposable
         var read = await reader.ReadAsync(ct)
             ? new Read(
                 new LogPosition(reader.GetInt32(0), reader.GetFieldValue<ulong>(1), reader.GetInt64(2)),
-                reader.GetFieldValue<DateTimeOffset>(3)
+                clock.NotAfterNow(reader.GetFieldValue<DateTimeOffset>(3)),
+                reader.GetFieldValue<DateTimeOffset>(4)
             )
-            : new Read(LogPosition.Start, DateTimeOffset.MinValue);
+            : Read.None;
         return new FactsSnapshot(connection, transaction, read);
     }
 

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.Json;
+using NodaTime;
 using PresenceLedger.Api.Simulation;
 using PresenceLedger.Domain.Access;
 using PresenceLedger.Domain.Agents;
@@ -20,7 +21,7 @@ public sealed class WhatIfTests : IAsyncLifetime
         30,
         7,
         new DateOnly(2026, 3, 10),
-        TimeZoneInfo.FindSystemTimeZoneById("Europe/Berlin")
+        DateTimeZoneProviders.Tzdb["Europe/Berlin"]
     );
 
     private readonly string _folder = Directory.CreateTempSubdirectory("presence-ledger-what-if-").FullName;

@@ -34,6 +34,7 @@ public sealed class WhyTests
         Rules.Tim1,
         Rules.Tim3,
         Rules.Tim4,
+        Rules.Tim5,
     ];
 
     public static TheoryData<string> EveryRule => [.. Rules.All];

@@ -1,3 +1,4 @@
+using NodaTime;
 using PresenceLedger.Api.Simulation;
 using PresenceLedger.Domain.Agents;
 using PresenceLedger.Ledger;
@@ -14,7 +15,7 @@ public sealed class ImportTests : IAsyncLifetime
         2,
         1,
         new DateOnly(2026, 3, 16),
-        TimeZoneInfo.FindSystemTimeZoneById("Europe/Berlin")
+        DateTimeZoneProviders.Tzdb["Europe/Berlin"]
     );
 
     private TestDatabase _database = null!;

@@ -1,3 +1,4 @@
+using NodaTime;
 using PresenceLedger.Api.Simulation;
 using PresenceLedger.Domain.Agents;
 using PresenceLedger.Ledger;
@@ -10,7 +11,7 @@ namespace PresenceLedger.Api.Tests.Simulation;
 /// <summary>The ledger that a simulated contact center leaves.</summary>
 public sealed class SimulationTests
 {
-    private static readonly TimeZoneInfo Berlin = TimeZoneInfo.FindSystemTimeZoneById("Europe/Berlin");
+    private static readonly DateTimeZone Berlin = DateTimeZoneProviders.Tzdb["Europe/Berlin"];
     private static readonly SimulationPlan TenDays = new(50, 10, 1, new DateOnly(2026, 3, 15), Berlin);
     private static readonly Lazy<EventRecord[]> Told = new(() => [.. Centre.Ledger(TenDays).SelectMany(p => p)]);
 

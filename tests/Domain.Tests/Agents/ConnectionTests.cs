@@ -1,3 +1,4 @@
+using PresenceLedger.Api.Configurations;
 using PresenceLedger.Domain.Agents;
 using static PresenceLedger.Domain.Tests.Commands;
 
@@ -254,11 +255,11 @@ public class ConnectionTests
     public void CON_1_A_closing_connection_that_came_back_by_a_heartbeat_is_no_longer_soon_due()
     {
         var story = SignedIn().At("00:01:00").Given(CloseConnection());
-        Assert.Equal("00:01:10", Story.Time(DueWork.NextAt(story.Agent, story.Configuration, story.Signs)!.Value));
+        Assert.Equal("00:01:10", Story.Time(DueWork.NextAt(story.Agent, story.Configuration, TzdbCalendar.Instance, story.Signs)!.Value));
 
         story.At("00:01:04").Heartbeat();
 
-        Assert.Null(DueWork.NextAt(story.Agent, story.Configuration, story.Signs));
+        Assert.Null(DueWork.NextAt(story.Agent, story.Configuration, TzdbCalendar.Instance, story.Signs));
     }
 
     [Fact, Trait("Rule", Rules.Tim6)]

@@ -1,3 +1,4 @@
+using PresenceLedger.Api.Configurations;
 using PresenceLedger.Domain.Agents;
 using static PresenceLedger.Domain.Tests.Commands;
 
@@ -32,11 +33,11 @@ public class ConsultTests
         var story = SignedIn().Given(Join("c9")).At("00:01:00").NetworkLost();
         story.At("00:04:45").When(Settle());
         story.Then("00:02:15 ConnectionLost main Heartbeat CON-3", "00:02:15 available -> offline, Connection, CON-3");
-        Assert.Equal("00:04:45.001", Story.Time(DueWork.NextAt(story.Agent, story.Configuration)!.Value));
+        Assert.Equal("00:04:45.001", Story.Time(DueWork.NextAt(story.Agent, story.Configuration, TzdbCalendar.Instance)!.Value));
 
         story.At("00:04:45.001").When(Settle()).Then("00:04:45.001 ConsultEnded c9 CNS-2");
         Assert.Equal("00:02:15", Story.Time(story.Last<ConsultEnded>().EndedAt));
-        Assert.Null(DueWork.NextAt(story.Agent, story.Configuration));
+        Assert.Null(DueWork.NextAt(story.Agent, story.Configuration, TzdbCalendar.Instance));
     }
 
     [Fact, Trait("Rule", Rules.Cns2), Trait("Rule", Rules.Con4)]

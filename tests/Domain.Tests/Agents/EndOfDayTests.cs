@@ -1,5 +1,10 @@
 using System.Globalization;
+using PresenceLedger.Api.Configurations;
+using PresenceLedger.Domain.Agents;
+using PresenceLedger.Domain.Capacity;
 using PresenceLedger.Domain.Policies;
+
+using static PresenceLedger.Domain.Tests.Commands;
 
 namespace PresenceLedger.Domain.Tests.Agents;
 
@@ -27,6 +32,29 @@ public class EndOfDayTests
     public void The_next_end_of_day_across_daylight_saving(string time, string after, string expected) =>
         Check(time, "Europe/Berlin", after, expected);
 
+    /// <summary>Where the data that the product brings along differ from those that machines of 2025 have.</summary>
+    [Theory, Trait("Rule", Rules.Tim5)]
+    [InlineData("America/Vancouver", "2026-11-02T12:00:00Z", "2026-11-03T01:00:00Z")]
+    [InlineData("America/Winnipeg", "2026-11-02T12:00:00Z", "2026-11-02T23:00:00Z")]
+    [InlineData("America/Havana", "2026-11-02T12:00:00Z", "2026-11-02T22:00:00Z")]
+    [InlineData("Africa/Casablanca", "2026-11-02T12:00:00Z", "2026-11-02T18:00:00Z")]
+    public void A_day_ends_by_the_data_that_reports_use(string zone, string after, string expected) => Check("18:00", zone, after, expected);
+
+    [Fact, Trait("Rule", Rules.Tim5)]
+    public void In_a_time_zone_that_is_not_known_no_day_ends_and_everything_else_goes_on()
+    {
+        var story = new Story()
+            .Policy(p => p with { EndOfDay = new EndOfDay(new TimeOnly(18, 0), "Mars/Olympus_Mons") })
+            .Profile("calls", 1, reset: ProfileReset.EndOfDay)
+            .Ana(null, null, "calls")
+            .Given(SignIn(), Start("c1", profiles: "calls"))
+            .At("1.06:00:00")
+            .When(Settle())
+            .ThenNothing();
+        Assert.Equal(1, story.Agent.DayCounts["calls"].Items);
+        Assert.Null(DueWork.NextAt(story.Agent, story.Configuration, TzdbCalendar.Instance));
+    }
+
     [Fact, Trait("Rule", Rules.Cap7)]
     public void The_next_end_of_day_is_always_later_and_a_day_and_an_hour_away_at_most()
     {
@@ -35,15 +63,18 @@ public class EndOfDayTests
         {
             var end = new EndOfDay(new TimeOnly(0, 15), zone);
             for (var at = Story.Start; at < Story.Start.AddDays(366); at = at.AddMinutes(173))
-                Assert.InRange((end.NextAfter(at) - at).TotalHours, double.Epsilon, 25);
+                Assert.InRange((Next(end, at) - at).TotalHours, double.Epsilon, 25);
         }
     }
 
     private static void Check(string time, string zone, string after, string expected) =>
         Assert.Equal(
             DateTimeOffset.Parse(expected, CultureInfo.InvariantCulture),
-            new EndOfDay(TimeOnly.Parse(time, CultureInfo.InvariantCulture), zone).NextAfter(
+            Next(
+                new EndOfDay(TimeOnly.Parse(time, CultureInfo.InvariantCulture), zone),
                 DateTimeOffset.Parse(after, CultureInfo.InvariantCulture)
             )
         );
+
+    private static DateTimeOffset Next(EndOfDay endOfDay, DateTimeOffset after) => TzdbCalendar.Instance.Next(endOfDay, after)!.Value;
 }

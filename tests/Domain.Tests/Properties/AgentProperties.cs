@@ -350,7 +350,7 @@ public class AgentProperties
                 var late = context with { Now = world.Now.AddHours(30) };
                 Assert.Equal(Lines(AgentDecider.Decide(agent, new SettleDue(), late).Events), Lines(InTime(agent, context, late.Now)));
                 Assert.All(
-                    DueWork.Of(Settled(agent, late), late.Configuration, late.SignsOfLife).Take(1),
+                    DueWork.Of(Settled(agent, late), late.Configuration, late.SignsOfLife, late.Calendar).Take(1),
                     next => Assert.True(next.At > late.Now || !agent.IsRegistered)
                 );
             }

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using PresenceLedger.Api.Configurations;
 using PresenceLedger.Domain.Agents;
 using PresenceLedger.Domain.Configurations;
 
@@ -44,7 +45,8 @@ internal sealed class World
         new(
             Now,
             Configuration,
-            _signs.Where(s => s.Key.AgentId == agentId).ToDictionary(s => s.Key.ConnectionId, s => s.Value, StringComparer.Ordinal)
+            _signs.Where(s => s.Key.AgentId == agentId).ToDictionary(s => s.Key.ConnectionId, s => s.Value, StringComparer.Ordinal),
+            TzdbCalendar.Instance
         );
 
     private void Take(Step step)

@@ -1,3 +1,4 @@
+using PresenceLedger.Api.Configurations;
 using PresenceLedger.Domain.Agents;
 using PresenceLedger.Domain.Capacity;
 using PresenceLedger.Domain.Policies;
@@ -23,6 +24,7 @@ public class ReplayTests
             story.Ledger,
             new Alternative(
                 ConfigurationHistory.Of(story.ConfigurationLedger),
+                TzdbCalendar.Instance,
                 c => c with { Policy = (policy ?? (p => p))(c.Policy) },
                 (_, s) => (settings ?? (x => x))(s)
             ),
@@ -195,7 +197,8 @@ public class ReplayTests
                 new Dictionary<string, SignOfLife>(StringComparer.Ordinal)
                 {
                     ["main"] = new(Story.Start.AddMinutes(10), Story.Start.AddMinutes(10)),
-                }
+                },
+                TzdbCalendar.Instance
             )
         );
         RecordedEvent[] ledger = [.. story.Ledger, .. RecordedEvents.Of(lost, deadline.AddMilliseconds(700), story.Configuration)];
@@ -204,7 +207,7 @@ public class ReplayTests
         var replay = AgentReplay.Of(
             "ana",
             ledger,
-            Alternative.None(ConfigurationHistory.Of(story.ConfigurationLedger)),
+            Alternative.None(ConfigurationHistory.Of(story.ConfigurationLedger), TzdbCalendar.Instance),
             DateTimeOffset.MinValue,
             Late
         );
@@ -422,7 +425,7 @@ public class ReplayTests
     [Fact]
     public void Of_nobody_there_is_nothing()
     {
-        var replay = AgentReplay.Of("nobody", [], Alternative.None(ConfigurationHistory.Of([])), DateTimeOffset.MinValue, Late);
+        var replay = AgentReplay.Of("nobody", [], Alternative.None(ConfigurationHistory.Of([]), TzdbCalendar.Instance), DateTimeOffset.MinValue, Late);
         Assert.Equal((0, 0, 0, 0), (replay.Begin, replay.End, replay.Events.Length, replay.Refused.Length));
     }
 }

@@ -1,4 +1,5 @@
 using Npgsql;
+using PresenceLedger.Api.Configurations;
 using PresenceLedger.Domain;
 using PresenceLedger.Domain.Agents;
 using PresenceLedger.Domain.Capacity;
@@ -299,7 +300,7 @@ public sealed class LeasesTests : IAsyncLifetime
         await _node.AcceptAsync("ana", new AssignConversation("c1", new Work("voice", null, null, 1, ["calls"], WrapUp.Default, null)));
         var endOfDay = new EndOfDay(TimeOnly.FromDateTime(_clock.Now.UtcDateTime), "Etc/UTC");
         await _node.ConfigureAsync(new ChangePolicy(new Policy { EndOfDay = endOfDay }));
-        var dueAt = endOfDay.NextAfter((await _node.Agents.CurrentAsync("ana", default)).DayCounts["calls"].Since);
+        var dueAt = TzdbCalendar.Instance.Next(endOfDay, (await _node.Agents.CurrentAsync("ana", default)).DayCounts["calls"].Since)!.Value;
         await DueAsync("ana", dueAt);
         _clock.Now += TimeSpan.FromHours(25);
         await RunAsync(_node);

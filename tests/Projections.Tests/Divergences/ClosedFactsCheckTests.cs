@@ -149,7 +149,7 @@ public sealed class ClosedFactsCheckTests : ReadSideTests
     /// <summary>A life of Ana with something in every table, projected.</summary>
     private async Task<Reading> LiveAsync()
     {
-        _presence = new PresenceModel(_node.Log, _clock);
+        _presence = new PresenceModel(_node.Log, TzdbCalendar.Instance);
         _states = new StatesModel(_node.Log);
         Reading[] readings = [await StartAsync(_node, _presence), await StartAsync(_node, _facts), await StartAsync(_node, _states)];
         await _node.ConfigureAsync(new AmendPolicy(p => p with { HeartbeatTimeout = TimeSpan.FromDays(30) }));

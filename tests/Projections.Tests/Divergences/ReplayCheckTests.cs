@@ -1,3 +1,5 @@
+using NodaTime;
+using PresenceLedger.Api.Configurations;
 using PresenceLedger.Api.Simulation;
 using PresenceLedger.Ledger;
 using PresenceLedger.Ledger.Agents;
@@ -19,7 +21,7 @@ public abstract class ReplayCheckTests : ReadSideTests
         14,
         9,
         new DateOnly(2026, 3, 15),
-        TimeZoneInfo.FindSystemTimeZoneById("Europe/Berlin")
+        DateTimeZoneProviders.Tzdb["Europe/Berlin"]
     );
 
     private PresenceModel _presence = null!;
@@ -148,7 +150,7 @@ public abstract class ReplayCheckTests : ReadSideTests
         Assert.NotEmpty((await Check.WholeAsync("agent-0001", null, default)).Divergences);
 
         await using var database = Api.Hosting.Serving.DataSource(_database.ServiceConnectionString);
-        await new Rebuild(_states, _node.Log, database).RunAsync(restart: false, new Progress<RebuildProgress>(), default);
+        await new Rebuild(_states, _node.Log, database, _clock).RunAsync(restart: false, new Progress<RebuildProgress>(), default);
 
         Assert.Empty((await Check.WholeAsync("agent-0001", null, default)).Divergences);
     }
@@ -156,7 +158,7 @@ public abstract class ReplayCheckTests : ReadSideTests
     /// <summary>A simulated fortnight, read by all read models.</summary>
     private async Task<Reading[]> ReadAsync()
     {
-        _presence = new PresenceModel(_node.Log);
+        _presence = new PresenceModel(_node.Log, TzdbCalendar.Instance);
         _states = new StatesModel(_node.Log);
         await ImportAsync(Centre.Ledger(Fortnight).ToAsyncEnumerable());
         await _node.Configuration.RefreshAsync(default);

@@ -1,4 +1,5 @@
 using System.Globalization;
+using NodaTime;
 using PresenceLedger.Api.Simulation;
 using PresenceLedger.Domain.Agents;
 using PresenceLedger.Ledger;
@@ -12,7 +13,7 @@ namespace PresenceLedger.Projections.Tests.States;
 /// <summary>States of the past, from those that are kept on the way, whatever keeps the log.</summary>
 public abstract class StatesTests : ReadSideTests
 {
-    private protected static readonly TimeZoneInfo Berlin = TimeZoneInfo.FindSystemTimeZoneById("Europe/Berlin");
+    private protected static readonly DateTimeZone Berlin = DateTimeZoneProviders.Tzdb["Europe/Berlin"];
     private static readonly SimulationPlan ThreeWeeks = new(3, 21, 7, new DateOnly(2026, 3, 15), Berlin);
 
     private StatesModel Model => new(_node.Log);
@@ -40,7 +41,7 @@ public abstract class StatesTests : ReadSideTests
         {
             await using var database = Api.Hosting.Serving.DataSource(_database.ServiceConnectionString);
             var paged = new PagedLog(_node.Log, pageSize, _ => Task.CompletedTask);
-            await new Rebuild(Model, paged, database).RunAsync(restart: true, new Progress<RebuildProgress>(), default);
+            await new Rebuild(Model, paged, database, TimeProvider.System).RunAsync(restart: true, new Progress<RebuildProgress>(), default);
 
             Assert.NotEmpty(before);
             Assert.Equal(before, await RowsAsync());

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using PresenceLedger.Api.Configurations;
 using PresenceLedger.Api.Hosting;
 using PresenceLedger.Api.Scenarios;
 using PresenceLedger.Domain.Agents;
@@ -91,7 +92,7 @@ internal sealed class WhatIfFile
     {
         try
         {
-            var alternative = new Alternative(recorded, Of, Of);
+            var alternative = new Alternative(recorded, TzdbCalendar.Instance, Of, Of);
             Check(alternative.Other.At(alternative.Other.Last));
             return alternative;
         }
