@@ -113,6 +113,7 @@ public sealed class BadInputTests(OpenService service)
             { "PUT", "policy", """{"heartbeatTimeout":1e308}""", "heartbeatTimeout" },
             { "PUT", "policy", """{"maxOpenSessions":-1}""", "maxOpenSessions" },
             { "PUT", "policy", """{"stuckAfterSeconds":{"chat":0}}""", "stuckAfterSeconds" },
+            { "PUT", "policy", """{"offerAfterSeconds":0}""", "offerAfterSeconds" },
             { "PUT", "policy", """{"stuckAfterSeconds":{"a b":5}}""", "stuckAfterSeconds" },
             { "PUT", "policy", """{"endOfDay":{"time":"25:00","timeZone":"UTC"}}""", "endOfDay.time" },
             { "PUT", "policy", """{"endOfDay":{"time":"18:00","timeZone":"Mars/Olympus"}}""", "endOfDay.timeZone" },

@@ -69,6 +69,9 @@ public sealed record PolicyBody : BodyWithReason
     /// <summary>By channel, <c>default</c> for the others: STK-1.</summary>
     public Dictionary<string, double>? StuckAfterSeconds { get; init; }
 
+    /// <summary>How long a conversation may await acceptance before it is flagged: STK-1.</summary>
+    public double? OfferAfterSeconds { get; init; }
+
     /// <summary>When end-of-day profiles are reset; null for never by itself (CAP-7).</summary>
     public EndOfDayBody? EndOfDay { get; init; }
 
@@ -83,6 +86,7 @@ public sealed record PolicyBody : BodyWithReason
                 ("refreshGrace", RefreshGrace, 0),
                 ("heartbeatSeconds", HeartbeatSeconds, 0.1),
                 ("flappingWindow", FlappingWindow, 1),
+                ("offerAfterSeconds", OfferAfterSeconds, 1),
             }
         )
             if (value is { } seconds && !(seconds >= least && seconds <= aDay))
@@ -118,6 +122,7 @@ public sealed record PolicyBody : BodyWithReason
             StuckAfter =
                 StuckAfterSeconds?.ToImmutableSortedDictionary(s => s.Key, s => Seconds(s.Value)!.Value, StringComparer.Ordinal)
                 ?? present.StuckAfter,
+            OfferAfter = Seconds(OfferAfterSeconds) ?? present.OfferAfter,
             EndOfDay = body.Has("endOfDay") ? EndOfDay?.ToEndOfDay() : present.EndOfDay,
         };
 
@@ -146,6 +151,7 @@ public sealed record PolicyAnswer(
     bool RejectedNotificationSetsDoNotDisturb,
     bool ZeroCapacityWorkSetsBusy,
     IReadOnlyDictionary<string, double> StuckAfterSeconds,
+    double OfferAfterSeconds,
     EndOfDayBody? EndOfDay
 )
 {
@@ -164,6 +170,7 @@ public sealed record PolicyAnswer(
             p.RejectedNotificationSetsDoNotDisturb,
             p.ZeroCapacityWorkSetsBusy,
             p.StuckAfter.ToDictionary(s => s.Key, s => s.Value.TotalSeconds),
+            p.OfferAfter.TotalSeconds,
             p.EndOfDay is { } end ? new EndOfDayBody(end.Time.ToString("HH:mm", CultureInfo.InvariantCulture), end.TimeZone) : null
         );
     }

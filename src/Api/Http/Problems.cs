@@ -55,7 +55,8 @@ internal static class Problems
             var code when namedInPath.Contains(code) => StatusCodes.Status404NotFound,
             _ => StatusCodes.Status409Conflict,
         };
-        return Details(status, refusal.Code, refusal.Detail);
+        var errors = refusal.Field is { } field ? new Dictionary<string, string[]> { [field] = [refusal.Detail] } : null;
+        return Details(status, refusal.Code, refusal.Detail, errors);
     }
 
     public static IResult Of(Refusal refusal) => Results.Problem(Details(refusal));

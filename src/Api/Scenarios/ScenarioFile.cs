@@ -47,6 +47,7 @@ public sealed record Scenario(string File, YamlMappingNode Root)
         "to",
         "mode",
         "status",
+        "until",
         "default",
         "profile",
         "name",

@@ -6,7 +6,7 @@ namespace PresenceLedger.Ledger.Agents;
 public sealed record AgentSnapshot(Agent Agent, byte[] Hash)
 {
     /// <summary>The shape of <see cref="Domain.Agents.Agent"/>; goes up when it changes, so that older snapshots are not read.</summary>
-    public const int Shape = 2;
+    public const int Shape = 3;
 
     /// <summary>How many events may come after a snapshot before the next one.</summary>
     public const int Interval = 250;

@@ -12,7 +12,7 @@ public sealed class PresenceModel(ILog log) : IReadModel
     public const string ModelName = "presence";
 
     // Up with every change of the table, of PresenceDocument, or of what PresenceFold makes of the events.
-    private const int OwnVersion = 1;
+    private const int OwnVersion = 2;
 
     /// <summary>The table that is read.</summary>
     public static string Agents { get; } = $"{ModelName}_v{OwnVersion}.agent";

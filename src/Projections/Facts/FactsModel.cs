@@ -12,7 +12,7 @@ public sealed class FactsModel : IReadModel
     /// <summary>The name of this read model.</summary>
     public const string ModelName = "facts";
 
-    private const int ModelVersion = 1;
+    private const int ModelVersion = 2;
 
     /// <summary>The schema that is read.</summary>
     public static readonly string Schema = ((IReadModel)new FactsModel()).Schema;
