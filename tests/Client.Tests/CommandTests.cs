@@ -147,7 +147,8 @@ public sealed class CommandTests(OneNode service)
         Assert.InRange(forMinutes, DateTimeOffset.UtcNow.AddMinutes(13), DateTimeOffset.UtcNow.AddMinutes(15.1));
         Assert.Null((await agent.SetPresenceAsync("away")).Presence.Until);
 
-        await RefusedAsync(400, "validation", () => agent.SetPresenceAsync("away", DateTimeOffset.UtcNow.AddDays(2)));
+        var refused = await Assert.ThrowsAsync<RefusedException>(() => agent.SetPresenceAsync("away", DateTimeOffset.UtcNow.AddDays(2)));
+        Assert.Equal(("validation", "until"), (refused.Code, Assert.Single(refused.Errors).Key));
         await Assert.ThrowsAsync<ArgumentOutOfRangeException>(() => agent.SetPresenceAsync("away", 0));
     }
 

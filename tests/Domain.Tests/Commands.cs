@@ -17,6 +17,7 @@ internal static class Commands
 
     public static CloseConnection CloseConnection(string connection = "main") => new(connection);
 
+    /// <summary>A manual change.</summary>
     /// <param name="status">The status.</param>
     /// <param name="until">Until when it stands, from the start of the story.</param>
     public static SetPresence Set(string status, string? until = null) =>

@@ -143,7 +143,7 @@ public sealed class EventStoreDbProjectionLoopTests : ProjectionLoopTests
         await AssertReadSideAsync(ids);
         await _node.RegisterAsync("dan");
         await CaughtUpAsync(moved);
-        Assert.Equal(ids.Length + 1L, await ScalarAsync("select count(*) from presence_v1.agent"));
+        Assert.Equal(ids.Length + 1L, await ScalarAsync("select count(*) from presence_v2.agent"));
     }
 
     [Fact]

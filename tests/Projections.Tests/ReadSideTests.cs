@@ -88,7 +88,7 @@ public abstract class ReadSideTests : IAsyncLifetime
             var events = await _node.EventsAsync(id);
             var replayed = events.Aggregate(Agent.Unknown(id), (agent, e) => agent.Evolve((AgentEvent)WireNames.Read(e)));
             var document = LedgerJson.Read<PresenceDocument>(
-                (string)(await ScalarAsync($"select data::text from presence_v1.agent where agent_id = '{id}'"))!
+                (string)(await ScalarAsync($"select data::text from presence_v2.agent where agent_id = '{id}'"))!
             );
             Assert.Equal(LedgerJson.Write(replayed), LedgerJson.Write(document.Agent));
             Assert.Equal(replayed.Status.StatusId, document.StatusId);
@@ -169,7 +169,7 @@ public abstract class ReadSideTests : IAsyncLifetime
     private protected async Task<string[]> DocumentsAsync()
     {
         await using var owner = NpgsqlDataSource.Create(_database.SuperuserConnectionString);
-        await using var command = owner.CreateCommand("select data::text from presence_v1.agent order by agent_id");
+        await using var command = owner.CreateCommand("select data::text from presence_v2.agent order by agent_id");
         await using var reader = await command.ExecuteReaderAsync();
         var documents = new List<string>();
         while (await reader.ReadAsync())

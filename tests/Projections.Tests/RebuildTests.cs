@@ -14,19 +14,19 @@ public abstract class RebuildTests : ReadSideTests
         var reading = await StartAsync(_node);
         var ids = await LiveAsync(new Random(21), commands: 200);
         await CaughtUpAsync(reading);
-        var (before, table) = (await RowsAsync(), await ScalarAsync("select 'presence_v1.agent'::regclass::oid"));
+        var (before, table) = (await RowsAsync(), await ScalarAsync("select 'presence_v2.agent'::regclass::oid"));
 
         var told = await RebuildAsync();
 
         Assert.Equal([RebuildStage.Begins, RebuildStage.Indexes, RebuildStage.Swapped, RebuildStage.Dropped], told.Stages);
         Assert.NotEmpty(before);
         Assert.Equal(before, await RowsAsync());
-        Assert.NotEqual(table, await ScalarAsync("select 'presence_v1.agent'::regclass::oid"));
-        Assert.Equal("presence_v1", await SchemasAsync());
+        Assert.NotEqual(table, await ScalarAsync("select 'presence_v2.agent'::regclass::oid"));
+        Assert.Equal("presence_v2", await SchemasAsync());
         Assert.Equal("live", await ScalarAsync("select string_agg(place, ',') from read.read_model"));
         Assert.Equal(
             "agent_disputes, agent_pkey, agent_queues, agent_skills",
-            await ScalarAsync("select string_agg(indexname, ', ' order by indexname) from pg_indexes where schemaname = 'presence_v1'")
+            await ScalarAsync("select string_agg(indexname, ', ' order by indexname) from pg_indexes where schemaname = 'presence_v2'")
         );
         await AssertReadSideAsync(ids);
     }
@@ -79,11 +79,11 @@ public abstract class RebuildTests : ReadSideTests
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() =>
             RebuildAsync(told: stage => stage is RebuildStage.Indexes ? broken.CancelAsync() : Task.CompletedTask, ct: broken.Token)
         );
-        await ExecuteAsync(new PresenceModel(_node.Log).IndexesSql("presence_v1_next").Split(';')[0]);
+        await ExecuteAsync(new PresenceModel(_node.Log).IndexesSql("presence_v2_next").Split(';')[0]);
 
         await RebuildAsync();
 
-        Assert.Equal(4L, await ScalarAsync("select count(*) from pg_indexes where schemaname = 'presence_v1'"));
+        Assert.Equal(4L, await ScalarAsync("select count(*) from pg_indexes where schemaname = 'presence_v2'"));
     }
 
     [Fact]
@@ -160,7 +160,7 @@ public abstract class RebuildTests : ReadSideTests
             {
                 await using var command = _node.Database.CreateCommand(
                     $"""
-                    select c.epoch, c.transaction_id, c.position, (select count(*) from presence_v1.agent)
+                    select c.epoch, c.transaction_id, c.position, (select count(*) from presence_v2.agent)
                     from read.read_model c where {PresenceModel.Checkpoint}
                     """
                 );
@@ -184,7 +184,7 @@ public abstract class RebuildTests : ReadSideTests
         await using var slow = await _node.Database.OpenConnectionAsync();
         await using var transaction = await slow.BeginTransactionAsync();
         // As a query does that has begun.
-        await using (var read = new NpgsqlCommand("lock table presence_v1.agent in access share mode", slow))
+        await using (var read = new NpgsqlCommand("lock table presence_v2.agent in access share mode", slow))
             await read.ExecuteNonQueryAsync();
 
         var swapped = new TaskCompletionSource();
@@ -198,11 +198,11 @@ public abstract class RebuildTests : ReadSideTests
         await _node.RegisterAsync("ben");
 
         await CaughtUpAsync(reading);
-        Assert.Equal(2L, await ScalarAsync("select count(*) from presence_v1.agent"));
-        Assert.Equal("presence_v1, presence_v1_old", await SchemasAsync());
+        Assert.Equal(2L, await ScalarAsync("select count(*) from presence_v2.agent"));
+        Assert.Equal("presence_v2, presence_v2_old", await SchemasAsync());
         await transaction.RollbackAsync();
         Assert.Equal(RebuildStage.Dropped, (await rebuilding).Stages[^1]);
-        Assert.Equal("presence_v1", await SchemasAsync());
+        Assert.Equal("presence_v2", await SchemasAsync());
     }
 
     [Fact]
@@ -262,7 +262,7 @@ public abstract class RebuildTests : ReadSideTests
 
     private async Task<string[]> RowsAsync()
     {
-        await using var command = _node.Database.CreateCommand("select a::text from presence_v1.agent a order by agent_id");
+        await using var command = _node.Database.CreateCommand("select a::text from presence_v2.agent a order by agent_id");
         await using var reader = await command.ExecuteReaderAsync();
         var rows = new List<string>();
         while (await reader.ReadAsync())

@@ -45,7 +45,7 @@ public sealed class DoctorTests : IAsyncLifetime
         await using var owner = NpgsqlDataSource.Create(_database.SuperuserConnectionString);
         await using (
             var spoil = owner.CreateCommand(
-                """update presence_v1.agent set data = jsonb_set(data, '{agent,status,statusId}', '"busy"') where agent_id = 'ana'"""
+                """update presence_v2.agent set data = jsonb_set(data, '{agent,status,statusId}', '"busy"') where agent_id = 'ana'"""
             )
         )
             Assert.Equal(1, await spoil.ExecuteNonQueryAsync());

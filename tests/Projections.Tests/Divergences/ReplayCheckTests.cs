@@ -88,28 +88,28 @@ public abstract class ReplayCheckTests : ReadSideTests
         await ReadAsync();
         foreach (var id in Enumerable.Range(1, 12).Select(n => $"agent-{n:0000}"))
             await _node.Agents.CurrentAsync(id, default);
-        Assert.Equal(12L, await ScalarAsync("select count(distinct agent_id) from states_v1.state"));
-        var newest = await ScalarAsync("select max(version)::text from states_v1.state where agent_id = 'agent-0008'");
+        Assert.Equal(12L, await ScalarAsync("select count(distinct agent_id) from states_v2.state"));
+        var newest = await ScalarAsync("select max(version)::text from states_v2.state where agent_id = 'agent-0008'");
         await ExecuteAsync(
             """
-            update presence_v1.agent set data = jsonb_set(data, '{agent,rule}', '"SPOILED"') where agent_id = 'agent-0001';
-            update presence_v1.agent set status_id = 'spoiled' where agent_id = 'agent-0002';
-            update presence_v1.agent set data = '{}' where agent_id = 'agent-0003';
-            delete from presence_v1.agent where agent_id = 'agent-0004';
-            update facts_v1.agent set state = jsonb_set(state::jsonb, '{agent,assignedSinceSignIn}', '"maybe"')::json
+            update presence_v2.agent set data = jsonb_set(data, '{agent,rule}', '"SPOILED"') where agent_id = 'agent-0001';
+            update presence_v2.agent set status_id = 'spoiled' where agent_id = 'agent-0002';
+            update presence_v2.agent set data = '{}' where agent_id = 'agent-0003';
+            delete from presence_v2.agent where agent_id = 'agent-0004';
+            update facts_v2.agent set state = jsonb_set(state::jsonb, '{agent,assignedSinceSignIn}', '"maybe"')::json
                 where agent_id = 'agent-0005';
-            update facts_v1.agent set state = jsonb_set(state::jsonb, '{agent,registeredAt}', '"2001-01-01T00:00:00.000Z"')::json
+            update facts_v2.agent set state = jsonb_set(state::jsonb, '{agent,registeredAt}', '"2001-01-01T00:00:00.000Z"')::json
                 where agent_id = 'agent-0006';
-            update states_v1.state set state = jsonb_set(state::jsonb, '{settings,units}', '7')::json
+            update states_v2.state set state = jsonb_set(state::jsonb, '{settings,units}', '7')::json
                 where agent_id = 'agent-0007'
-                and version = (select max(version) from states_v1.state where agent_id = 'agent-0007');
-            delete from states_v1.state where agent_id = 'agent-0008'
-                and version = (select max(version) from states_v1.state where agent_id = 'agent-0008');
-            update states_v1.state set known_at = '2001-01-01 00:00:00Z' where agent_id = 'agent-0009'
-                and version = (select max(version) from states_v1.state where agent_id = 'agent-0009');
+                and version = (select max(version) from states_v2.state where agent_id = 'agent-0007');
+            delete from states_v2.state where agent_id = 'agent-0008'
+                and version = (select max(version) from states_v2.state where agent_id = 'agent-0008');
+            update states_v2.state set known_at = '2001-01-01 00:00:00Z' where agent_id = 'agent-0009'
+                and version = (select max(version) from states_v2.state where agent_id = 'agent-0009');
             update ledger.snapshot set state = jsonb_set(state::jsonb, '{settings,units}', '7')::json where stream = 'agent-agent-0010';
-            insert into presence_v1.agent select 'ghost', version, base, status_id, signed_in, data
-                from presence_v1.agent where agent_id = 'agent-0012'
+            insert into presence_v2.agent select 'ghost', version, base, status_id, signed_in, data
+                from presence_v2.agent where agent_id = 'agent-0012'
             """
         );
         var cached = _node.Agents.Cached("agent-0011")!;
@@ -143,7 +143,7 @@ public abstract class ReplayCheckTests : ReadSideTests
     public async Task A_rebuild_puts_right_what_differs()
     {
         await ReadAsync();
-        await ExecuteAsync("update states_v1.state set state = jsonb_set(state::jsonb, '{settings,units}', '7')::json");
+        await ExecuteAsync("update states_v2.state set state = jsonb_set(state::jsonb, '{settings,units}', '7')::json");
         Assert.NotEmpty((await Check.WholeAsync("agent-0001", null, default)).Divergences);
 
         await using var database = Api.Hosting.Serving.DataSource(_database.ServiceConnectionString);

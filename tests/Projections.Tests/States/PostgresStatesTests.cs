@@ -84,7 +84,7 @@ public sealed class PostgresStatesTests : StatesTests
         await CaughtUpAsync(reading);
 
         Assert.Null(reading.Loop.Stopped);
-        Assert.Equal(0L, await ScalarAsync("select count(*) from states_v1.state"));
+        Assert.Equal(0L, await ScalarAsync("select count(*) from states_v2.state"));
     }
 
     /// <summary>A log that counts the events it gives of streams.</summary>

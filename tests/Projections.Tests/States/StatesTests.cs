@@ -47,7 +47,7 @@ public abstract class StatesTests : ReadSideTests
         }
         Assert.Equal(
             "state_known, state_occurred, state_pkey",
-            await ScalarAsync("select string_agg(indexname, ', ' order by indexname) from pg_indexes where schemaname = 'states_v1'")
+            await ScalarAsync("select string_agg(indexname, ', ' order by indexname) from pg_indexes where schemaname = 'states_v2'")
         );
     }
 
@@ -59,7 +59,7 @@ public abstract class StatesTests : ReadSideTests
         var signedIn = await _node.AcceptAsync("ana", new SignIn("main", null));
         await ConsultAsync(StatesModel.Interval - 1 - (int)signedIn.Agent.Version);
         await CaughtUpAsync(reading);
-        Assert.Equal(0L, await ScalarAsync("select count(*) from states_v1.state"));
+        Assert.Equal(0L, await ScalarAsync("select count(*) from states_v2.state"));
 
         await ConsultAsync(1);
 
@@ -82,8 +82,8 @@ public abstract class StatesTests : ReadSideTests
         await CaughtUpAsync(await StartAsync(_node, Model));
         await ExecuteAsync(
             """
-            update states_v1.state set hash = '\x00', state = jsonb_set(state::jsonb, '{rule}', '"SPOILED"')::json where version = 1000;
-            update states_v1.state set state = '{"agentId": []}' where version = 400 and agent_id = 'agent-0001'
+            update states_v2.state set hash = '\x00', state = jsonb_set(state::jsonb, '{rule}', '"SPOILED"')::json where version = 1000;
+            update states_v2.state set state = '{"agentId": []}' where version = 400 and agent_id = 'agent-0001'
             """
         );
 
@@ -193,7 +193,7 @@ public abstract class StatesTests : ReadSideTests
     private async Task<string[]> RowsAsync()
     {
         await using var command = _node.Database.CreateCommand(
-            "select agent_id, version, occurred_at, known_at, hash, state::text from states_v1.state order by agent_id, version"
+            "select agent_id, version, occurred_at, known_at, hash, state::text from states_v2.state order by agent_id, version"
         );
         await using var reader = await command.ExecuteReaderAsync();
         var rows = new List<string>();
