@@ -154,17 +154,18 @@ export class Presence extends EventTarget {
   }
 
   /**
-   * Sets the presence by hand.
+   * Sets the presence by hand; to stand until an instant or for so many minutes, where one of them is given.
    *
    * @param {string} statusId
-   * @param {{ reason?: string | { code?: string, text?: string } }} [how]
+   * @param {{ reason?: string | { code?: string, text?: string }, until?: Date | string, minutes?: number }} [how]
    * @returns {Promise<PresenceOfAgent>} the presence after it
    * @throws {Problem} what the service refuses
    * @throws {TypeError} where it cannot be reached
    */
-  async setPresence(statusId, { reason } = {}) {
+  async setPresence(statusId, { reason, until, minutes } = {}) {
     const why = typeof reason === "string" ? { text: reason } : reason;
-    this.#take(await this.#service.command("PUT", "presence", { statusId, reason: why }, this.#connection?.id));
+    if (minutes !== undefined) until = new Date(this.#service.now() + minutes * 60_000);
+    this.#take(await this.#service.command("PUT", "presence", { statusId, until, reason: why }, this.#connection?.id));
     return this.#presence;
   }
 
@@ -368,12 +369,18 @@ class Service {
   #token;
   #actor;
   #bearer;
+  #ahead = 0;
 
   constructor(base, agentId, token, actor) {
     this.#base = `${base}/api/v1`;
     this.#agentId = encodeURIComponent(agentId);
     this.#token = token;
     this.#actor = actor;
+  }
+
+  /** The time by the clock of the service, as far as it is known: that of the computer may be wrong. */
+  now() {
+    return Date.now() + this.#ahead;
   }
 
   /** Calls an address of the agent and gives its JSON. */
@@ -429,6 +436,9 @@ class Service {
       this.#bearer = await this.#newToken();
       response = await fetch(address, this.#withCredentials(init));
     }
+    const ahead = Date.parse(response.headers.get("Date")) - Date.now();
+    // A header tells whole seconds, and the answer took a while.
+    this.#ahead = Math.abs(ahead) > 2000 ? ahead : 0;
     if (!response.ok) throw await Problem.of(response);
     return response;
   }

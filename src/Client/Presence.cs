@@ -29,6 +29,9 @@ public sealed record Presence
     /// <summary>Since when the status stands.</summary>
     public DateTimeOffset Since { get; init; }
 
+    /// <summary>Until when it stands, where it was set by hand with an end; then capacity decides. Null elsewhere.</summary>
+    public DateTimeOffset? Until { get; init; }
+
     public bool SignedIn { get; init; }
 
     /// <summary>How many connections live.</summary>

@@ -56,6 +56,9 @@ public static class Rules
     /// <summary>Setting what already stands manually is a no-op; with another origin it is an event.</summary>
     public const string Man5 = "MAN-5";
 
+    /// <summary>A manual change may say until when it stands; then capacity decides.</summary>
+    public const string Man6 = "MAN-6";
+
     /// <summary>Nothing in use: available.</summary>
     public const string Cap1 = "CAP-1";
 
@@ -167,11 +170,14 @@ public static class Rules
     /// <summary>Heartbeats of an unknown connection are answered so.</summary>
     public const string Con9 = "CON-9";
 
-    /// <summary>Conversations open too long without activity are flagged.</summary>
+    /// <summary>Conversations open, and offers awaiting acceptance, too long without activity are flagged.</summary>
     public const string Stk1 = "STK-1";
 
     /// <summary>A supervisor may force a release.</summary>
     public const string Stk2 = "STK-2";
+
+    /// <summary>A conversation open with two agents at once is a conflict.</summary>
+    public const string Stk3 = "STK-3";
 
     /// <summary>Roles are mapped to personas.</summary>
     public const string Dia1 = "DIA-1";
@@ -225,6 +231,7 @@ public static class Rules
         Man3,
         Man4,
         Man5,
+        Man6,
         Cap1,
         Cap2,
         Cap3,
@@ -264,6 +271,7 @@ public static class Rules
         Con9,
         Stk1,
         Stk2,
+        Stk3,
         Dia1,
         Dia2,
         Who1,

@@ -137,6 +137,7 @@ public sealed class BadInputTests(OpenService service)
             { "PUT", "agents/ana/conversations/c", """{"createdAt":"2026-01-05"}""", "createdAt" },
             { "POST", "agents/ana/corrections", """{"from":"2026-01-05T08:00:00","statusId":"away"}""", "from" },
             { "PUT", "policy", """{"stuckAfterSeconds":{"a\u0001b":5}}""", "stuckAfterSeconds" },
+            { "PUT", "policy", """{"offerAfterSeconds":0}""", "offerAfterSeconds" },
             { "PUT", "policy", """{"endOfDay":{"time":"25:00","timeZone":"UTC"}}""", "endOfDay.time" },
             { "PUT", "policy", """{"endOfDay":{"time":"18:00","timeZone":"Mars/Olympus"}}""", "endOfDay.timeZone" },
             { "PUT", "policy", """{"endOfDay":{"time":"18:00","timeZone":"../../../etc/passwd"}}""", "endOfDay.timeZone" },

@@ -18,6 +18,7 @@ public sealed class DiagnosticsTests(OpenService service)
         "connection-alive",
         "heartbeats-on-time",
         "no-stuck-conversation",
+        "no-conversation-conflict",
         "connection-stable",
         "agrees-with-ledger",
     ];
@@ -25,7 +26,8 @@ public sealed class DiagnosticsTests(OpenService service)
     private readonly ServiceClient _client = service.Client;
 
     [Fact]
-    public async Task Everything_passes_for_an_agent_who_is_well() => await AssertFailingAsync(await service.WithConversationAsync());
+    public async Task Everything_passes_for_an_agent_who_is_well() =>
+        await AssertFailingAsync(await service.WithConversationAsync(conversationId: service.NewId("c")));
 
     [Fact]
     public async Task An_agent_who_is_not_registered_fails_so_and_is_no_error() =>
@@ -58,7 +60,7 @@ public sealed class DiagnosticsTests(OpenService service)
     [Fact]
     public async Task Heartbeats_that_are_late_and_a_conversation_that_is_stuck_fail_so()
     {
-        var ana = await service.WithConversationAsync();
+        var ana = await service.WithConversationAsync(conversationId: service.NewId("c"));
         try
         {
             // Two intervals, and the threshold, are over after the shortest moment.

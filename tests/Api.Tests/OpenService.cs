@@ -70,13 +70,13 @@ public sealed class OpenService : IAsyncLifetime
         return id;
     }
 
-    /// <summary>A signed-in agent with conversation <c>c1</c> awaiting acceptance, or accepted.</summary>
-    public async Task<string> WithConversationAsync(bool accepted = true)
+    /// <summary>A signed-in agent with a conversation that awaits acceptance, or is accepted. Others may have one of the same id.</summary>
+    public async Task<string> WithConversationAsync(bool accepted = true, string conversationId = "c1")
     {
         var id = await SignedInAsync();
         await DoneAsync(
             "PUT",
-            $"agents/{id}/conversations/c1",
+            $"agents/{id}/conversations/{conversationId}",
             new
             {
                 units = 40,
@@ -86,7 +86,7 @@ public sealed class OpenService : IAsyncLifetime
             Routing
         );
         if (accepted)
-            await DoneAsync("POST", $"agents/{id}/conversations/c1/accept", null, "agent:" + id);
+            await DoneAsync("POST", $"agents/{id}/conversations/{conversationId}/accept", null, "agent:" + id);
         return id;
     }
 

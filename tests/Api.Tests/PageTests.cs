@@ -30,7 +30,7 @@ public sealed class PageTests(OpenService open, JwtService jwt) : IClassFixture<
         var answer = await jwt.Client.GetAsync("agents", null, ("Origin", "https://desktop.example"));
         Assert.Equal(401, answer.Status);
         Assert.Equal("https://desktop.example", answer.Headers[Allowed]);
-        foreach (var header in new[] { "ETag", "Ledger-Position", "Idempotency-Replayed", "Retry-After" })
+        foreach (var header in new[] { "ETag", "Ledger-Position", "Idempotency-Replayed", "Retry-After", "Date" })
             Assert.Contains(header, answer.Headers["Access-Control-Expose-Headers"], StringComparison.Ordinal);
     }
 

@@ -283,6 +283,7 @@ public sealed class ConfigurationTests(OpenService service)
             new
             {
                 maxOpenSessions = 12,
+                offerAfterSeconds = 45.5,
                 stuckAfterSeconds = new { chat = 600, @default = 7200.5 },
                 endOfDay = new { time = "18:30", timeZone = "Europe/Berlin" },
             },
@@ -291,6 +292,7 @@ public sealed class ConfigurationTests(OpenService service)
         Assert.Equal(200, changed.Status);
         Assert.Equal(Version(got) + 1, Version(changed));
         Assert.Equal(12, changed.Json.GetProperty("maxOpenSessions").GetInt32());
+        Assert.Equal(45.5, changed.Json.GetProperty("offerAfterSeconds").GetDouble());
         Assert.Equal("""{"chat":600,"default":7200.5}""", changed.Json.GetProperty("stuckAfterSeconds").GetRawText());
         Assert.Equal("""{"time":"18:30","timeZone":"Europe/Berlin"}""", changed.Json.GetProperty("endOfDay").GetRawText());
         foreach (var field in new[] { "restoreWindow", "heartbeatTimeout", "refreshGrace", "heartbeatSeconds", "zeroCapacityWorkSetsBusy" })
@@ -301,7 +303,7 @@ public sealed class ConfigurationTests(OpenService service)
         Assert.Equal(events, await service.EventsAsync());
         var back = await _client.PutAsync(
             "policy",
-            """{"maxOpenSessions":10,"endOfDay":null,"stuckAfterSeconds":{"default":14400}}""",
+            """{"maxOpenSessions":10,"offerAfterSeconds":120,"endOfDay":null,"stuckAfterSeconds":{"default":14400}}""",
             Administrator
         );
         Assert.Equal(JsonValueKind.Null, back.Json.GetProperty("endOfDay").ValueKind);

@@ -1,9 +1,28 @@
+using System.Globalization;
+
 namespace PresenceLedger.Browser.Tests;
 
 /// <summary>Tabs that come, go, and are many.</summary>
 [Collection(DesktopsCollection.Name)]
 public sealed class TabTests(Desktops desktops)
 {
+    [Fact]
+    public async Task A_presence_is_set_for_minutes_by_the_clock_of_the_service_though_that_of_the_computer_is_wrong()
+    {
+        var agent = await desktops.AgentAsync();
+        await using var profile = await desktops.Chromium.NewProfileAsync();
+        var desktop = await desktops.OpenAsync(profile, agent);
+        await desktop.IsOnlineAsync();
+        await desktop.Page.EvaluateAsync("(() => { const now = Date.now; Date.now = () => now() - 7_200_000; })()");
+        await desktop.SetPresenceAsync("busy");
+
+        const string attempt = "presence.setPresence('away', { minutes: 10 }).then((p) => p.until)";
+        var until = DateTimeOffset.Parse(await desktop.Page.EvaluateAsync<string>(attempt), CultureInfo.InvariantCulture);
+
+        Assert.InRange(until, DateTimeOffset.UtcNow.AddMinutes(8), DateTimeOffset.UtcNow.AddMinutes(11));
+        await desktop.ShowsStatusAsync("away");
+    }
+
     [Fact]
     [Trait("Rule", "CON-6")]
     public async Task A_refresh_keeps_the_connection_and_changes_nothing_about_the_presence()

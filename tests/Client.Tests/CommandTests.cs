@@ -153,6 +153,23 @@ public sealed class CommandTests(OneNode service)
     }
 
     [Fact]
+    public async Task A_presence_stands_until_an_instant_or_for_minutes()
+    {
+        var (_, agent) = await SignedInAsync();
+        var until = DateTimeOffset.UtcNow.AddHours(1);
+
+        var timed = await agent.SetPresenceAsync("away", until);
+        Assert.Equal(until.ToUnixTimeMilliseconds(), timed.Presence.Until?.ToUnixTimeMilliseconds());
+        var forMinutes = (await agent.SetPresenceAsync("away", 15)).Presence.Until!.Value;
+        Assert.InRange(forMinutes, DateTimeOffset.UtcNow.AddMinutes(13), DateTimeOffset.UtcNow.AddMinutes(15.1));
+        Assert.Null((await agent.SetPresenceAsync("away")).Presence.Until);
+
+        var refused = await Assert.ThrowsAsync<RefusedException>(() => agent.SetPresenceAsync("away", DateTimeOffset.UtcNow.AddDays(2)));
+        Assert.Equal(("validation", "until"), (refused.Code, Assert.Single(refused.Errors).Key));
+        await Assert.ThrowsAsync<ArgumentOutOfRangeException>(() => agent.SetPresenceAsync("away", 0));
+    }
+
+    [Fact]
     public async Task Refusals_say_what_is_wrong()
     {
         var (ana, agent) = await SignedInAsync();

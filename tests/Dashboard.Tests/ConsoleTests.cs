@@ -37,6 +37,42 @@ public sealed class ConsoleTests(Site site) : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_status_is_chosen_for_a_while_and_capacity_decides_when_it_is_over()
+    {
+        var (agent, tab) = await OpenAsync();
+        await StandsAsync(tab, "available");
+        var duration = tab.Page.GetByLabel("Stands for");
+
+        await duration.SelectOptionAsync("15");
+        await tab.Page.GetByRole(AriaRole.Button, new() { Name = "Away", Exact = true }).ClickAsync();
+
+        await StandsAsync(tab, "away");
+        await Expect(tab.Page.Locator(".now .until")).ToContainTextAsync("until");
+        Assert.InRange(await UntilAsync(agent), DateTimeOffset.UtcNow.AddMinutes(13), DateTimeOffset.UtcNow.AddMinutes(15.1));
+        await Expect(duration).ToHaveValueAsync("");
+
+        await duration.SelectOptionAsync("time");
+        var inTwoHours = await tab.Page.EvaluateAsync<string>("new Date(Date.now() + 7_200_000).toTimeString().slice(0, 5)");
+        await tab.Page.Locator("input[type=time]").FillAsync(inTwoHours);
+        await tab.IsAccessibleAsync();
+        await tab.ShootAsync("console-until");
+        await tab.Page.GetByRole(AriaRole.Button, new() { Name = "Do not disturb", Exact = true }).ClickAsync();
+        await StandsAsync(tab, "do-not-disturb");
+        Assert.InRange(await UntilAsync(agent), DateTimeOffset.UtcNow.AddMinutes(115), DateTimeOffset.UtcNow.AddMinutes(121));
+
+        var soon = DateTimeOffset.UtcNow.AddSeconds(2);
+        await site.DoneAsync("PUT", $"agents/{agent}/presence", new { statusId = "away", until = soon }, "supervisor:sue");
+        await Expect(Standing(tab)).ToHaveAttributeAsync("data-status", "away");
+        await Expect(Standing(tab)).ToHaveAttributeAsync("data-status", "available", new() { Timeout = 30_000 });
+        await Expect(tab.Page.Locator(".now .until")).ToHaveCountAsync(0);
+        await Expect(tab.Page.Locator(".entries li").First).ToContainTextAsync("MAN-6");
+        tab.IsClean();
+    }
+
+    private async Task<DateTimeOffset> UntilAsync(string agent) =>
+        (await site.Client.GetAsync($"agents/{agent}/presence")).Json.GetProperty("until").GetDateTimeOffset();
+
+    [Fact]
     public async Task What_a_supervisor_does_shows_at_once()
     {
         var (agent, tab) = await OpenAsync();

@@ -48,6 +48,62 @@ public sealed partial class WallTests(Site site) : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_conversation_that_two_agents_have_is_a_conflict_with_both_names_until_one_is_released()
+    {
+        var queue = NewQueue();
+        var (ana, ben) = (await AgentAsync(queue, "Ana"), await AgentAsync(queue, "Ben"));
+        await AgentAsync(queue, "Cleo");
+        var conversation = queue + "-c1";
+        var tab = await site.OpenAsync(Sue, "/?queue=" + queue);
+        await Expect(Rows(tab)).ToHaveCountAsync(3);
+
+        foreach (var agent in new[] { ana, ben })
+            await site.DoneAsync("PUT", $"agents/{agent}/conversations/{conversation}", new { units = 10, autoAccept = true }, Routing);
+
+        await Expect(Row(tab, ana).Locator(".conflicts")).ToHaveAttributeAsync("title", $"{conversation}: also with Ben");
+        await Expect(Row(tab, ben).Locator(".conflicts")).ToHaveAttributeAsync("title", $"{conversation}: also with Ana");
+        await Expect(tab.Page.Locator("[data-card=conflicts] .figure")).ToHaveTextAsync("1");
+        await tab.Page.Locator("[data-card=conflicts]").ClickAsync();
+        await Expect(Rows(tab)).ToHaveCountAsync(2);
+        await Expect(tab.Page).ToHaveURLAsync(new Regex("conflicts=true"));
+        await tab.IsAccessibleAsync();
+        await tab.ShootAsync("wall-conflict");
+
+        await site.DoneAsync(
+            "POST",
+            $"agents/{ana}/conversations/{conversation}/force-release",
+            new { reason = new { text = "Ben has the customer" } },
+            Sue
+        );
+        await Expect(Rows(tab)).ToHaveCountAsync(0);
+        await Expect(tab.Page.Locator("[data-card=conflicts] .figure")).ToHaveTextAsync("0");
+        tab.IsClean();
+    }
+
+    [Fact]
+    public async Task Until_when_a_status_stands_is_on_the_wall()
+    {
+        var queue = NewQueue();
+        var ana = await AgentAsync(queue, "Ana");
+        var tab = await site.OpenAsync(Sue, "/?queue=" + queue);
+        await Expect(Row(tab, ana)).ToHaveAttributeAsync("data-status", "available");
+
+        await tab.Page.GetByRole(AriaRole.Button, new() { Name = "Act on Ana" }).ClickAsync();
+        var dialog = tab.Page.GetByRole(AriaRole.Dialog);
+        await dialog.GetByLabel("New status").SelectOptionAsync("away");
+        await dialog.GetByLabel("Stands for").SelectOptionAsync("30");
+        await dialog.GetByLabel("Reason").FillAsync("First aid course");
+        await dialog.GetByRole(AriaRole.Button, new() { Name = "Set", Exact = true }).ClickAsync();
+
+        await Expect(Row(tab, ana).Locator(".until")).ToContainTextAsync("until");
+        var until = (await site.Client.GetAsync($"agents/{ana}/presence")).Json.GetProperty("until").GetDateTimeOffset();
+        Assert.InRange(until, DateTimeOffset.UtcNow.AddMinutes(28), DateTimeOffset.UtcNow.AddMinutes(30.1));
+        await site.DoneAsync("PUT", $"agents/{ana}/presence", new { statusId = "away" }, Sue);
+        await Expect(Row(tab, ana).Locator(".until")).ToHaveCountAsync(0);
+        tab.IsClean();
+    }
+
+    [Fact]
     public async Task What_is_chosen_stands_in_the_address_and_survives_reload_and_the_way_back()
     {
         var queue = NewQueue();

@@ -65,7 +65,18 @@ public sealed class WallViewTests
     public void An_address_says_all_that_is_chosen()
     {
         var address = new WallAddress(
-            new WallFilter("a b&c", "q1", "skill", "with-sessions", "lunch", "away", Stuck: true, AtCapacity: true, Routable: true),
+            new WallFilter(
+                "a b&c",
+                "q1",
+                "skill",
+                "with-sessions",
+                "lunch",
+                "away",
+                Stuck: true,
+                AtCapacity: true,
+                Routable: true,
+                Conflicts: true
+            ),
             new WallOrder(Column.All[2], Descending: true),
             "last24h"
         );
@@ -93,6 +104,7 @@ public sealed class WallViewTests
             Routable = @base == "available",
             Conversations = new OpenConversations(random.Next(2), random.Next(2), 0, 0),
             LoginSeconds = random.Next(1000),
+            Conflicts = [.. Enumerable.Range(0, random.Next(3)).Select(c => new ConversationConflict("c" + c, []))],
             Queues = [$"q{random.Next(2)}", "q2"],
             Skills = [new AgentSkill("s" + random.Next(3), null)],
         };

@@ -1,3 +1,4 @@
+using System.Globalization;
 using PresenceLedger.Domain.Agents;
 
 namespace PresenceLedger.Domain.Tests;
@@ -16,7 +17,11 @@ internal static class Commands
 
     public static CloseConnection CloseConnection(string connection = "main") => new(connection);
 
-    public static SetPresence Set(string status) => new(status);
+    /// <summary>A manual change.</summary>
+    /// <param name="status">The status.</param>
+    /// <param name="until">Until when it stands, from the start of the story.</param>
+    public static SetPresence Set(string status, string? until = null) =>
+        new(status, until is null ? null : Story.Start + TimeSpan.Parse(until, CultureInfo.InvariantCulture));
 
     public static ResetPresence Reset() => new();
 

@@ -16,7 +16,7 @@ namespace PresenceLedger.Domain.Tests;
 /// Times are from the start of the story, which is when ana is registered. Live connections send heartbeats until
 /// <see cref="NetworkLost"/>.
 /// </summary>
-internal sealed class Story
+internal sealed class Story(string agentId = "ana")
 {
     public static readonly DateTimeOffset Start = new(2026, 1, 5, 8, 0, 0, TimeSpan.Zero);
 
@@ -26,7 +26,7 @@ internal sealed class Story
 
     public Configuration Configuration { get; private set; } = Configuration.Initial;
 
-    public Agent Agent { get; private set; } = Agent.Unknown("ana");
+    public Agent Agent { get; private set; } = Agent.Unknown(agentId);
 
     public DateTimeOffset Now { get; private set; } = Start;
 

@@ -36,7 +36,7 @@ internal static class Origins
             .AllowAnyHeader()
             // There are no cookies; SignalR's client for browsers insists.
             .AllowCredentials()
-            .WithExposedHeaders("ETag", ReadPositionHeaders.Header, CommandEndpoint.ReplayedHeader, "Retry-After")
+            .WithExposedHeaders("ETag", ReadPositionHeaders.Header, CommandEndpoint.ReplayedHeader, "Retry-After", "Date")
             .SetPreflightMaxAge(Remembered);
     }
 

@@ -30,6 +30,9 @@ public sealed record SetPresenceBody : BodyWithReason
     /// <summary>The status to set.</summary>
     public string? StatusId { get; init; }
 
+    /// <summary>Until when it stands, at most 24 hours ahead; then capacity decides (MAN-6). Without an end where left out.</summary>
+    public DateTimeOffset? Until { get; init; }
+
     internal override IEnumerable<(string, string)> Errors()
     {
         if (!Identifiers.IsValid(StatusId))

@@ -74,9 +74,9 @@ internal static class AgentEndpoints
             agent.MapPut(
                 "/presence",
                 (HttpContext http, string agentId, Body<SetPresenceBody> body) =>
-                    CommandEndpoint.SendAsync(http, agentId, body, b => new SetPresence(b.StatusId!))
+                    CommandEndpoint.SendAsync(http, agentId, body, b => new SetPresence(b.StatusId!, b.Until))
             ),
-            "Set the presence by hand (MAN)."
+            "Set the presence by hand, until an instant where one is given (MAN)."
         );
         Command<ResetPresence>(
             agent.MapPost(

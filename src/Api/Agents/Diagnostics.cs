@@ -32,6 +32,7 @@ internal static class Diagnostics
         ConfigurationStream configuration,
         AccessOptions access,
         ReplayCheck replay,
+        Conflicts conflicts,
         TimeProvider clock
     )
     {
@@ -43,7 +44,10 @@ internal static class Diagnostics
         var now = clock.Now();
         var agent = await agents.CurrentAsync(agentId, http.RequestAborted);
         var signs = await leases.ReadAsync(agent, http.RequestAborted);
-        var prerequisites = Prerequisites.Of(agent, configuration.Current, signs, now).ToList();
+        var (inConflict, names) = await conflicts.OfAsync(agent, http.RequestAborted);
+        var prerequisites = Prerequisites
+            .Of(agent, configuration.Current, signs, inConflict, id => names.TryGetValue(id, out var name) ? $"{name} ({id})" : id, now)
+            .ToList();
         prerequisites.Insert(
             0,
             new(

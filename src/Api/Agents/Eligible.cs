@@ -47,6 +47,7 @@ internal static class Eligible
         ReadPosition position,
         ConfigurationStream configuration,
         Reasons given,
+        Conflicts conflicts,
         [QueryList, Description("Base statuses, with commas between them (available,busy).")] string? allowed,
         [Description("Capacity units that the work takes (0).")] string? units,
         [QueryList, Description("Capacity profiles that it takes an item of.")] string? profiles,
@@ -101,7 +102,11 @@ internal static class Eligible
             var obstacles = Eligibility.Of(document.Agent, configuration.Current, need);
             var givenReasons = await given.ReadAsync([WhyNot.Given(document)], http.RequestAborted);
             var reasons = obstacles.Select(o => WhyNot.Of(o, document, givenReasons)).ToArray();
-            return Results.Json(new EligibilityAnswer(agentId, reasons.Length == 0, reasons, read.AsOf), WireJson.Options);
+            var (inConflict, names) = await conflicts.OfAsync(document.Agent, http.RequestAborted);
+            return Results.Json(
+                new EligibilityAnswer(agentId, reasons.Length == 0, reasons, ConflictAnswer.Of(agentId, inConflict, names), read.AsOf),
+                WireJson.Options
+            );
         }
     }
 
@@ -218,7 +223,18 @@ public sealed record EligibleAgent
 }
 
 /// <summary>Whether an agent is eligible, and all that stands against it.</summary>
-public sealed record EligibilityAnswer(string AgentId, bool Eligible, IReadOnlyList<WhyNot> Reasons, DateTimeOffset AsOf);
+/// <param name="AgentId">The agent.</param>
+/// <param name="Eligible">Nothing stands against it.</param>
+/// <param name="Reasons">What stands against it.</param>
+/// <param name="Conflicts">Its conversations that are open with others at the same time; they decide nothing (STK-3).</param>
+/// <param name="AsOf">Up to when the answer is complete.</param>
+public sealed record EligibilityAnswer(
+    string AgentId,
+    bool Eligible,
+    IReadOnlyList<WhyNot> Reasons,
+    IReadOnlyList<ConflictAnswer> Conflicts,
+    DateTimeOffset AsOf
+);
 
 /// <summary>What stands against an agent; of a status also who made it stand, and why.</summary>
 public sealed record WhyNot(string Code, string Detail)

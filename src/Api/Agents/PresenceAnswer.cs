@@ -24,6 +24,7 @@ public sealed record PresenceAnswer
         Rule = agent.Rule;
         Sticky = agent.Status.Sticky;
         Since = agent.Since;
+        Until = agent.Status.Until;
         SignedIn = agent.SignedIn;
         Connections = agent.Connections.Count;
         Capacity = new CapacityAnswer(
@@ -77,6 +78,10 @@ public sealed record PresenceAnswer
 
     /// <summary>Since when the status stands.</summary>
     public DateTimeOffset Since { get; }
+
+    /// <summary>Until when it stands, where it was set by hand with an end (MAN-6).</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public DateTimeOffset? Until { get; }
     public bool SignedIn { get; }
 
     /// <summary>How many connections live.</summary>

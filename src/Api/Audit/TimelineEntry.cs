@@ -81,8 +81,12 @@ public sealed record ActorAnswer(Persona Kind, string Id)
 /// <summary>A status as it stood.</summary>
 public sealed record StandingStatusAnswer(string StatusId, BaseStatus Base, Origin Origin)
 {
+    /// <summary>Until when it was to stand (MAN-6); left out where nothing was said.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public DateTimeOffset? Until { get; init; }
+
     internal static StandingStatusAnswer? Of(StandingStatus? status) =>
-        status is null ? null : new(status.StatusId, status.Base, status.Origin);
+        status is null ? null : new(status.StatusId, status.Base, status.Origin) { Until = status.Until };
 }
 
 /// <summary>What a change of presence was decided with. What did not matter is left out.</summary>

@@ -83,6 +83,9 @@ public sealed record PolicyBody : BodyWithReason
     /// <summary>By channel, <c>default</c> for the others: STK-1. Channels that are left out stay as they are; null takes one away.</summary>
     public Dictionary<string, double?>? StuckAfterSeconds { get; init; }
 
+    /// <summary>How long a conversation may await acceptance before it is flagged: STK-1.</summary>
+    public double? OfferAfterSeconds { get; init; }
+
     /// <summary>When end-of-day profiles are reset; null for never by itself (CAP-7).</summary>
     public EndOfDayBody? EndOfDay { get; init; }
 
@@ -97,6 +100,7 @@ public sealed record PolicyBody : BodyWithReason
                 ("refreshGrace", RefreshGrace, 0),
                 ("heartbeatSeconds", HeartbeatSeconds, 0.1),
                 ("flappingWindow", FlappingWindow, 1),
+                ("offerAfterSeconds", OfferAfterSeconds, 1),
             }
         )
             if (value is { } seconds && !(seconds >= least && seconds <= aDay))
@@ -139,6 +143,7 @@ public sealed record PolicyBody : BodyWithReason
                 present.StuckAfter,
                 (all, one) => Seconds(one.Value) is { } after ? all.SetItem(one.Key, after) : all.Remove(one.Key)
             ),
+            OfferAfter = Seconds(OfferAfterSeconds) ?? present.OfferAfter,
             EndOfDay = body.Has("endOfDay") ? EndOfDay?.ToEndOfDay() : present.EndOfDay,
         };
 
@@ -169,6 +174,7 @@ public sealed record PolicyAnswer(
     bool RejectedNotificationSetsDoNotDisturb,
     bool ZeroCapacityWorkSetsBusy,
     IReadOnlyDictionary<string, double> StuckAfterSeconds,
+    double OfferAfterSeconds,
     EndOfDayBody? EndOfDay
 )
 {
@@ -189,6 +195,7 @@ public sealed record PolicyAnswer(
             p.RejectedNotificationSetsDoNotDisturb,
             p.ZeroCapacityWorkSetsBusy,
             p.StuckAfter.ToDictionary(s => s.Key, s => s.Value.TotalSeconds),
+            p.OfferAfter.TotalSeconds,
             p.EndOfDay is { } end ? new EndOfDayBody(end.Time.ToString("HH:mm", CultureInfo.InvariantCulture), end.TimeZone) : null
         );
     }

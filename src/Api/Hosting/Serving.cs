@@ -158,6 +158,7 @@ public static class Serving
         services.AddSingleton<PresenceFeed>();
         services.AddSingleton<RealTimeAgents>();
         services.AddSingleton(new LatestRows<PresenceDocument>(PresenceModel.Agents, "data"));
+        services.AddSingleton<Conflicts>();
         services.AddSingleton(new LatestRows<OpenFacts>(FactsModel.Schema + ".agent", "state"));
 
         // In the order in which they start; they stop in the reverse one, the log, which is the first, last.

@@ -108,7 +108,7 @@ internal sealed class PresenceHub(
                 return NotSignedIn;
             if (new SetPresenceBody { StatusId = message?.StatusId, Reason = message?.Reason }.AllErrors(clock.GetUtcNow()) is { } errors)
                 return HubAnswer.Of(Problems.Details(errors));
-            return await SendAsync(session, new SetPresence(message!.StatusId!), message.Reason, message.IfMatch);
+            return await SendAsync(session, new SetPresence(message!.StatusId!, message.Until), message.Reason, message.IfMatch);
         });
 
     /// <summary>Says that it closes; it has the refresh grace to come back (CON-1, CON-6).</summary>
@@ -194,7 +194,8 @@ public sealed record HubSignIn(string? AgentId = null, string? ConnectionId = nu
 /// <param name="StatusId">The status to set.</param>
 /// <param name="Reason">Why.</param>
 /// <param name="IfMatch">The version it was decided on.</param>
-public sealed record HubSetPresence(string? StatusId = null, Reason? Reason = null, long? IfMatch = null);
+/// <param name="Until">Until when it stands (MAN-6).</param>
+public sealed record HubSetPresence(string? StatusId = null, Reason? Reason = null, long? IfMatch = null, DateTimeOffset? Until = null);
 
 /// <summary>What a call is answered with: the presence after it, or the problem, as HTTP has them; a heartbeat has neither.</summary>
 public sealed record HubAnswer(JsonElement? Presence, JsonElement? Problem)

@@ -28,6 +28,7 @@ internal static class Policies
                 StuckAfter = Mapping(v, "stuckAfterSeconds")
                     .Aggregate(p.StuckAfter.Clear(), (all, one) => all.SetItem(one.Key.Scalar(), Seconds(one.Value))),
             },
+        ["offerAfterSeconds"] = (p, v) => p with { OfferAfter = Seconds(v) },
         ["endOfDay"] = (p, v) => p with { EndOfDay = ReadEndOfDay(Mapping(v, "endOfDay")) },
     };
 

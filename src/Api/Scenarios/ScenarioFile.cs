@@ -48,6 +48,7 @@ public sealed record Scenario(string File, YamlMappingNode Root)
         "to",
         "mode",
         "status",
+        "until",
         "default",
         "profile",
         "name",

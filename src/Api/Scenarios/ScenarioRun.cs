@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using System.Globalization;
 using Microsoft.Extensions.Logging.Abstractions;
 using PresenceLedger.Api.Agents;
@@ -240,7 +241,7 @@ public sealed class ScenarioRun : IDisposable
         return await OnAgentAsync(agentId, command, ActorOf(step, persona), step.Text("reason"));
     }
 
-    private static (AgentCommand Command, Persona By) Command(string verb, YamlMappingNode step, string agentId, string connection)
+    private (AgentCommand Command, Persona By) Command(string verb, YamlMappingNode step, string agentId, string connection)
     {
         string Conversation() => Needed(step, "conversation");
         (AgentCommand, Persona) Move(ConversationVerb v, Persona by = Persona.Service) => (new MoveConversation(Conversation(), v), by);
@@ -248,7 +249,10 @@ public sealed class ScenarioRun : IDisposable
         {
             "sign-out" => (new SignOut(), Persona.Agent),
             "close-connection" => (new CloseConnection(connection), Persona.Agent),
-            "set" => (new SetPresence(Needed(step, "status")), Persona.Agent),
+            "set" => (
+                new SetPresence(Needed(step, "status"), step.Node("until") is { } until ? _scenario.Start + until.Clock() : null),
+                Persona.Agent
+            ),
             "reset" => (new ResetPresence(), Persona.Agent),
             "assign" => (new AssignConversation(Conversation(), ReadWork(step), step.Node("autoAccept")?.Flag() ?? false), Persona.Service),
             "accept" => Move(ConversationVerb.Accept, Persona.Agent),
@@ -390,13 +394,17 @@ public sealed class ScenarioRun : IDisposable
         key switch
         {
             "since" => FromStart(_scenario.Start + value.Clock()),
-            "sticky" or "signedIn" => value.Flag() ? "true" : "false",
-            "diagnostics" => string.Join(
+            "until" => value.Scalar() is "none" ? "none" : FromStart(_scenario.Start + value.Clock()),
+            "flags" => string.Join(
                 ", ",
-                (value as YamlSequenceNode ?? throw value.Wrong("a list is expected")).Select(c => c.Scalar())
+                List(value).Select(c => c.Scalar()).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal)
             ),
+            "sticky" or "signedIn" => value.Flag() ? "true" : "false",
+            "diagnostics" => string.Join(", ", List(value).Select(c => c.Scalar())),
             _ => value.Scalar(),
         };
+
+    private static YamlSequenceNode List(YamlNode value) => value as YamlSequenceNode ?? throw value.Wrong("a list is expected");
 
     private async Task<string> ActualAsync(Agent agent, YamlNode key, YamlNode value)
     {
@@ -415,6 +423,13 @@ public sealed class ScenarioRun : IDisposable
                 return agent.Rule ?? "";
             case "since":
                 return FromStart(agent.Since);
+            case "until":
+                return agent.Status.Until is { } until ? FromStart(until) : "none";
+            case "flags":
+                var flags = Flags.Of(agent, _configuration.Current.Policy, Now).Select(f => f.Flag);
+                if (ConflictsOf(agent).Length > 0)
+                    flags = flags.Append(ConversationFlag.Conflict);
+                return string.Join(", ", flags.Select(Kebab).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal));
             case "signedIn":
                 return agent.SignedIn ? "true" : "false";
             case "unitsUsed":
@@ -438,12 +453,16 @@ public sealed class ScenarioRun : IDisposable
                 var change = events.FirstOrDefault(e => WireNames.Short(e.Record.Type) == "presence-changed");
                 return change is null ? "" : LedgerJson.Read<EventMetadata>(change.Record.Metadata).Actor.ToString();
             case "diagnostics":
-                var failing = Prerequisites.Of(agent, _configuration.Current, _signs.Of(agent, _configuration.Current, Now), Now).Where(p => !p.Passes);
+                var failing = Prerequisites
+                    .Of(agent, _configuration.Current, _signs.Of(agent, _configuration.Current, Now), ConflictsOf(agent), id => id, Now)
+                    .Where(p => !p.Passes);
                 return string.Join(", ", failing.Select(p => p.Check));
             case var other:
                 throw value.Wrong($"'{other}' cannot be expected");
         }
     }
+
+    private ImmutableArray<Conflict> ConflictsOf(Agent agent) => Flags.Conflicts(_known.Values).GetValueOrDefault(agent.AgentId, []);
 
     private string FromStart(DateTimeOffset instant) => ScenarioCommand.Clock(instant - _scenario.Start);
 

@@ -13,6 +13,8 @@ namespace PresenceLedger.Client;
 /// </remarks>
 public abstract class AgentCommands
 {
+    private const double MostMinutes = 24 * 60;
+
     private protected AgentCommands(Nodes nodes, string agentId) =>
         (Nodes, AgentId, Address) = (nodes, agentId, Nodes.Path("agents", agentId));
 
@@ -33,6 +35,47 @@ public abstract class AgentCommands
     /// <param name="ct">Ends the waiting; the command may have been done.</param>
     public Task<CommandResult> SetPresenceAsync(string statusId, CommandOptions? options = null, CancellationToken ct = default) =>
         SendAsync(HttpMethod.Put, "/presence", new { statusId, reason = options?.Reason }, options, ct);
+
+    /// <summary>Sets the presence by hand, to stand until an instant; then capacity decides.</summary>
+    /// <param name="statusId">A status of the catalogue.</param>
+    /// <param name="until">Ahead, at most 24 hours.</param>
+    /// <param name="options">Key, version, reason.</param>
+    /// <param name="ct">Ends the waiting; the command may have been done.</param>
+    public Task<CommandResult> SetPresenceAsync(
+        string statusId,
+        DateTimeOffset until,
+        CommandOptions? options = null,
+        CancellationToken ct = default
+    ) =>
+        SendAsync(
+            HttpMethod.Put,
+            "/presence",
+            new
+            {
+                statusId,
+                until = until.ToUniversalTime(),
+                reason = options?.Reason,
+            },
+            options,
+            ct
+        );
+
+    /// <summary>Sets the presence by hand, to stand for so many minutes by the clock of the service; then capacity decides.</summary>
+    /// <param name="statusId">A status of the catalogue.</param>
+    /// <param name="minutes">Above 0, at most 1440.</param>
+    /// <param name="options">Key, version, reason.</param>
+    /// <param name="ct">Ends the waiting; the command may have been done.</param>
+    public Task<CommandResult> SetPresenceAsync(
+        string statusId,
+        double minutes,
+        CommandOptions? options = null,
+        CancellationToken ct = default
+    )
+    {
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(minutes);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(minutes, MostMinutes);
+        return SetPresenceAsync(statusId, Nodes.ServiceTime.AddMinutes(minutes), options, ct);
+    }
 
     /// <summary>Ends a status that a missed, rejected or undelivered notification set.</summary>
     public Task<CommandResult> ResetPresenceAsync(CommandOptions? options = null, CancellationToken ct = default) =>

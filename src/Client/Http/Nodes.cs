@@ -9,10 +9,15 @@ internal sealed class Nodes : IDisposable
     /// <summary>For what is tried again until it is ended.</summary>
     public static readonly TimeSpan ForEver = TimeSpan.MaxValue;
 
+    private static readonly TimeSpan Tolerated = TimeSpan.FromSeconds(2);
+
     private readonly PresenceLedgerOptions _options;
     private readonly Uri[] _urls;
     private readonly HttpClient _http;
     private int _node;
+
+    // How far the clock of the service is ahead, by its last answer; in ticks.
+    private long _ahead;
 
     public Nodes(PresenceLedgerOptions options)
     {
@@ -30,6 +35,9 @@ internal sealed class Nodes : IDisposable
     }
 
     public TimeProvider Clock => _options.TimeProvider;
+
+    /// <summary>The time by the clock of the service, as far as it is known: this machine's clock may be wrong.</summary>
+    public DateTimeOffset ServiceTime => Clock.GetUtcNow().AddTicks(Volatile.Read(ref _ahead));
 
     public TimeSpan RetryFor => _options.RetryFor;
 
@@ -106,7 +114,9 @@ internal sealed class Nodes : IDisposable
             using var either = CancellationTokenSource.CreateLinkedTokenSource(ct, late.Token);
             try
             {
-                return await CheckedAsync(await _http.SendAsync(request, completion, either.Token), either.Token);
+                var response = await _http.SendAsync(request, completion, either.Token);
+                Note(response.Headers.Date);
+                return await CheckedAsync(response, either.Token);
             }
             catch (Exception e) when (IsNoAnswer(e) && !ct.IsCancellationRequested)
             {
@@ -119,6 +129,13 @@ internal sealed class Nodes : IDisposable
                     );
             }
         }
+    }
+
+    private void Note(DateTimeOffset? date)
+    {
+        var ahead = date - Clock.GetUtcNow() ?? default;
+        // A header tells whole seconds, and the answer took a while.
+        Volatile.Write(ref _ahead, ahead.Duration() < Tolerated ? 0 : ahead.Ticks);
     }
 
     private static bool IsNoAnswer(Exception e) => e is HttpRequestException or IOException or OperationCanceledException;

@@ -44,6 +44,7 @@ internal sealed record PolicySetting(string Name, SettingKind Kind, string Rules
         new("zeroCapacityWorkSetsBusy", SettingKind.Flag, "CAP-14"),
         new("endOfDay", SettingKind.TimeOfDay, "CAP-7"),
         new("stuckAfterSeconds", SettingKind.SecondsByChannel, "STK-1"),
+        new("offerAfterSeconds", SettingKind.Seconds, "STK-1"),
         new("flappingTimes", SettingKind.Count, "DIA-2"),
         new("flappingWindow", SettingKind.Seconds, "DIA-2"),
     ];

@@ -35,6 +35,7 @@ public sealed record Presence(
     string Origin,
     string? Rule,
     DateTimeOffset Since,
+    DateTimeOffset? Until,
     bool SignedIn,
     int Connections,
     CapacityInUse Capacity,

@@ -63,8 +63,8 @@ class View {
     return problemOf(presence.signOut());
   }
 
-  setPresence(statusId, reason) {
-    return problemOf(presence.setPresence(statusId, { reason: reason ?? undefined }));
+  setPresence(statusId, reason, until) {
+    return problemOf(presence.setPresence(statusId, { reason: reason ?? undefined, until: until ?? undefined }));
   }
 
   close() {

@@ -11,6 +11,7 @@ namespace PresenceLedger.Dashboard.Console;
 /// <param name="Origin">What set it: manual, default, capacity, notification, connection.</param>
 /// <param name="Rule">The rule of the last change; null before the first.</param>
 /// <param name="Since">Since when it stands.</param>
+/// <param name="Until">Until when it stands, where it was set by hand with an end.</param>
 /// <param name="SignedIn">Whether the agent is signed in anywhere.</param>
 /// <param name="Connections">How many connections live.</param>
 /// <param name="Capacity">What the conversations take.</param>
@@ -24,6 +25,7 @@ public sealed record OwnPresence(
     string Origin,
     string? Rule,
     DateTimeOffset Since,
+    DateTimeOffset? Until,
     bool SignedIn,
     int Connections,
     OwnCapacity Capacity,

@@ -15,6 +15,9 @@ public sealed record AgentRow
     /// <summary>Null before the first change.</summary>
     public SetBy? SetBy { get; init; }
     public DateTimeOffset Since { get; init; }
+
+    /// <summary>Until when it stands, where it was set by hand with an end.</summary>
+    public DateTimeOffset? Until { get; init; }
     public bool SignedIn { get; init; }
 
     /// <summary>Null where none are configured.</summary>
@@ -34,6 +37,12 @@ public sealed record AgentRow
     public DateTimeOffset? LastSeenAt { get; init; }
     public bool Stuck { get; init; }
     public IReadOnlyList<string> StuckConversations { get; init; } = [];
+
+    /// <summary>Those of them that await acceptance for too long.</summary>
+    public IReadOnlyList<string> OverdueOffers { get; init; } = [];
+
+    /// <summary>Conversations that are open with others at the same time.</summary>
+    public IReadOnlyList<ConversationConflict> Conflicts { get; init; } = [];
     public IReadOnlyList<string> Queues { get; init; } = [];
     public IReadOnlyList<AgentSkill> Skills { get; init; } = [];
 
@@ -82,6 +91,17 @@ public sealed record OpenConversations(int Ringing, int Active, int Waiting, int
     [JsonIgnore]
     public int Total => Ringing + Active + Waiting + WrapUp;
 }
+
+/// <summary>A conversation that is open with several agents at the same time, and all of them.</summary>
+public sealed record ConversationConflict(string ConversationId, IReadOnlyList<AgentInConflict> Agents)
+{
+    /// <summary>What the others are called.</summary>
+    public string With(string agentId) =>
+        string.Join(", ", Agents.Where(a => a.AgentId != agentId).Select(a => a.DisplayName ?? a.AgentId));
+}
+
+/// <summary>An agent in a conflict.</summary>
+public sealed record AgentInConflict(string AgentId, string? DisplayName);
 
 /// <summary>A skill of an agent.</summary>
 public sealed record AgentSkill(string Skill, string? Proficiency);

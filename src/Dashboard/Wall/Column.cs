@@ -31,6 +31,7 @@ public sealed record Column(string Key, Comparison<AgentRow> Compare, bool IsNum
         Number("login-time", row => row.SignedIn ? 1e18 - row.LoginFrom.UtcTicks : row.LoginSeconds),
         Number("last-seen", row => row.LastSeenAt?.UtcTicks ?? 0),
         Number("stuck", row => row.StuckConversations.Count),
+        Number("conflicts", row => row.Conflicts.Count),
         Text("queues", row => string.Join(' ', row.Queues)),
         Text("skills", row => string.Join(' ', row.Skills.Select(s => s.Skill))),
     ];

@@ -24,7 +24,8 @@ public sealed record WallAddress(WallFilter Filter, WallOrder Order, string Rang
             Word(query, "base"),
             Flag(query, "stuck"),
             Flag(query, "full"),
-            Flag(query, "routable")
+            Flag(query, "routable"),
+            Flag(query, "conflicts")
         );
         var column = Column.All.FirstOrDefault(c => c.Key == query["sort"]);
         var range = Ranges.All.FirstOrDefault(r => r == query["range"]) ?? Ranges.Today;
@@ -45,6 +46,7 @@ public sealed record WallAddress(WallFilter Filter, WallOrder Order, string Rang
             ("stuck", Filter.Stuck ? "true" : null),
             ("full", Filter.AtCapacity ? "true" : null),
             ("routable", Filter.Routable ? "true" : null),
+            ("conflicts", Filter.Conflicts ? "true" : null),
             ("range", Range == Ranges.Today ? null : Range),
             ("sort", Order == WallOrder.ByName ? null : Order.By.Key),
             ("order", Order.Descending ? "desc" : null),

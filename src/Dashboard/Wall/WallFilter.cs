@@ -10,6 +10,7 @@ namespace PresenceLedger.Dashboard.Wall;
 /// <param name="Stuck">Has a stuck conversation.</param>
 /// <param name="AtCapacity">Capacity is exhausted.</param>
 /// <param name="Routable">Can be given work.</param>
+/// <param name="Conflicts">Has a conversation that is open with somebody else, too.</param>
 public sealed record WallFilter(
     string? Text = null,
     string? Queue = null,
@@ -19,7 +20,8 @@ public sealed record WallFilter(
     string? Base = null,
     bool Stuck = false,
     bool AtCapacity = false,
-    bool Routable = false
+    bool Routable = false,
+    bool Conflicts = false
 )
 {
     /// <summary>The tabs of the report.</summary>
@@ -51,6 +53,7 @@ public sealed record WallFilter(
         && (!Stuck || row.Stuck)
         && (!AtCapacity || row.AtCapacity)
         && (!Routable || row.Routable)
+        && (!Conflicts || row.Conflicts.Count > 0)
         && Counts(row);
 
     private bool Contains(string? text) => text?.Contains(Text!, StringComparison.OrdinalIgnoreCase) == true;

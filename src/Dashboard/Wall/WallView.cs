@@ -71,6 +71,9 @@ public sealed record WallCounts
     /// <summary>Agents with a stuck conversation.</summary>
     public int Stuck { get; private set; }
 
+    /// <summary>Conversations of theirs that are open with several agents at the same time.</summary>
+    public int Conflicts { get; private set; }
+
     /// <summary>From available to offline; within a base the most frequent first.</summary>
     public ImmutableArray<StatusCount> ByStatus { get; private set; } = [];
 
@@ -90,6 +93,7 @@ public sealed record WallCounts
         var statuses = new Dictionary<string, (AgentRow First, int Agents)>(StringComparer.Ordinal);
         var queues = new Dictionary<string, (int Routable, int Agents)>(StringComparer.Ordinal);
         var skills = new HashSet<string>(StringComparer.Ordinal);
+        var conflicts = new HashSet<string>(StringComparer.Ordinal);
         foreach (var row in rows)
         {
             var isCounted = filter.Counts(row);
@@ -108,8 +112,10 @@ public sealed record WallCounts
             counts.AtCapacity += row.AtCapacity ? 1 : 0;
             counts.Routable += row.Routable ? 1 : 0;
             counts.Stuck += row.Stuck ? 1 : 0;
+            conflicts.UnionWith(row.Conflicts.Select(c => c.ConversationId));
             statuses[row.StatusId] = statuses.TryGetValue(row.StatusId, out var known) ? (known.First, known.Agents + 1) : (row, 1);
         }
+        counts.Conflicts = conflicts.Count;
         counts.ByStatus =
         [
             .. statuses

@@ -17,6 +17,9 @@ public enum Origin
 /// <summary>A status as it stands or stood: id, base at that time, and why.</summary>
 public sealed record StandingStatus(string StatusId, BaseStatus Base, Origin Origin)
 {
+    /// <summary>Until when a manual status stands, where that was said; then capacity decides (MAN-6).</summary>
+    public DateTimeOffset? Until { get; init; }
+
     /// <summary>Offline for want of a connection: what stands from registration on until the first sign-in.</summary>
     public static StandingStatus NotConnected { get; } = new(BuiltInStatuses.Offline.Id, BaseStatus.Offline, Origin.Connection);
 
@@ -175,6 +178,9 @@ public sealed record Conversation(
     DateTimeOffset? BlockEndsAt
 )
 {
+    /// <summary>Who transferred it here, where one did (TRF-1).</summary>
+    public string? FromAgentId { get; init; }
+
     /// <summary>Accepted and not waiting; wrap-up included.</summary>
     public bool IsOpenSession => State is ConversationState.Active or ConversationState.WrapUp;
 }
@@ -231,6 +237,9 @@ public sealed record Agent
 
     /// <summary>The rule of the last presence change; null before the first.</summary>
     public string? Rule { get; init; }
+
+    /// <summary>The version of the last presence change; null before the first.</summary>
+    public long? ChangedBy { get; init; }
 
     /// <summary>Live connections by id.</summary>
     public ImmutableSortedDictionary<string, Connection> Connections { get; init; } =
@@ -305,15 +314,17 @@ public sealed record Agent
                 }
                 : this,
             ConnectionLost e => Disconnect(Connections.Remove(e.ConnectionId), e.OccurredAt) with { LostOne = true },
-            AgentSignedOut e => Disconnect(Connections.Clear(), e.OccurredAt),
+            // A sign-out forgets until when a manual status was to stand (MAN-6).
+            AgentSignedOut e => (this with { Status = Status with { Until = null } }).Disconnect(Connections.Clear(), e.OccurredAt),
             PresenceChanged e => (e.Rule is Rules.Man1 or Rules.Not4 ? CountOffersAnew() : this) with
             {
                 Status = e.To,
                 Since = e.To.StatusId == Status.StatusId ? Since : e.OccurredAt,
                 Rule = e.Rule,
+                ChangedBy = Version + 1,
             },
             ConversationAssigned e => Assign(e),
-            ConversationAccepted e => Move(e, ConversationState.Active).CountOffersAnew(),
+            ConversationAccepted e => Move(e, ConversationState.Active).CountOffersAnew().WorkDecides(),
             ConversationWaiting e => Move(e, ConversationState.Waiting),
             ConversationResumed e => Move(e, ConversationState.Active),
             WrapUpStarted e => Update(
@@ -336,7 +347,7 @@ public sealed record Agent
                     }
                     : this
             ).CapacityMoved(),
-            ConversationEnded e => (CountOffer(e) with { Conversations = Conversations.Remove(e.ConversationId) }).CapacityMoved(),
+            ConversationEnded e => End(e),
             ConversationActivity e => Update(e, c => c),
             ConsultJoined e => this with { Consults = Consults.SetItem(e.ConversationId, new Consult(e.Mode, e.OccurredAt)) },
             ConsultLeft e => this with { Consults = Consults.Remove(e.ConversationId) },
@@ -383,7 +394,10 @@ public sealed record Agent
                 profile,
                 counts.TryGetValue(profile, out var count) ? count with { Items = count.Items + 1 } : new DayCount(1, e.OccurredAt)
             );
-        var conversation = new Conversation(e.Work, ConversationState.Assigned, e.OccurredAt, e.OccurredAt, e.OccurredAt, true, null);
+        var conversation = new Conversation(e.Work, ConversationState.Assigned, e.OccurredAt, e.OccurredAt, e.OccurredAt, true, null)
+        {
+            FromAgentId = e.FromAgentId,
+        };
         return (
             this with
             {
@@ -432,6 +446,19 @@ public sealed record Agent
                 ),
             }
             : this;
+
+    private Agent End(ConversationEnded e)
+    {
+        var next = (CountOffer(e) with { Conversations = Conversations.Remove(e.ConversationId) }).CapacityMoved();
+        return e is ConversationMissed or ConversationRejected or ConversationUndelivered ? next : next.WorkDecides();
+    }
+
+    /// <summary>
+    /// A manual status that an accept or an end of a conversation ends (MAN-2) has no end of its own any more (MAN-6), also where
+    /// capacity gives the same status, which is no event.
+    /// </summary>
+    private Agent WorkDecides() =>
+        Status is { Until: not null, Sticky: false } ? this with { Status = Status with { Until = null } } : this;
 
     private Agent CapacityMoved() => Captured is null ? this : this with { Captured = Captured with { CapacityMoved = true } };
 }

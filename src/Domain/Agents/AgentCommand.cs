@@ -17,7 +17,9 @@ public sealed record SignOut : AgentCommand;
 public sealed record CloseConnection(string ConnectionId) : AgentCommand;
 
 /// <summary>A manual change (MAN).</summary>
-public sealed record SetPresence(string StatusId) : AgentCommand;
+/// <param name="StatusId">The status.</param>
+/// <param name="Until">Until when it stands (MAN-6); null where nothing ends it but the other rules.</param>
+public sealed record SetPresence(string StatusId, DateTimeOffset? Until = null) : AgentCommand;
 
 /// <summary>NOT-4.</summary>
 public sealed record ResetPresence : AgentCommand;
@@ -75,5 +77,5 @@ public sealed record LeaveConsult(string ConversationId) : AgentCommand;
 /// <summary>Give back what an end-of-day profile has counted (CAP-7).</summary>
 public sealed record ResetCapacity(string ProfileId) : AgentCommand;
 
-/// <summary>Record what has become due: losses, ends of wrap-up blocks and consults, end-of-day resets.</summary>
+/// <summary>Record what has become due: losses, ends of wrap-up blocks, consults and manual statuses, end-of-day resets.</summary>
 public sealed record SettleDue : AgentCommand;

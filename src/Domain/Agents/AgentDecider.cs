@@ -15,6 +15,9 @@ public static class AgentDecider
     /// <summary>How often at most a sign of life of a conversation becomes an event (STK-1).</summary>
     public static readonly TimeSpan ActivityInterval = TimeSpan.FromMinutes(1);
 
+    /// <summary>How far ahead a manual change may say until when it stands (MAN-6).</summary>
+    public static readonly TimeSpan LongestUntil = TimeSpan.FromHours(24);
+
     /// <summary>The events of a command, those that were due before it first, or why it is refused.</summary>
     public static Decision<AgentEvent> Decide(Agent agent, AgentCommand command, AgentContext context)
     {
@@ -57,6 +60,9 @@ public static class AgentDecider
                     case DueWork.DayEnd end:
                         GiveBack(end.ProfileId, _agent.DayCounts[end.ProfileId].Items);
                         break;
+                    case DueWork.ManualEnd:
+                        ByCapacity(_agent.ChangedBy, Rules.Man6);
+                        break;
                     case DueWork.ConsultEnd end:
                         Record(new ConsultEnded(end.ConversationId, end.EndedAt) { Rule = Rules.Cns2 });
                         break;
@@ -70,6 +76,12 @@ public static class AgentDecider
 
         public Refusal? Handle(AgentCommand command)
         {
+            // What makes no sense is refused before anything is looked up.
+            if (command is SetPresence { Until: { } until } && (until <= context.Now || until > context.Now + LongestUntil))
+                return new(RefusalCodes.Validation, "A manual status can stand until an instant ahead, at most 24 hours from now (MAN-6).")
+                {
+                    Field = "until",
+                };
             if (!_agent.IsRegistered && command is not ConfigureAgent)
                 return Refusal.AgentUnknown(_agent.AgentId);
             if (!_agent.SignedIn && NeedsSignIn(command))
@@ -152,6 +164,8 @@ public static class AgentDecider
             Record(new AgentSignedIn(c.ConnectionId, c.Client, Returned: captured is not null));
             if (captured is null)
                 BeginPresence(Latest);
+            else if (captured.Status.Until <= _at)
+                ByCapacity(Latest, Rules.Man6);
             else if (captured.Status.Sticky || !captured.CapacityMoved)
                 Change(captured.Status, Rules.Con4, Latest);
             else
@@ -212,7 +226,11 @@ public static class AgentDecider
         {
             if (Selectable(c.StatusId) is { } refusal)
                 return refusal;
-            Change(new StandingStatus(c.StatusId, _configuration.Statuses[c.StatusId].Base, Origin.Manual), Rules.Man1, follows: null);
+            var status = new StandingStatus(c.StatusId, _configuration.Statuses[c.StatusId].Base, Origin.Manual)
+            {
+                Until = c.Until?.ToMillisecond(),
+            };
+            Change(status, Rules.Man1, follows: null);
             return null;
         }
 
@@ -511,7 +529,7 @@ public static class AgentDecider
             Change(to, rule ?? verdict.Rule, follows, verdict.Inputs);
         }
 
-        /// <summary>A status and origin that already stand are no event (MAN-5).</summary>
+        /// <summary>What already stands, with its origin and until the same instant, is no event (MAN-5).</summary>
         private void Change(StandingStatus to, string rule, long? follows, CapacityInputs? inputs = null)
         {
             if (to != _agent.Status)

@@ -28,9 +28,10 @@ public sealed record DecisionInputs(CapacityInputs? Capacity, string? DefaultSta
                 before.Captured is { } captured ? Kept(captured.Status, captured.At, captured.CapacityMoved, configuration) : null
             );
         }
-        return followed is not null && Cause.IsDeparture(followed)
-            ? new(e.Capacity, null, Kept(e.From, e.OccurredAt, capacityMoved: false, configuration))
-            : new(e.Capacity, null, null);
+        if (followed is null || !Cause.IsDeparture(followed))
+            return new(e.Capacity, null, null);
+        var kept = followed is AgentSignedOut ? e.From with { Until = null } : e.From;
+        return new(e.Capacity, null, Kept(kept, e.OccurredAt, capacityMoved: false, configuration));
     }
 
     private static KeptStatus Kept(StandingStatus status, DateTimeOffset at, bool capacityMoved, Configuration configuration) =>

@@ -17,6 +17,9 @@ public abstract record DueWork(DateTimeOffset At)
     /// <summary>An end-of-day profile gives back (CAP-7).</summary>
     public sealed record DayEnd(DateTimeOffset At, string ProfileId) : DueWork(At);
 
+    /// <summary>A manual status has stood until the instant that was said, and capacity decides (MAN-6).</summary>
+    public sealed record ManualEnd(DateTimeOffset At) : DueWork(At);
+
     /// <summary>
     /// The end of the restore window still counts as within (CON-4); what happens beyond it happens at the next instant
     /// that the ledger can tell apart.
@@ -24,8 +27,8 @@ public abstract record DueWork(DateTimeOffset At)
     public static readonly TimeSpan Beyond = TimeSpan.FromMilliseconds(1);
 
     /// <summary>
-    /// All that is to happen to the agent by itself, soonest first. At one instant wrap-up ends come first, so that a status
-    /// captured by a loss at the same instant has seen them.
+    /// All that is to happen to the agent by itself, soonest first. At one instant losses come last, so that a status that
+    /// they capture has seen the rest; and a manual status ends after what moves capacity at the same instant.
     /// </summary>
     public static IEnumerable<DueWork> Of(
         Agent agent,
@@ -130,6 +133,9 @@ public abstract record DueWork(DateTimeOffset At)
         foreach (var (id, count) in agent.DayCounts)
             if (configuration.FallsDue(count.Since, policy => policy.EndOfDay is { } end ? calendar.Next(end, count.Since) : null) is { } dayEnd)
                 yield return new DayEnd(dayEnd, id);
+
+        if (agent.Status.Until is { } until)
+            yield return new ManualEnd(until);
     }
 
     /// <summary>What comes first loses it (CON-1): a grace that is longer than the timeout does not keep a silent connection.</summary>
@@ -140,8 +146,9 @@ public abstract record DueWork(DateTimeOffset At)
         {
             WrapUpEnd => 0,
             DayEnd => 1,
-            Loss => 2,
-            _ => 3,
+            ManualEnd => 2,
+            Loss => 3,
+            _ => 4,
         };
 
     private static DateTimeOffset Latest(DateTimeOffset a, DateTimeOffset? b, DateTimeOffset? c)

@@ -15,11 +15,17 @@ public static class Explanation
         var because = ("because", (object)(followed is null ? Phrase.Nothing : new Phrase("change.because", ("fact", Fact(followed)))));
         var from = ("from", (object)new StatusName(e.From.StatusId));
         var to = ("to", (object)new StatusName(e.To.StatusId));
+        var until = ("until", (object)(e.To.Until is { } ends ? new Phrase("change.until", ("until", ends)) : Phrase.Nothing));
         var capacity = ("capacity", (object)(e.Capacity is { } inputs ? InUse(inputs) : Phrase.Nothing));
         return e.Rule switch
         {
-            Rules.Man1 when e.From.StatusId == e.To.StatusId => new Phrase("change.man-1.same", to, ("origin", OriginOf(e.From))),
-            Rules.Man1 => new Phrase("change.man-1", from, to),
+            Rules.Man1 when e.From with { Until = e.To.Until } == e.To => e.To.Until is null
+                ? new Phrase("change.man-1.without-end", to)
+                : new Phrase("change.man-1.other-end", to, until),
+            Rules.Man1 when e.From.StatusId == e.To.StatusId => new Phrase("change.man-1.same", to, ("origin", OriginOf(e.From)), until),
+            Rules.Man1 => new Phrase("change.man-1", from, to, until),
+            Rules.Man6 when e.From.Until is { } ended => new Phrase("change.man-6", from, ("until", ended), capacity, to),
+            Rules.Man6 => new Phrase("change.man-6.return", because, capacity, to),
             Rules.Sgn1 => new Phrase("change.sgn-1", because, to),
             Rules.Sgn2 when e.Capacity is null => new Phrase("change.sgn-2.default", because, to),
             Rules.Sgn2 => new Phrase("change.sgn-2", because, capacity, to),

@@ -15,10 +15,18 @@ public sealed record Prerequisite(string Check, bool Passes, string Finding, str
 public static class Prerequisites
 {
     /// <summary>Each prerequisite, pass or fail.</summary>
+    /// <param name="agent">The agent.</param>
+    /// <param name="configuration">Statuses, profiles and policy.</param>
+    /// <param name="signsOfLife">By connection.</param>
+    /// <param name="conflicts">The agent's conversations that are open with others, too.</param>
+    /// <param name="nameOf">How another agent is called.</param>
+    /// <param name="now">The clock.</param>
     public static IEnumerable<Prerequisite> Of(
         Agent agent,
         Configuration configuration,
         IReadOnlyDictionary<string, SignOfLife> signsOfLife,
+        IReadOnlyList<Conflict> conflicts,
+        Func<string, string> nameOf,
         DateTimeOffset now
     )
     {
@@ -71,13 +79,30 @@ public static class Prerequisites
             )
         );
 
-        var stuck = Stuck(agent, configuration, now).ToArray();
+        var flagged = Flags.Of(agent, configuration.Policy, now).ToLookup(f => f.Flag, f => f.ConversationId);
         yield return Check(
             "no-stuck-conversation",
-            stuck.Length == 0,
+            flagged.Count == 0,
             "No conversation is stuck.",
-            $"Open for long without activity: {string.Join(", ", stuck)} (STK-1).",
+            string.Join(
+                ' ',
+                flagged
+                    .OrderBy(f => f.Key)
+                    .Select(f =>
+                        (f.Key is ConversationFlag.Offer ? "Awaiting acceptance for long: " : "Open for long without activity: ")
+                        + string.Join(", ", f)
+                        + " (STK-1)."
+                    )
+            ),
             "Close them, or a supervisor releases them by force (STK-2)."
+        );
+
+        yield return Check(
+            "no-conversation-conflict",
+            conflicts.Count == 0,
+            "No conversation is open with another agent, too.",
+            $"Open with others at once: {string.Join("; ", conflicts.Select(c => $"{c.ConversationId} with {string.Join(", ", c.Others.Select(nameOf))}"))} (STK-3).",
+            "A supervisor finds out who has the customer, and releases the other by force (STK-2)."
         );
 
         var window = configuration.Policy.FlappingWindow;
@@ -92,13 +117,6 @@ public static class Prerequisites
             "Look at the agent's network and power saving; each loss takes the agent from routing until it is back."
         );
     }
-
-    /// <summary>Open conversations without activity for longer than the threshold of their channel (STK-1).</summary>
-    public static IEnumerable<string> Stuck(Agent agent, Configuration configuration, DateTimeOffset now) =>
-        from conversation in agent.Conversations
-        let threshold = configuration.Policy.StuckThreshold(conversation.Value.Work.Channel)
-        where now - conversation.Value.LastActivityAt > threshold
-        select conversation.Key;
 
     private static DateTimeOffset Seen(KeyValuePair<string, Connection> connection, IReadOnlyDictionary<string, SignOfLife> signs) =>
         signs.TryGetValue(connection.Key, out var sign) && sign.LastSeenAt > connection.Value.OpenedAt

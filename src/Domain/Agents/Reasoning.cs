@@ -175,6 +175,8 @@ public sealed record Reasoning(IReadOnlyList<Phrase> Sentences, IReadOnlyList<st
                     Say(new Phrase("why.until-capacity"), Domain.Rules.Cap9);
                     break;
             }
+            if (to.Until is { } until)
+                Say(new Phrase("why.until", ("until", until)), Domain.Rules.Man6);
         }
 
         /// <summary>By which policy a notification set the status.</summary>
@@ -208,6 +210,8 @@ public sealed record Reasoning(IReadOnlyList<Phrase> Sentences, IReadOnlyList<st
                 var status = Name(kept.Status.StatusId);
                 if (!signedIn.Returned)
                     Say(new Phrase("why.too-late", ("kept", status), ("until", kept.Until)), Domain.Rules.Con5);
+                else if (standing.Event.Rule == Domain.Rules.Man6 && kept.Status.Until is { } ended)
+                    Say(new Phrase("why.kept-ended", ("kept", status), ("until", ended)), Domain.Rules.Man6);
                 else if (standing.Event.Rule == Domain.Rules.Con4)
                     Say(new Phrase("why.restored", ("kept", status), ("since", kept.At), ("until", kept.Until)), Domain.Rules.Con5);
                 else
@@ -238,6 +242,8 @@ public sealed record Reasoning(IReadOnlyList<Phrase> Sentences, IReadOnlyList<st
                 Say(new Phrase("why.return-decides", ("kept", status), ("until", until)), Domain.Rules.Con4);
             else
                 Say(new Phrase("why.return-restores", ("kept", status), ("until", until)), Domain.Rules.Con4);
+            if (kept.Status.Until is { } ends && ends <= until && evidence.At <= until)
+                Say(new Phrase("why.return-after", ("kept", status), ("until", ends)), Domain.Rules.Man6);
         }
 
         /// <summary>What of the rules on capacity is not plain from the numbers.</summary>
@@ -290,9 +296,13 @@ public sealed record Reasoning(IReadOnlyList<Phrase> Sentences, IReadOnlyList<st
                 [.. rules]
             );
 
-            foreach (var stuck in Prerequisites.Stuck(_agent, evidence.Configuration, evidence.At))
+            foreach (var (id, flag) in Flags.Of(_agent, evidence.Configuration.Policy, evidence.At))
                 Say(
-                    new Phrase("why.stuck", ("conversation", stuck), ("since", _agent.Conversations[stuck].LastActivityAt)),
+                    new Phrase(
+                        flag is ConversationFlag.Offer ? "why.offer" : "why.stuck",
+                        ("conversation", id),
+                        ("since", _agent.Conversations[id].LastActivityAt)
+                    ),
                     Domain.Rules.Stk1,
                     Domain.Rules.Stk2
                 );

@@ -48,6 +48,9 @@ public sealed record Policy
     public ImmutableSortedDictionary<string, TimeSpan> StuckAfter { get; init; } =
         ImmutableSortedDictionary.Create<string, TimeSpan>(StringComparer.Ordinal).Add(AnyChannel, TimeSpan.FromHours(4));
 
+    /// <summary>How long a conversation may await acceptance before it is flagged (STK-1).</summary>
+    public TimeSpan OfferAfter { get; init; } = TimeSpan.FromSeconds(120);
+
     /// <summary>When end-of-day profiles are reset (CAP-7); null where only administrators reset them.</summary>
     public EndOfDay? EndOfDay { get; init; }
 
@@ -74,6 +77,7 @@ public sealed record Policy
         && UndeliveredLimit == other.UndeliveredLimit
         && RejectedNotificationSetsDoNotDisturb == other.RejectedNotificationSetsDoNotDisturb
         && ZeroCapacityWorkSetsBusy == other.ZeroCapacityWorkSetsBusy
+        && OfferAfter == other.OfferAfter
         && EndOfDay == other.EndOfDay
         && StuckAfter.SequenceEqual(other.StuckAfter);
 

@@ -87,7 +87,7 @@ internal sealed record Happening
             ConnectionOpened x => new SignIn(x.ConnectionId, x.Client),
             ConnectionClosing x => new CloseConnection(x.ConnectionId),
             AgentSignedOut => new SignOut(),
-            PresenceChanged { Follows: null, To: { Origin: Origin.Manual } to } => new SetPresence(to.StatusId),
+            PresenceChanged { Follows: null, To: { Origin: Origin.Manual } to } => new SetPresence(to.StatusId, to.Until),
             PresenceChanged { Follows: null } => new ResetPresence(),
             ConversationAssigned x => new AssignConversation(x.ConversationId, x.Work, automatic, x.FromAgentId),
             ConversationAccepted x => new MoveConversation(x.ConversationId, ConversationVerb.Accept),

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json;
 using static PresenceLedger.Api.Tests.Live.TwoNodes;
 
@@ -72,6 +73,11 @@ public sealed class HubTests(HubNodes nodes)
         ).Presence;
         Assert.Equal("away", Text(away, "statusId"));
         Assert.Equal("lunch", Text((await nodes.TimelineAsync(ana))[^1].GetProperty("reason"), "code"));
+
+        var until = DateTimeOffset.UtcNow.AddHours(1).ToString("yyyy-MM-dd'T'HH:mm:ss.fff'Z'", CultureInfo.InvariantCulture);
+        away = (await client.SetPresenceAsync(new { statusId = "away", until })).Presence;
+        Assert.Equal(until, Text(away, "until"));
+        AssertBad(await client.SetPresenceAsync(new { statusId = "away", until = "2026-01-05T08:00:00.000Z" }), "until");
 
         Assert.Equal("version-conflict", (await client.SetPresenceAsync(new { statusId = "busy", ifMatch = version })).Code);
         var unknown = await client.SetPresenceAsync(new { statusId = "nowhere" });

@@ -107,6 +107,34 @@ public sealed class RealTimeStreamTests(StreamNodes nodes)
     }
 
     [Fact]
+    public async Task A_conflict_is_pushed_with_both_rows_within_a_second_and_so_is_its_end()
+    {
+        var (queue, conversation) = (_service.NewId("queue"), _service.NewId("c"));
+        var (ana, ben) = (await SignedInAsync(queue), await SignedInAsync(queue));
+        await _service.DoneAsync("PUT", $"agents/{ana}/conversations/{conversation}", new { autoAccept = true }, Routing);
+        using var stream = await FollowAsync("queue=" + queue);
+        await UntilAsync(stream, "report", _ => true);
+
+        await _service.DoneAsync("PUT", $"agents/{ben}/conversations/{conversation}", new { }, Routing);
+        var answered = Stopwatch.GetTimestamp();
+        var rows = await UntilAsync(stream, "rows", data => InConflict(data).Count() == 2);
+        Assert.InRange(Stopwatch.GetElapsedTime(answered), TimeSpan.Zero, TimeSpan.FromSeconds(1));
+        Assert.Equal(new[] { ana, ben }.ToHashSet(), InConflict(rows).ToHashSet());
+        var summary = await UntilAsync(stream, "summary", _ => true);
+        Assert.Equal(1, summary.GetProperty("summary").GetProperty("conflicts").GetInt32());
+
+        await _service.DoneAsync("POST", $"agents/{ana}/conversations/{conversation}/close", null, Routing);
+        await UntilAsync(stream, "rows", data => Expect.Ids(data, "agentId").Contains(ben) && !InConflict(data).Any());
+        await UntilAsync(stream, "summary", data => data.GetProperty("summary").GetProperty("conflicts").GetInt32() == 0);
+
+        static IEnumerable<string> InConflict(JsonElement data) =>
+            data.GetProperty("items")
+                .EnumerateArray()
+                .Where(row => row.GetProperty("conflicts").GetArrayLength() > 0)
+                .Select(row => Text(row, "agentId")!);
+    }
+
+    [Fact]
     public async Task Agents_may_not_follow_all()
     {
         var refused = await Assert.ThrowsAsync<InvalidOperationException>(() =>

@@ -91,4 +91,189 @@ public class ManualTests
             .Stands("do-not-disturb", Origin.Manual, since: "00:01:00")
             .Given(Close("c1"))
             .Stands("do-not-disturb");
+
+    [Theory, Trait("Rule", Rules.Man6)]
+    [InlineData("away", 0, "available")]
+    [InlineData("away", 40, "busy")]
+    [InlineData("offline", 100, "do-not-disturb")]
+    [InlineData("do-not-disturb", 0, "available")]
+    [InlineData("busy", 0, "available")]
+    [InlineData("available", 0, "available")]
+    public void MAN_6_At_its_instant_capacity_decides(string status, int units, string after)
+    {
+        var story = new Story().Ana(100).Given(SignIn());
+        if (units > 0)
+            story.Given(Start("c1", units));
+        story
+            .At("00:01:00")
+            .Given(Set(status, until: "00:15:00"))
+            .At("00:14:59.999")
+            .When(Settle())
+            .ThenNothing()
+            .Stands(status, Origin.Manual)
+            .At("00:15:00")
+            .When(Settle())
+            .Then($"00:15:00 {status} -> {after}, Capacity, MAN-6")
+            .WithDue(1)
+            .And(ana => Assert.Null(ana.Status.Until));
+    }
+
+    [Fact, Trait("Rule", Rules.Man6), Trait("Rule", Rules.Who1)]
+    public void MAN_6_However_late_it_is_noticed_it_takes_effect_at_its_instant_and_names_the_change_that_said_so()
+    {
+        var story = new Story().Ana().Given(SignIn()).At("00:01:00").Given(Set("away", until: "00:15:00"));
+        var said = story.Agent.Version;
+        story
+            .At("09:00:00")
+            .When(Assign("c1"))
+            .Then("00:15:00 away -> available, Capacity, MAN-6", "09:00:00 ConversationAssigned c1 CAP-7")
+            .Stands("available", since: "00:15:00");
+        Assert.Equal(said, story.Last<PresenceChanged>().Follows);
+        Assert.NotNull(story.Last<PresenceChanged>().Capacity);
+    }
+
+    [Fact, Trait("Rule", Rules.Man6)]
+    public void MAN_6_A_later_manual_change_forgets_it()
+    {
+        var story = new Story().Ana().Given(SignIn(), Set("away", until: "00:15:00"));
+        story.Given(Set("do-not-disturb")).At("01:00:00").When(Settle()).ThenNothing().Stands("do-not-disturb", Origin.Manual);
+    }
+
+    [Fact, Trait("Rule", Rules.Man5), Trait("Rule", Rules.Man6)]
+    public void MAN_5_The_same_status_until_another_instant_is_an_event_and_until_the_same_is_none()
+    {
+        var story = new Story().Ana().Given(SignIn(), Set("away", until: "00:15:00"));
+        story.At("00:01:00").When(Set("away", until: "00:15:00")).ThenNothing();
+        story
+            .When(Set("away", until: "00:30:00"))
+            .Then("00:01:00 away -> away, Manual, MAN-1")
+            .At("00:15:00")
+            .When(Settle())
+            .ThenNothing()
+            .Stands("away", since: "00:00:00")
+            .When(Set("away"))
+            .Then("00:15:00 away -> away, Manual, MAN-1")
+            .At("10:00:00")
+            .When(Settle())
+            .ThenNothing()
+            .Stands("away", Origin.Manual, since: "00:00:00");
+    }
+
+    [Fact, Trait("Rule", Rules.Man2), Trait("Rule", Rules.Man6)]
+    public void MAN_6_An_earlier_end_by_work_forgets_it_also_where_capacity_gives_the_same_status()
+    {
+        var story = new Story().Ana(100).Given(SignIn(), Assign("c1", 40), Set("busy", until: "00:15:00"));
+        story.When(Accept("c1")).Then("00:00:00 ConversationAccepted c1");
+        story.Stands("busy", Origin.Manual).And(ana => Assert.Null(ana.Status.Until));
+        story.At("00:16:00").When(Settle()).ThenNothing();
+        new Story()
+            .Ana(100)
+            .Given(SignIn(), Start("c1", 40), Set("available", until: "00:15:00"), Close("c1"))
+            .At("00:16:00")
+            .When(Settle())
+            .ThenNothing();
+    }
+
+    [Fact, Trait("Rule", Rules.Man3), Trait("Rule", Rules.Not3), Trait("Rule", Rules.Man6)]
+    public void MAN_6_A_sticky_status_keeps_its_end_over_work_and_a_missed_offer() =>
+        new Story()
+            .Ana(100)
+            .Given(SignIn(), Set("away", until: "00:15:00"), Start("c1", 40), Close("c1"), Assign("c2", 10), Miss("c2"))
+            .Stands("away", Origin.Manual)
+            .At("00:15:00")
+            .When(Settle())
+            .Then("00:15:00 away -> available, Capacity, MAN-6");
+
+    [Fact, Trait("Rule", Rules.Sgn4), Trait("Rule", Rules.Man6)]
+    public void MAN_6_A_sign_out_forgets_it_and_what_a_return_restores_has_no_end() =>
+        new Story()
+            .Ana()
+            .Given(SignIn(), Set("away", until: "00:01:30"))
+            .At("00:01:00")
+            .Given(SignOut())
+            .At("00:02:00")
+            .When(SignIn())
+            .Then("00:02:00 AgentSignedIn main returned", "00:02:00 offline -> away, Manual, CON-4")
+            .At("01:00:00")
+            .When(Settle())
+            .ThenNothing();
+
+    [Fact, Trait("Rule", Rules.Con4), Trait("Rule", Rules.Man6)]
+    public void MAN_6_It_goes_on_over_a_loss_and_a_return()
+    {
+        var story = new Story().Ana().Given(SignIn(), Set("away", until: "00:15:00")).At("00:10:00").NetworkLost();
+        story
+            .At("00:12:00")
+            .When(SignIn())
+            .Then(
+                "00:11:15 ConnectionLost main Heartbeat CON-3",
+                "00:11:15 away -> offline, Connection, CON-3",
+                "00:12:00 AgentSignedIn main returned",
+                "00:12:00 offline -> away, Manual, CON-4"
+            )
+            .At("00:15:00")
+            .When(Settle())
+            .Then("00:15:00 away -> available, Capacity, MAN-6");
+    }
+
+    [Theory, Trait("Rule", Rules.Con4), Trait("Rule", Rules.Man6)]
+    [InlineData("00:12:00", "available", "MAN-6")]
+    [InlineData("00:12:00.001", "away", "CON-4")]
+    public void MAN_6_On_a_return_at_its_instant_or_later_capacity_decides(string until, string status, string rule)
+    {
+        var story = new Story().Ana().Given(SignIn(), Set("away", until)).At("00:10:00").NetworkLost();
+        story
+            .At("00:11:20")
+            .When(Settle())
+            .At("00:12:00")
+            .When(SignIn())
+            .Then(
+                "00:12:00 AgentSignedIn main returned",
+                $"00:12:00 offline -> {status}, {(status is "away" ? Origin.Manual : Origin.Capacity)}, {rule}"
+            );
+    }
+
+    [Fact, Trait("Rule", Rules.Con3), Trait("Rule", Rules.Man6)]
+    public void MAN_6_At_the_instant_of_a_loss_it_comes_before_the_loss() =>
+        new Story()
+            .Ana()
+            .Given(SignIn(), Set("away", until: "00:11:15"))
+            .At("00:10:00")
+            .NetworkLost()
+            .At("00:11:16")
+            .When(Settle())
+            .Then(
+                "00:11:15 away -> available, Capacity, MAN-6",
+                "00:11:15 ConnectionLost main Heartbeat CON-3",
+                "00:11:15 available -> offline, Connection, CON-3"
+            );
+
+    [Fact, Trait("Rule", Rules.Wrp3), Trait("Rule", Rules.Man6)]
+    public void MAN_6_At_the_instant_of_the_end_of_a_block_it_comes_after_it() =>
+        new Story()
+            .Ana(100)
+            .Given(SignIn(), Start("c1", 100, BlockFor(60)), EndOf("c1"), Set("away", until: "00:01:00"))
+            .At("00:02:00")
+            .When(Settle())
+            .Then("00:01:00 WrapUpBlockEnded c1 WRP-3", "00:01:00 away -> available, Capacity, MAN-6");
+
+    [Theory, Trait("Rule", Rules.Man6), Trait("Rule", Rules.Sgn6)]
+    [InlineData("00:00:59.999", "validation")]
+    [InlineData("00:01:00", "validation")]
+    [InlineData("00:01:00.001", null)]
+    [InlineData("1.00:01:00", null)]
+    [InlineData("1.00:01:00.001", "validation")]
+    public void MAN_6_It_is_ahead_and_at_most_24_hours(string until, string? refusal)
+    {
+        var story = new Story().Ana().Given(SignIn()).At("00:01:00").When(Set("away", until));
+        if (refusal is null)
+        {
+            story.ThenAccepted();
+            return;
+        }
+        story.ThenRefused(refusal);
+        // What makes no sense is told before what is unknown or not allowed.
+        story.When(Set("nowhere", until)).ThenRefused(refusal);
+        story.Given(SignOut()).When(Set("away", until)).ThenRefused(refusal);
+    }
 }

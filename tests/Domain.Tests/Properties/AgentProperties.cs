@@ -51,7 +51,7 @@ public class AgentProperties
             .Assembly.GetTypes()
             .Where(t => t.IsAssignableTo(typeof(AgentEvent)) && !t.IsAbstract)
             .Select(t => t.Name);
-        string[] rules = ["MAN-1", "SGN-1", "SGN-2", "SGN-4", "CON-3", "CON-4", "NOT-1", "NOT-2", "NOT-4", "NOT-6"];
+        string[] rules = ["MAN-1", "MAN-6", "SGN-1", "SGN-2", "SGN-4", "CON-3", "CON-4", "NOT-1", "NOT-2", "NOT-4", "NOT-6"];
         string[] capacity = ["CAP-1", "CAP-2", "CAP-3", "CAP-5", "CAP-6", "CAP-8"];
         string[] never = [nameof(PresenceChanged)];
         Assert.Empty(events.Concat(rules).Concat(capacity).Except(never).Except(seen.Keys));
@@ -127,14 +127,19 @@ public class AgentProperties
                 var standing = StandingStatus.NotConnected;
                 foreach (var (version, change) in Changes(stream))
                 {
-                    Assert.Equal(standing, change.From);
+                    // An end of its own may have been forgotten meanwhile (MAN-6).
+                    Assert.Equal(change.From.Until is null ? standing with { Until = null } : standing, change.From);
                     Assert.NotEqual(change.From, change.To);
                     Assert.Contains(change.Rule, Rules.All);
                     standing = change.To;
                     if (change.Follows is { } follows)
                     {
                         Assert.InRange(follows, 0, version - 1);
-                        Assert.Equal(stream[(int)follows].OccurredAt, change.OccurredAt);
+                        var followed = stream[(int)follows];
+                        if (followed is PresenceChanged { To: var ended })
+                            Assert.Equal((Rules.Man6, change.From), (change.Rule, ended));
+                        else
+                            Assert.Equal(followed.OccurredAt, change.OccurredAt);
                     }
                 }
             }
@@ -255,11 +260,21 @@ public class AgentProperties
                     Assert.NotEqual(change.From.StatusId, change.To.StatusId);
                 }
                 if (change.From.IsOwnStickyWord)
-                    Assert.Contains(rule, new[] { "MAN-1", "SGN-4", "CON-3" });
+                    Assert.Contains(rule, new[] { "MAN-1", "MAN-6", "SGN-4", "CON-3" });
                 if (change.From.Origin is Origin.Notification)
                     Assert.Contains(rule, new[] { "MAN-1", "SGN-4", "CON-3", "NOT-1", "NOT-2", "NOT-4", "NOT-6" });
                 if (change.From.Origin is Origin.Connection)
                     Assert.True(rule is "SGN-1" or "SGN-2" || returned);
+                if (rule is "MAN-6")
+                    Assert.True(
+                        change.To.Origin is Origin.Capacity
+                            && (
+                                returned
+                                || change.From.Until == change.OccurredAt
+                                // The clock had gone back behind what came before (TIM-1).
+                                || (change.From.Until < change.OccurredAt && stream[version - 1].OccurredAt == change.OccurredAt)
+                            )
+                    );
                 if (change.To.StatusId is "inactive")
                     Assert.True(rule is "NOT-1" or "NOT-6" || (rule is "CON-4" && returned));
             }
@@ -372,4 +387,22 @@ public class AgentProperties
 
             static IEnumerable<string> Lines(IEnumerable<AgentEvent> events) => events.Select(Story.Line);
         });
+
+    [Fact, Trait("Rule", Rules.Man6)]
+    public void A_manual_status_stands_until_its_instant_at_the_latest() =>
+        ForEveryTurn(
+            (turn, stream) =>
+            {
+                if (turn.Decision.Refusal is null)
+                    Assert.False(turn.After.Status.Until <= turn.Context.Now && turn.Before.LastOccurredAt <= turn.Context.Now);
+                if (turn.After.Status.Until is not { } until)
+                    return;
+                Assert.Equal(Origin.Manual, turn.After.Status.Origin);
+                Assert.True(turn.After.SignedIn);
+                Assert.Contains(
+                    DueWork.Of(turn.After, turn.Context.Configuration, turn.Context.SignsOfLife),
+                    due => due is DueWork.ManualEnd && due.At == until
+                );
+            }
+        );
 }

@@ -132,6 +132,15 @@ internal static class Histories
         (1, Gen.Const((AgentCommand)new SignOut())),
         (2, ConnectionId.Select(id => (AgentCommand)new CloseConnection(id))),
         (5, StatusId.Select(id => (AgentCommand)new SetPresence(id))),
+        (
+            5,
+            // As long after the command as this is after the start.
+            Gen.Select(
+                StatusId,
+                Gen.Frequency((9, Gen.Int[1, 400]), (1, One(-1, 0, 86_400, 86_401))),
+                (id, seconds) => (AgentCommand)new SetPresence(id, Story.Start.AddSeconds(seconds))
+            )
+        ),
         (3, Gen.Const((AgentCommand)new ResetPresence())),
         (12, Gen.Select(ConversationId, AnyWork, Gen.Bool, (id, work, auto) => (AgentCommand)new AssignConversation(id, work, auto))),
         (20, Gen.Select(ConversationId, Gen.Enum<ConversationVerb>(), (id, verb) => (AgentCommand)new MoveConversation(id, verb))),

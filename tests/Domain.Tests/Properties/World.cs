@@ -59,7 +59,10 @@ internal sealed class World
         switch (step.Happening)
         {
             case Happening.Asked asked:
-                Ask(step.AgentId, asked.Command);
+                Ask(
+                    step.AgentId,
+                    asked.Command is SetPresence { Until: { } until } set ? set with { Until = Now + (until - Story.Start) } : asked.Command
+                );
                 break;
             case Happening.Configured configured:
                 Configure(configured.Command);

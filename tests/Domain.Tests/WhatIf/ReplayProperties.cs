@@ -95,8 +95,9 @@ public class ReplayProperties
                             at = e.OccurredAt;
                             if (e is PresenceChanged change)
                             {
-                                Assert.Equal(status, change.From);
-                                Assert.NotEqual(status, change.To);
+                                // An end of its own may have been forgotten meanwhile (MAN-6).
+                                Assert.Equal(change.From.Until is null ? status with { Until = null } : status, change.From);
+                                Assert.NotEqual(change.From, change.To);
                                 status = change.To;
                             }
                         }

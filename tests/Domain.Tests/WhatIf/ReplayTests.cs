@@ -93,6 +93,27 @@ public class ReplayTests
             )
         );
 
+    [Fact, Trait("Rule", Rules.Man6)]
+    public void What_stood_until_an_instant_ends_with_what_capacity_would_have_been() =>
+        Assert.Equal(
+            [
+                "00:01:00 available -> busy, Capacity, CAP-2 => 00:01:00 available -> do-not-disturb, Capacity, CAP-3",
+                "00:15:00 away -> busy, Capacity, MAN-6 => 00:15:00 away -> do-not-disturb, Capacity, MAN-6",
+            ],
+            Other(
+                new Story()
+                    .Ana(units: 100)
+                    .Given(SignIn())
+                    .At("00:01:00")
+                    .Given(Start("c1", 40))
+                    .At("00:05:00")
+                    .Given(Set("away", until: "00:15:00"))
+                    .At("00:20:00")
+                    .Given(Settle()),
+                settings: s => s with { Units = 40 }
+            )
+        );
+
     [Fact, Trait("Rule", Rules.Con1)]
     public void A_longer_timeout_would_have_kept_a_connection_that_came_back() =>
         Assert.Equal(

@@ -99,6 +99,7 @@ internal static class Examples
                     .Create<string, TimeSpan>(StringComparer.Ordinal)
                     .Add("chat", TimeSpan.FromMinutes(30))
                     .Add(Policy.AnyChannel, TimeSpan.FromHours(8)),
+                OfferAfter = TimeSpan.FromSeconds(45),
                 EndOfDay = new EndOfDay(new TimeOnly(18, 30), "Europe/Berlin"),
             }
         ),

@@ -59,6 +59,30 @@ public sealed class WireFormatTests
         Assert.Equal(new Policy().FlappingWindow, read.Policy.FlappingWindow);
     }
 
+    [Fact]
+    public void A_policy_of_before_offers_had_a_threshold_has_the_default()
+    {
+        var json = System.Text.Json.Nodes.JsonNode.Parse(WireNames.Write(Examples.Of("policy-changed.v1")))!;
+        Assert.True(json["policy"]!.AsObject().Remove("offerAfter"));
+
+        var read = (PolicyChanged)WireNames.Read(Record("policy-changed.v1", json.ToJsonString()));
+
+        Assert.Equal(TimeSpan.FromSeconds(120), read.Policy.OfferAfter);
+    }
+
+    [Fact]
+    public void Until_when_a_status_stands_is_stored_where_it_was_said_and_nowhere_else()
+    {
+        var changed = (PresenceChanged)Examples.Of("presence-changed.v1");
+        Assert.DoesNotContain("until", WireNames.Write(changed), StringComparison.Ordinal);
+        var timed = changed with { To = changed.To with { Until = Some.Time } };
+
+        var written = WireNames.Write(timed);
+
+        Assert.Contains($"\"until\":\"{Instant.Format(Some.Time)}\"", written, StringComparison.Ordinal);
+        Assert.Equal(timed.To, ((PresenceChanged)WireNames.Read(Record("presence-changed.v1", written))).To);
+    }
+
     [Theory]
     [MemberData(nameof(Names))]
     public void An_event_comes_back_as_it_was(string name)

@@ -1,6 +1,7 @@
 using Npgsql;
 using PresenceLedger.Api.Agents;
 using PresenceLedger.Api.Privacy;
+using PresenceLedger.Domain.Agents;
 using PresenceLedger.Ledger.Configurations;
 using PresenceLedger.Ledger.Heartbeats;
 using PresenceLedger.Projections;
@@ -56,13 +57,9 @@ internal sealed class RealTimeAgents(
         await using (var snapshot = await facts.OpenAsync(ct))
         {
             read = snapshot.Read;
-            report = new RealTimeReport(query, configuration.Current, read.AsOf);
-            matching =
-            [
-                .. (await snapshot.AllOpenAsync(latest, ct))
-                    .Select(report.Stand)
-                    .Where(agent => query.Has(agent, names.GetValueOrDefault(agent.AgentId))),
-            ];
+            var all = await snapshot.AllOpenAsync(latest, ct);
+            report = new RealTimeReport(query, configuration.Current, Flags.Conflicts(all.Select(open => open.Agent)), read.AsOf);
+            matching = [.. all.Select(report.Stand).Where(agent => query.Has(agent, names.GetValueOrDefault(agent.AgentId)))];
             listed = [.. matching.Where(query.IsInTab)];
             chosen = choose(listed);
             await foreach (var record in snapshot.ReadAsync(chosen, new FactsWindow(report.From, report.Until), ct))
@@ -70,7 +67,7 @@ internal sealed class RealTimeAgents(
         }
         // Once the connection is given back: who holds one and waits for another may wait for ever.
         if (chosen.Count > 0 && query.Text is null)
-            names = await Names.ReadAsync(database, chosen, ct);
+            names = await Names.ReadAsync(database, report.NamedWith(chosen), ct);
         var seen = chosen.Count > 0 ? await leases.LastSeenAsync(chosen, ct) : new Dictionary<string, DateTimeOffset>();
         var given = await reasons.ReadAsync(records.Select(r => RealTimeReport.ReasonOf(r.Open)), ct);
         var conserved = true;
@@ -78,7 +75,7 @@ internal sealed class RealTimeAgents(
         foreach (var record in records)
         {
             var agentId = record.Open.Agent.AgentId;
-            var (row, isConserved) = report.RowOf(record, names.GetValueOrDefault(agentId), LastSeen(seen, agentId), given);
+            var (row, isConserved) = report.RowOf(record, names, LastSeen(seen, agentId), given);
             rows.Add(row);
             conserved &= isConserved;
         }
@@ -96,16 +93,17 @@ internal sealed class RealTimeAgents(
             read = snapshot.Read;
             if (read.AsOf == DateTimeOffset.MinValue)
                 return (null, read);
-            report = new RealTimeReport(query, configuration.Current, read.AsOf);
+            var all = await snapshot.AllOpenAsync(latest, ct);
+            report = new RealTimeReport(query, configuration.Current, Flags.Conflicts(all.Select(open => open.Agent)), read.AsOf);
             await foreach (var one in snapshot.ReadAsync([agentId], new FactsWindow(report.From, report.Until) { InDetail = true }, ct))
                 record = one;
         }
         if (record is null)
             return (null, read);
-        var names = await Names.ReadAsync(database, [agentId], ct);
+        var names = await Names.ReadAsync(database, report.NamedWith([agentId]), ct);
         var seen = await leases.LastSeenAsync([agentId], ct);
         var given = await reasons.ReadAsync([RealTimeReport.ReasonOf(record.Open)], ct);
-        return (report.DetailOf(record, names.GetValueOrDefault(agentId), LastSeen(seen, agentId), given), read);
+        return (report.DetailOf(record, names, LastSeen(seen, agentId), given), read);
     }
 
     private static DateTimeOffset? LastSeen(IReadOnlyDictionary<string, DateTimeOffset> seen, string agentId) =>

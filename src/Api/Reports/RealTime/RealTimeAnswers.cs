@@ -59,7 +59,15 @@ public sealed record RealTimeSummary
 
     /// <summary>Agents who are signed in and whose capacity is exhausted (CAP-4).</summary>
     public required int AtCapacity { get; init; }
+
+    /// <summary>STK-1, offers included.</summary>
     public required int StuckConversations { get; init; }
+
+    /// <summary>Those of them that await acceptance for longer than <c>offerAfterSeconds</c>.</summary>
+    public required int OverdueOffers { get; init; }
+
+    /// <summary>Conversations that are open with several agents at the same time (STK-3), each counted once.</summary>
+    public required int Conflicts { get; init; }
 
     /// <summary>Conversations as of <c>openBeyond24h</c> of the rows; for that range.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
@@ -106,6 +114,10 @@ public sealed record AgentRow
     public required SetByAnswer? SetBy { get; init; }
     public required DateTimeOffset Since { get; init; }
 
+    /// <summary>Until when it stands, where it was set by hand with an end (MAN-6).</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public DateTimeOffset? Until { get; init; }
+
     /// <summary>From <see cref="Since"/> to the report's <c>asOf</c>.</summary>
     public required double InStatusSeconds { get; init; }
     public required bool SignedIn { get; init; }
@@ -136,9 +148,18 @@ public sealed record AgentRow
     /// <summary>The last sign of life of a connection; null where none lives.</summary>
     public required DateTimeOffset? LastSeenAt { get; init; }
 
-    /// <summary>STK-1.</summary>
+    /// <summary>What somebody should look at in the conversations, each flag once.</summary>
+    public required IReadOnlyList<ConversationFlag> Flags { get; init; }
+
+    /// <summary>STK-1: some conversation, offers included.</summary>
     public required bool Stuck { get; init; }
     public required IReadOnlyList<string> StuckConversations { get; init; }
+
+    /// <summary>Those of them that await acceptance for longer than <c>offerAfterSeconds</c>.</summary>
+    public required IReadOnlyList<string> OverdueOffers { get; init; }
+
+    /// <summary>STK-3, with all agents who have the conversation.</summary>
+    public required IReadOnlyList<ConflictAnswer> Conflicts { get; init; }
     public required IReadOnlyList<string> Queues { get; init; }
     public required IReadOnlyList<SkillBody> Skills { get; init; }
 
@@ -212,7 +233,7 @@ public sealed record WaitAnswer(DateTimeOffset Start, DateTimeOffset? End);
 /// <summary>An assignment of a conversation, with its instants.</summary>
 public sealed record SessionAnswer
 {
-    internal SessionAnswer(Session session, Conversation? open, bool stuck)
+    internal SessionAnswer(Session session, Conversation? open, IReadOnlyList<ConversationFlag> flags)
     {
         ConversationId = session.ConversationId;
         State = open?.State;
@@ -234,7 +255,8 @@ public sealed record SessionAnswer
         Since = open?.Since;
         LastActivityAt = open?.LastActivityAt;
         HoldsCapacity = open?.HoldsCapacity == true;
-        Stuck = stuck;
+        Flags = flags;
+        Stuck = flags.Any(f => f is not ConversationFlag.Conflict);
     }
 
     public string ConversationId { get; }
@@ -265,6 +287,9 @@ public sealed record SessionAnswer
     public DateTimeOffset? Since { get; }
     public DateTimeOffset? LastActivityAt { get; }
     public bool HoldsCapacity { get; }
+
+    /// <summary>What somebody should look at.</summary>
+    public IReadOnlyList<ConversationFlag> Flags { get; }
 
     /// <summary>STK-1.</summary>
     public bool Stuck { get; }

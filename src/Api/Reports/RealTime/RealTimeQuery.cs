@@ -1,7 +1,9 @@
+using System.Collections.Immutable;
 using Microsoft.AspNetCore.Mvc;
 using NodaTime;
 using PresenceLedger.Api.Agents;
 using PresenceLedger.Api.Http;
+using PresenceLedger.Domain.Agents;
 using PresenceLedger.Domain.Statuses;
 using PresenceLedger.Projections.Facts;
 
@@ -47,10 +49,27 @@ internal sealed record RealTimeParameters
     public string? Stuck { get; init; }
 }
 
-/// <summary>An agent as it stands, with its stuck conversations (STK-1).</summary>
-internal sealed record Standing(OpenFacts Open, IReadOnlyList<string> Stuck)
+/// <summary>An agent as it stands, with what is flagged of its conversations.</summary>
+/// <param name="Open">The agent, and the facts that go on.</param>
+/// <param name="Flagged">Conversations without activity for too long (STK-1).</param>
+/// <param name="Conflicts">Conversations that are open with others at the same time (STK-3).</param>
+internal sealed record Standing(
+    OpenFacts Open,
+    IReadOnlyList<(string ConversationId, ConversationFlag Flag)> Flagged,
+    ImmutableArray<Conflict> Conflicts
+)
 {
     public string AgentId => Open.Agent.AgentId;
+
+    /// <summary>Which flags there are.</summary>
+    public IReadOnlyList<ConversationFlag> Flags =>
+        [
+            .. Flagged.Select(f => f.Flag).Distinct().Order(),
+            .. Conflicts.IsEmpty ? Array.Empty<ConversationFlag>() : [ConversationFlag.Conflict],
+        ];
+
+    /// <summary>The conversations with a flag of STK-1.</summary>
+    public IEnumerable<string> With(ConversationFlag flag) => Flagged.Where(f => f.Flag == flag).Select(f => f.ConversationId);
 }
 
 /// <summary>What is asked of the real-time agents report.</summary>
@@ -144,7 +163,7 @@ internal sealed record RealTimeQuery
             && (SignedIn is null || now.SignedIn == SignedIn)
             && (Queue is null || now.Settings.Queues.Contains(Queue, StringComparer.Ordinal))
             && (Skill is null || now.Settings.Skills.Any(s => s.Name == Skill))
-            && (Stuck is null || agent.Stuck.Count > 0 == Stuck)
+            && (Stuck is null || agent.Flagged.Count > 0 == Stuck)
             && (Text is null || Contains(now.AgentId) || Contains(displayName));
 
         bool Contains(string? text) => text?.Contains(Text, StringComparison.OrdinalIgnoreCase) == true;

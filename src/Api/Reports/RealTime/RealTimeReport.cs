@@ -12,7 +12,16 @@ using PresenceLedger.Projections.Facts;
 namespace PresenceLedger.Api.Reports.RealTime;
 
 /// <summary>Makes answers of facts; everything in it is a computation.</summary>
-internal sealed class RealTimeReport(RealTimeQuery query, Configuration configuration, DateTimeOffset asOf)
+/// <param name="query">What is asked.</param>
+/// <param name="configuration">Statuses, profiles and policy.</param>
+/// <param name="conflicts">Conversations that are open with several of all agents, by agent.</param>
+/// <param name="asOf">Up to when the facts are complete.</param>
+internal sealed class RealTimeReport(
+    RealTimeQuery query,
+    Configuration configuration,
+    IReadOnlyDictionary<string, ImmutableArray<Conflict>> conflicts,
+    DateTimeOffset asOf
+)
 {
     private static readonly Metric Presented = Metrics.Named("presentedSessions")!;
     private static readonly Metric Engaged = Metrics.Named("engagedSessions")!;
@@ -33,25 +42,40 @@ internal sealed class RealTimeReport(RealTimeQuery query, Configuration configur
     /// <summary>Why the status of an agent was set.</summary>
     public static GivenReason ReasonOf(OpenFacts open) => new(open.Agent.AgentId, open.SetBy?.Reason, open.SetBy?.At ?? default);
 
-    /// <summary>An agent with its stuck conversations.</summary>
-    public Standing Stand(OpenFacts open) => new(open, [.. Prerequisites.Stuck(open.Agent, configuration, asOf)]);
+    /// <summary>An agent with what is flagged of its conversations.</summary>
+    public Standing Stand(OpenFacts open) =>
+        new(open, [.. Flags.Of(open.Agent, configuration.Policy, asOf)], conflicts.GetValueOrDefault(open.Agent.AgentId, []));
+
+    /// <summary>The agents whose names rows name: those of the rows, and those in conflict with them.</summary>
+    public IReadOnlyList<string> NamedWith(IReadOnlyList<string> agents) =>
+        [
+            .. agents
+                .Concat(agents.SelectMany(id => conflicts.GetValueOrDefault(id, [])).SelectMany(c => c.Others))
+                .Distinct(StringComparer.Ordinal),
+        ];
 
     /// <summary>The row of an agent; and whether its statuses fill the range (REP-4).</summary>
-    public (AgentRow Row, bool Conserved) RowOf(AgentRecord record, string? displayName, DateTimeOffset? lastSeenAt, ReasonsRead reasons)
+    public (AgentRow Row, bool Conserved) RowOf(
+        AgentRecord record,
+        IReadOnlyDictionary<string, string> names,
+        DateTimeOffset? lastSeenAt,
+        ReasonsRead reasons
+    )
     {
         var (open, agent) = (record.Open, record.Open.Agent);
         var cell = Arithmetic.Of(record.Facts.Corrected(asOf), [From, Until], asOf, SessionFilter.All)[0];
-        var stuck = Stand(open).Stuck;
+        var standing = Stand(open);
         var row = new AgentRow
         {
             AgentId = agent.AgentId,
-            DisplayName = displayName,
+            DisplayName = names.GetValueOrDefault(agent.AgentId),
             StatusId = agent.Status.StatusId,
             StatusText = configuration.StatusText(agent.Status.StatusId),
             Base = agent.Status.Base,
             Origin = agent.Status.Origin,
             SetBy = open.SetBy is { } by ? new SetByAnswer(by.Actor, by.Rule, reasons.Of(ReasonOf(open)), by.At) : null,
             Since = agent.Since,
+            Until = agent.Status.Until,
             InStatusSeconds = Math.Max(0, (asOf - agent.Since).TotalSeconds),
             SignedIn = agent.SignedIn,
             Units = agent.Settings.Units is { } total ? new UnitsAnswer(total, agent.UnitsUsed, total - agent.UnitsUsed) : null,
@@ -80,8 +104,11 @@ internal sealed class RealTimeReport(RealTimeQuery query, Configuration configur
             OnContactSeconds = OnContact.Numerator(cell),
             Occupancy = Occupancy.In(cell),
             LastSeenAt = lastSeenAt,
-            Stuck = stuck.Count > 0,
-            StuckConversations = stuck,
+            Flags = standing.Flags,
+            Stuck = standing.Flagged.Count > 0,
+            StuckConversations = [.. standing.Flagged.Select(f => f.ConversationId)],
+            OverdueOffers = [.. standing.With(ConversationFlag.Offer)],
+            Conflicts = ConflictAnswer.Of(agent.AgentId, standing.Conflicts, names),
             Queues = agent.Settings.Queues,
             Skills = SkillsOf(agent),
             OpenSince = agent.Conversations.IsEmpty ? null : agent.Conversations.Values.Min(c => c.AssignedAt),
@@ -101,7 +128,8 @@ internal sealed class RealTimeReport(RealTimeQuery query, Configuration configur
             StringComparer.Ordinal
         );
         var byQueue = new SortedDictionary<string, int>(StringComparer.Ordinal);
-        var (signedIn, withSessions, atCapacity, routable, stuck, beyond) = (0, 0, 0, 0, 0, 0);
+        var (signedIn, withSessions, atCapacity, routable, stuck, offers, beyond) = (0, 0, 0, 0, 0, 0, 0);
+        var inConflict = new HashSet<string>(StringComparer.Ordinal);
         foreach (var agent in agents)
         {
             var now = agent.Open.Agent;
@@ -109,7 +137,9 @@ internal sealed class RealTimeReport(RealTimeQuery query, Configuration configur
             byStatus[now.Status.StatusId] = byStatus.GetValueOrDefault(now.Status.StatusId) + 1;
             signedIn += now.SignedIn ? 1 : 0;
             withSessions += now.Conversations.IsEmpty ? 0 : 1;
-            stuck += agent.Stuck.Count;
+            stuck += agent.Flagged.Count;
+            offers += agent.With(ConversationFlag.Offer).Count();
+            inConflict.UnionWith(agent.Conflicts.Select(c => c.ConversationId));
             beyond += Beyond24Hours(now).Count();
             atCapacity += IsAtCapacity(now) ? 1 : 0;
             var isRoutable = IsRoutable(now);
@@ -128,6 +158,8 @@ internal sealed class RealTimeReport(RealTimeQuery query, Configuration configur
             WithSessions = withSessions,
             AtCapacity = atCapacity,
             StuckConversations = stuck,
+            OverdueOffers = offers,
+            Conflicts = inConflict.Count,
             OpenBeyond24h = query.Range is RealTimeQuery.OpenBeyond24Hours ? beyond : null,
             Routable = routable,
             RoutableByQueue = byQueue,
@@ -135,10 +167,19 @@ internal sealed class RealTimeReport(RealTimeQuery query, Configuration configur
     }
 
     /// <summary>All of an agent.</summary>
-    public RealTimeAgentAnswer DetailOf(AgentRecord record, string? displayName, DateTimeOffset? lastSeenAt, ReasonsRead reasons)
+    public RealTimeAgentAnswer DetailOf(
+        AgentRecord record,
+        IReadOnlyDictionary<string, string> names,
+        DateTimeOffset? lastSeenAt,
+        ReasonsRead reasons
+    )
     {
         var agent = record.Open.Agent;
-        var (row, conserved) = RowOf(record, displayName, lastSeenAt, reasons);
+        var (row, conserved) = RowOf(record, names, lastSeenAt, reasons);
+        var flags = row
+            .StuckConversations.Select(id => (id, Flag: row.OverdueOffers.Contains(id) ? ConversationFlag.Offer : ConversationFlag.Stuck))
+            .Concat(row.Conflicts.Select(c => (c.ConversationId, Flag: ConversationFlag.Conflict)))
+            .ToLookup(f => f.Item1, f => f.Flag, StringComparer.Ordinal);
         return new RealTimeAgentAnswer
         {
             AgentId = agent.AgentId,
@@ -157,14 +198,12 @@ internal sealed class RealTimeReport(RealTimeQuery query, Configuration configur
                     .Select(s => new SessionAnswer(
                         s,
                         agent.Conversations.GetValueOrDefault(s.ConversationId),
-                        row.StuckConversations.Contains(s.ConversationId)
+                        [.. flags[s.ConversationId]]
                     )),
             ],
             EndedSessions =
             [
-                .. record
-                    .Facts.Sessions.Where(s => s.Ended is { } ended && ended.At >= From)
-                    .Select(s => new SessionAnswer(s, null, false)),
+                .. record.Facts.Sessions.Where(s => s.Ended is { } ended && ended.At >= From).Select(s => new SessionAnswer(s, null, [])),
             ],
             Capacity = new PresenceAnswer(agent, configuration).Capacity,
             Skills = row.Skills,

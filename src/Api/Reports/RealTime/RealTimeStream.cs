@@ -87,7 +87,7 @@ internal static class RealTimeStream
     /// <summary>What one reader was told, and what it is to be told next.</summary>
     private sealed class Telling(RealTimeQuery query, RealTimeAgents agents, EventStreamWriter to)
     {
-        // Agents who are listed with the reader, each with its stuck conversations: those come about without an event.
+        // Agents who are listed with the reader, each with its flags: those come about without an event of its own.
         private readonly Dictionary<string, string> _told = new(StringComparer.Ordinal);
         private readonly HashSet<string> _changed = new(StringComparer.Ordinal);
         private LogPosition _upTo;
@@ -167,7 +167,7 @@ internal static class RealTimeStream
             var more = due.Count > RowsAtOnce;
             foreach (var agent in due.Take(RowsAtOnce))
             {
-                _told[agent.AgentId] = StuckOf(agent);
+                _told[agent.AgentId] = FlagsOf(agent);
                 _changed.Remove(agent.AgentId);
             }
             var listed = look.Listed.Select(agent => agent.AgentId).ToHashSet(StringComparer.Ordinal);
@@ -191,8 +191,14 @@ internal static class RealTimeStream
         }
 
         private bool IsDue(Standing agent) =>
-            _changed.Contains(agent.AgentId) || !_told.TryGetValue(agent.AgentId, out var stuck) || stuck != StuckOf(agent);
+            _changed.Contains(agent.AgentId) || !_told.TryGetValue(agent.AgentId, out var flags) || flags != FlagsOf(agent);
 
-        private static string StuckOf(Standing agent) => string.Join(' ', agent.Stuck);
+        private static string FlagsOf(Standing agent) =>
+            string.Join(
+                '\n',
+                agent
+                    .Flagged.Select(f => $"{f.Flag} {f.ConversationId}")
+                    .Concat(agent.Conflicts.Select(c => $"{c.ConversationId} {string.Join('\t', c.Others)}"))
+            );
     }
 }
