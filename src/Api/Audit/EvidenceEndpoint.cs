@@ -48,7 +48,7 @@ internal static class EvidenceEndpoint
             await records.Log.SettleAsync(http.RequestAborted);
             await sealer.SealAsync(Actor.Ledger, gently: false, http.RequestAborted);
         }
-        catch (SealingKeyException e)
+        catch (Exception e) when (e is SealingKeyException or SealNoteException)
         {
             logger.LogWarning("Evidence is given with events that are not sealed: {Problem}", e.Message);
         }

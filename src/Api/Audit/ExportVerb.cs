@@ -76,7 +76,7 @@ internal static class ExportVerb
             await opened.Log.SettleAsync(ct);
             await sealer.SealAsync(Actor.Ledger, gently: false, ct);
         }
-        catch (SealingKeyException e)
+        catch (Exception e) when (e is SealingKeyException or SealNoteException)
         {
             await Console.Error.WriteLineAsync("What came after the last seal stays without proof: " + e.Message);
         }
