@@ -1,3 +1,4 @@
+using Microsoft.Extensions.Logging.Console;
 using PresenceLedger.Ledger;
 using PresenceLedger.Ledger.Clock;
 using PresenceLedger.Ledger.Stores;
@@ -18,7 +19,10 @@ internal sealed record OpenedStores(ServiceProvider Services, Serving.RunningDat
     public static async Task<OpenedStores> OpenAsync(DatabaseChoice choice, Action<IServiceCollection> add, CancellationToken ct)
     {
         var configuration = choice.Configuration();
-        using var startLogging = LoggerFactory.Create(l => l.AddSimpleConsole(o => o.SingleLine = true).SetMinimumLevel(LogLevel.Warning));
+        using var startLogging = LoggerFactory.Create(l =>
+            l.AddSimpleConsole(o => (o.SingleLine, o.ColorBehavior) = (true, LoggerColorBehavior.Disabled))
+                .SetMinimumLevel(LogLevel.Warning)
+        );
         var store = Serving.LogOf(choice, configuration);
         var database = await Serving.DatabaseAsync(choice, configuration, startLogging.CreateLogger("PostgreSQL"), ct);
         var services = new ServiceCollection().AddLogging();

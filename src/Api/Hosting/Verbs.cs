@@ -99,6 +99,8 @@ public static class Verbs
         stores.AddTo(root);
         string[] verbed =
             args is [] || (args[0].StartsWith('-') && args[0] is not ("-h" or "--help" or "-?" or "--version")) ? ["serve", .. args] : args;
+        if (verbed[0] != serve.Name)
+            Terminal.Guard();
         return await root.Parse(verbed)
             .InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null });
     }
