@@ -382,7 +382,7 @@ class Service {
   /** Sends a command so that it is recorded once, however often it is sent. */
   async command(method, path, body, connectionId) {
     const headers = { "Idempotency-Key": crypto.randomUUID() };
-    if (connectionId) headers["X-Connection"] = connectionId;
+    if (connectionId) headers["X-Connection"] = encodeURIComponent(connectionId);
     for (let tries = 1; ; tries++) {
       try {
         return await this.call(method, path, { body, headers });
@@ -395,7 +395,7 @@ class Service {
 
   /** Opens the stream of the agent's presence. */
   stream(lastId, signal) {
-    return this.#fetch(`${this.#base}/stream?agents=${this.#agentId}`, {
+    return this.#fetch(`${this.#base}/stream?agents=${this.#agentId.replaceAll("%2C", "%5C%2C")}`, {
       headers: { Accept: "text/event-stream", ...(lastId && { "Last-Event-ID": lastId }) },
       cache: "no-store",
       signal,
@@ -404,13 +404,13 @@ class Service {
 
   /** What a heartbeat is made of. */
   heartbeat(connectionId) {
-    return { url: this.#address(`connections/${connectionId}/heartbeat`), headers: this.#credentials() };
+    return { url: this.#address(`connections/${encodeURIComponent(connectionId)}/heartbeat`), headers: this.#credentials() };
   }
 
   /** Where a beacon says that a connection closes. It cannot have headers. */
   closing(connectionId) {
     const who = this.#token ? { access_token: this.#bearer ?? "" } : { actor: this.#actor };
-    return `${this.#address(`connections/${connectionId}/closing`)}?${new URLSearchParams(who)}`;
+    return `${this.#address(`connections/${encodeURIComponent(connectionId)}/closing`)}?${new URLSearchParams(who)}`;
   }
 
   async #fetch(address, init) {
@@ -433,12 +433,18 @@ class Service {
   }
 
   #credentials() {
-    return this.#token ? { Authorization: `Bearer ${this.#bearer}` } : { "X-Actor": this.#actor };
+    return this.#token ? { Authorization: `Bearer ${this.#bearer}` } : { "X-Actor": inHeader(this.#actor) };
   }
 
   #address(path) {
     return `${this.#base}/agents/${this.#agentId}/${path}`;
   }
+}
+
+/** KIND:ID with the id percent-encoded, for headers take ASCII only. */
+function inHeader(actor) {
+  const colon = actor.indexOf(":");
+  return actor.slice(0, colon + 1) + encodeURIComponent(actor.slice(colon + 1));
 }
 
 /**

@@ -5,6 +5,9 @@ namespace PresenceLedger.Domain;
 /// <param name="Detail">What is wrong and what the caller can do about it.</param>
 public sealed record Refusal(string Code, string Detail)
 {
+    /// <summary>Which member of the command is wrong, where it is one.</summary>
+    public string? Field { get; init; }
+
     /// <summary>Nobody registered this agent.</summary>
     public static Refusal AgentUnknown(string agentId) =>
         new(RefusalCodes.AgentUnknown, $"There is no agent '{agentId}'. An administrator registers it with PUT /api/v1/agents/{agentId}.");

@@ -2,6 +2,7 @@ using System.Text.RegularExpressions;
 using Npgsql;
 using NpgsqlTypes;
 using PresenceLedger.Ledger;
+using PresenceLedger.Ledger.Postgres;
 
 namespace PresenceLedger.Projections;
 
@@ -67,6 +68,16 @@ internal sealed partial class Place(IReadModel model, bool live)
             ct
         );
         await transaction.CommitAsync(ct);
+    }
+
+    /// <summary>Refuses to work beside a newer version of the read model: that one is of a newer version of the product.</summary>
+    /// <exception cref="NewerLedgerException">There is one.</exception>
+    public async Task RefuseNewerAsync(NpgsqlDataSource database, CancellationToken ct)
+    {
+        await using var command = database.CreateCommand($"select max(version) from {Table} where name = $1");
+        command.Parameters.Add(new() { Value = model.Name });
+        if (await command.ExecuteScalarAsync(ct) is int version && version > model.Version)
+            throw new NewerLedgerException($"version {version} of the read model {model.Name}");
     }
 
     /// <summary>The checkpoint; null where there is none, or no schema to it.</summary>

@@ -27,6 +27,8 @@ public sealed class ProjectionLoop(
 
     private readonly Place _place = new(model, live: true);
     private readonly Wake _projected = new();
+    private readonly Trouble _standing = new(logger, clock, LogLevel.Error);
+    private readonly Trouble _waiting = new(logger, clock);
     private volatile string? _stopped;
     private bool _indexed;
     private HashSet<int> _abandoned = [];
@@ -50,6 +52,7 @@ public sealed class ProjectionLoop(
     public override async Task StartAsync(CancellationToken cancellationToken)
     {
         await Place.CreateTableAsync(database, cancellationToken);
+        await _place.RefuseNewerAsync(database, cancellationToken);
         await base.StartAsync(cancellationToken);
     }
 
@@ -86,7 +89,7 @@ public sealed class ProjectionLoop(
             }
             catch (Exception e)
             {
-                logger.LogWarning("The read model {Model} waits: {Error}", model.Name, e.Message);
+                _waiting.Is($"The read model {model.Name} waits: {e.Message}");
                 await Task.WhenAny(Task.Delay(Takeover, clock, stoppingToken));
             }
         }
@@ -96,7 +99,7 @@ public sealed class ProjectionLoop(
     {
         _stopped = reason;
         CaughtUp = false;
-        logger.LogError("The read model {Model} stands still: {Reason}", model.Name, reason);
+        _standing.Is($"The read model {model.Name} stands still: {reason}");
         await Task.WhenAny(Task.Delay(Again, clock, ct));
     }
 
@@ -131,7 +134,11 @@ public sealed class ProjectionLoop(
             _indexed = true;
         }
         if (filled.Events > 0 || filled.CaughtUp)
+        {
             _stopped = null;
+            _standing.IsOver($"The read model {model.Name} goes on");
+            _waiting.IsOver($"The read model {model.Name} goes on");
+        }
         CaughtUp = filled.CaughtUp;
         _projected.Give();
         if (filled.CaughtUp && !(_lookedAt is { } at && clock.GetElapsedTime(at) < BetweenLooks))

@@ -64,6 +64,7 @@ public sealed partial class Rebuild(IReadModel model, ILog log, NpgsqlDataSource
     public async Task RunAsync(bool restart, IProgress<RebuildProgress> progress, CancellationToken ct)
     {
         await Place.CreateTableAsync(database, ct);
+        await _live.RefuseNewerAsync(database, ct);
         await using var connection = await database.OpenConnectionAsync(ct);
         if (!await Locks.TryAsync(connection, _next.Schema, ct))
             throw new RebuildRefusedException($"Another rebuild of the read model '{model.Name}' is under way.");

@@ -116,7 +116,7 @@ public sealed class AccessTests(OpenService service)
     [InlineData(":ana")]
     [InlineData("boss:ana")]
     [InlineData("system:presence-ledger")]
-    [InlineData("agent:a b")]
+    [InlineData("agent:a%01b")]
     [InlineData("0:ana")]
     public async Task An_actor_that_is_none_is_unauthorized(string actor) =>
         Expect.Problem(await _client.GetAsync("agents", actor), 401, "unauthorized");

@@ -60,7 +60,7 @@ public sealed class BadInputTests(OpenService service)
             { "PUT", "statuses/x", """{"text":"x","base":3}""", "base" },
             // Wrong values.
             { "PUT", "agents/ana/presence", """{"statusId":""}""", "statusId" },
-            { "PUT", "agents/ana/presence", """{"statusId":"a b"}""", "statusId" },
+            { "PUT", "agents/ana/presence", """{"statusId":"a\u0001b"}""", "statusId" },
             { "PUT", "agents/ana/presence", """{"statusId":"a\u0000"}""", "statusId" },
             { "PUT", "agents/ana/presence", """{"statusId":"away\n"}""", "statusId" },
             { "PUT", "agents/ana/presence", """{"statusId":"away","reason":{"code":"\u0007"}}""", "reason.code" },
@@ -70,7 +70,7 @@ public sealed class BadInputTests(OpenService service)
             { "PUT", "agents/ana/conversations/c", """{"units":1000001}""", "units" },
             { "PUT", "agents/ana/conversations/c", """{"profiles":["a","a"]}""", "profiles" },
             { "PUT", "agents/ana/conversations/c", """{"profiles":[null]}""", "profiles" },
-            { "PUT", "agents/ana/conversations/c", """{"channel":"a/b"}""", "channel" },
+            { "PUT", "agents/ana/conversations/c", """{"channel":"a\u202eb"}""", "channel" },
             { "PUT", "agents/ana/conversations/c", """{"queue":""}""", "queue" },
             { "PUT", "agents/ana/conversations/c", """{"workstream":"\t"}""", "workstream" },
             { "PUT", "agents/ana/conversations/c", """{"wrapUp":{"policy":"custom"}}""", "wrapUp.seconds" },
@@ -79,21 +79,21 @@ public sealed class BadInputTests(OpenService service)
             { "PUT", "agents/ana/conversations/c", """{"wrapUp":{"policy":"custom","seconds":1e999}}""", "wrapUp.seconds" },
             { "PUT", "agents/ana/conversations/c", """{"wrapUp":{"policy":"dont-block","seconds":60}}""", "wrapUp.seconds" },
             { "PUT", "agents/ana/conversations/c", """{"createdAt":"1999-01-01T00:00:00Z"}""", "createdAt" },
-            { "POST", "agents/ana/sign-in", """{"connectionId":"a b"}""", "connectionId" },
+            { "POST", "agents/ana/sign-in", """{"connectionId":"a\u0001b"}""", "connectionId" },
             { "POST", "agents/ana/sign-in", """{"client":"\u0001"}""", "client" },
             { "POST", "agents/ana/conversations/c/transfer", "{}", "body" },
             { "POST", "agents/ana/conversations/c/transfer", """{"toQueue":"q","external":"1"}""", "body" },
-            { "POST", "agents/ana/conversations/c/transfer", """{"toAgentId":"a b"}""", "toAgentId" },
-            { "POST", "agents/ana/conversations/c/transfer", """{"toQueue":"a b"}""", "toQueue" },
+            { "POST", "agents/ana/conversations/c/transfer", """{"toAgentId":"a\u0001b"}""", "toAgentId" },
+            { "POST", "agents/ana/conversations/c/transfer", """{"toQueue":"a\u0001b"}""", "toQueue" },
             { "POST", "agents/ana/conversations/c/transfer", """{"external":"\n"}""", "external" },
             { "PUT", "agents/ana", """{"units":-5}""", "units" },
-            { "PUT", "agents/ana", """{"defaultStatusId":"a b"}""", "defaultStatusId" },
+            { "PUT", "agents/ana", """{"defaultStatusId":"a\u0001b"}""", "defaultStatusId" },
             { "PUT", "agents/ana", """{"displayName":"\u0000"}""", "displayName" },
             { "PUT", "agents/ana", """{"profiles":[{"profileId":"a"},{"profileId":"a"}]}""", "profiles" },
             { "PUT", "agents/ana", """{"profiles":[{}]}""", "profiles" },
             { "PUT", "agents/ana", """{"profiles":[null]}""", "profiles" },
             { "PUT", "agents/ana", """{"profiles":[{"profileId":"a","customLimit":-1}]}""", "profiles" },
-            { "PUT", "agents/ana", """{"queues":["a b"]}""", "queues" },
+            { "PUT", "agents/ana", """{"queues":["a\u0001b"]}""", "queues" },
             { "PUT", "agents/ana", """{"queues":"q1"}""", "queues" },
             { "PUT", "agents/ana", """{"skills":[{"skill":"a"},{"skill":"a"}]}""", "skills" },
             { "PUT", "agents/ana", """{"skills":[{"skill":"a","proficiency":"\u0000"}]}""", "skills" },
@@ -113,7 +113,23 @@ public sealed class BadInputTests(OpenService service)
             { "PUT", "policy", """{"heartbeatTimeout":1e308}""", "heartbeatTimeout" },
             { "PUT", "policy", """{"maxOpenSessions":-1}""", "maxOpenSessions" },
             { "PUT", "policy", """{"stuckAfterSeconds":{"chat":0}}""", "stuckAfterSeconds" },
-            { "PUT", "policy", """{"stuckAfterSeconds":{"a b":5}}""", "stuckAfterSeconds" },
+            { "PUT", "policy", """{"heartbeatTimeout":10,"heartbeatSeconds":6}""", "heartbeatTimeout" },
+            { "PUT", "policy", """{"heartbeatSeconds":38}""", "heartbeatTimeout" },
+            { "POST", "policy/try", """{"heartbeatTimeout":10,"heartbeatSeconds":6}""", "heartbeatTimeout" },
+            // Texts that look other than they are.
+            { "PUT", "agents/ana", """{"displayName":"a\u202eb"}""", "displayName" },
+            { "PUT", "agents/ana", """{"displayName":"a\u2066b"}""", "displayName" },
+            { "PUT", "agents/ana", """{"displayName":"a\nb"}""", "displayName" },
+            { "PUT", "statuses/x", """{"text":"a\u202eb","base":"away"}""", "text" },
+            { "PUT", "statuses/x", """{"text":"a","base":"away","description":"a\u202eb"}""", "description" },
+            { "PUT", "agents/ana/presence", """{"statusId":"away","reason":{"text":"a\u202eb"}}""", "reason.text" },
+            { "PUT", "agents/ana/presence", """{"statusId":"away","reason":{"code":"a\u2069b"}}""", "reason.code" },
+            { "POST", "agents/ana/sign-in", """{"client":"a\u202db"}""", "client" },
+            // Instants without an offset.
+            { "PUT", "agents/ana/conversations/c", """{"createdAt":"2026-01-05T08:00:00"}""", "createdAt" },
+            { "PUT", "agents/ana/conversations/c", """{"createdAt":"2026-01-05"}""", "createdAt" },
+            { "POST", "agents/ana/corrections", """{"from":"2026-01-05T08:00:00","statusId":"away"}""", "from" },
+            { "PUT", "policy", """{"stuckAfterSeconds":{"a\u0001b":5}}""", "stuckAfterSeconds" },
             { "PUT", "policy", """{"endOfDay":{"time":"25:00","timeZone":"UTC"}}""", "endOfDay.time" },
             { "PUT", "policy", """{"endOfDay":{"time":"18:00","timeZone":"Mars/Olympus"}}""", "endOfDay.timeZone" },
             { "PUT", "policy", """{"endOfDay":{"time":"18:00","timeZone":"../../../etc/passwd"}}""", "endOfDay.timeZone" },
@@ -163,7 +179,7 @@ public sealed class BadInputTests(OpenService service)
     [Fact]
     public async Task Texts_that_are_too_long_are_refused()
     {
-        var id = new string('a', 129);
+        var id = new string('a', 201);
         Expect.BadField(await _client.PutAsync("agents/ana/presence", new { statusId = id }, Administrator), "statusId");
         Expect.BadField(await _client.PutAsync("agents/ana", new { displayName = new string('a', 201) }, Administrator), "displayName");
         Expect.BadField(
@@ -209,14 +225,18 @@ public sealed class BadInputTests(OpenService service)
     }
 
     [Theory]
-    [InlineData("a%20b")]
-    [InlineData("a%2Fb")]
+    [InlineData("%20a")]
+    [InlineData("a%20")]
+    [InlineData("a%C2%A0")]
     [InlineData("a%01b")]
     [InlineData("a%0A")]
-    [InlineData("%C3%A4")]
-    [InlineData("a%3Fb")]
-    [InlineData("a%25b")]
-    [InlineData("a*b")]
+    [InlineData("a%C2%85b")]
+    [InlineData("a%E2%80%AEb")]
+    [InlineData("a%E2%80%8Bb")]
+    [InlineData("a%EF%BF%BEb")]
+    [InlineData("a%zzb")]
+    [InlineData("%C3")]
+    [InlineData("%ED%A0%80")]
     public async Task An_identifier_in_the_path_that_is_none_is_a_bad_request(string id)
     {
         var before = await service.EventsAsync();
@@ -230,25 +250,11 @@ public sealed class BadInputTests(OpenService service)
     }
 
     [Fact]
-    public async Task An_identifier_in_the_path_of_128_characters_is_taken_and_of_129_refused()
+    public async Task An_identifier_in_the_path_of_200_characters_is_taken_and_of_201_refused()
     {
-        var id = new string('x', 128);
+        var id = string.Concat(Enumerable.Repeat("%F0%9F%98%80", 200));
         Assert.Equal(200, (await _client.PutAsync($"agents/{id}", new { units = 5 }, Administrator)).Status);
         Expect.BadField(await _client.PutAsync($"agents/{id}x", new { units = 5 }, Administrator), "agentId");
-    }
-
-    [Fact]
-    public async Task Every_character_of_an_identifier_is_taken()
-    {
-        var id = service.NewId("A.z_0~:@-");
-        Assert.Equal(200, (await _client.PutAsync($"agents/{id}", new { units = 5 }, Administrator)).Status);
-        Assert.Equal(
-            id,
-            (await _client.GetAsync($"agents/{Uri.EscapeDataString(id)}/state"))
-                .Json.GetProperty("presence")
-                .GetProperty("agentId")
-                .GetString()
-        );
     }
 
     [Theory]
@@ -265,7 +271,7 @@ public sealed class BadInputTests(OpenService service)
     [InlineData("agents?signedIn=maybe", "signedIn")]
     [InlineData("agents?status=%00", "status")]
     [InlineData("agents?queue=%00", "queue")]
-    [InlineData("agents?skill=a%20b", "skill")]
+    [InlineData("agents?skill=a%01b", "skill")]
     [InlineData("agents?text=%00", "text")]
     [InlineData("statuses?limit=x", "limit")]
     [InlineData("statuses?cursor=AA", "cursor")]
@@ -310,7 +316,7 @@ public sealed class BadInputTests(OpenService service)
     [InlineData("If-Match", "99999999999999999999")]
     [InlineData("Idempotency-Key", "a b")]
     [InlineData("Idempotency-Key", "k\u00e4se")]
-    [InlineData("X-Connection", "a b")]
+    [InlineData("X-Connection", "a%01b")]
     public async Task A_bad_header_of_a_command_is_named_and_records_nothing(string name, string value)
     {
         var ana = await service.SignedInAsync();

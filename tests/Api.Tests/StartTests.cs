@@ -105,6 +105,29 @@ public sealed class StartTests
         Assert.DoesNotContain("   at ", ended.Errors, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("insert into ledger.script (name) values ('999-tomorrow.sql')", "999-tomorrow.sql")]
+    [InlineData("insert into ledger.snapshot (stream, version, shape, state, hash) values ('agent-x', 1, 99, '{}', '')", "shape 99")]
+    [InlineData(
+        "insert into read.read_model select name, 99, place, epoch, transaction_id, position, as_of, store from read.read_model where name = 'presence'",
+        "version 99 of the read model presence"
+    )]
+    public async Task A_database_that_a_newer_version_has_worked_on_is_refused_with_a_sentence(string sql, string named)
+    {
+        await using var database = await TestPostgres.CreateDatabaseAsync();
+        await (await ServiceProcess.StartAsync(OpenService.ArgumentsFor(database))).DisposeAsync();
+        await using (var source = Npgsql.NpgsqlDataSource.Create(database.SuperuserConnectionString))
+        await using (var command = source.CreateCommand(sql))
+            await command.ExecuteNonQueryAsync();
+
+        var ended = await ServiceProcess.RunAsync(["serve", "--urls", "http://127.0.0.1:0", .. OpenService.ArgumentsFor(database)]);
+
+        Assert.Equal(2, ended.ExitCode);
+        Assert.StartsWith("presence-ledger: A newer version", ended.Errors, StringComparison.Ordinal);
+        Assert.Contains(named, ended.Errors, StringComparison.Ordinal);
+        Assert.DoesNotContain("   at ", ended.Errors + ended.Output, StringComparison.Ordinal);
+    }
+
     private static int FreePort()
     {
         using var listener = new TcpListener(IPAddress.Loopback, 0);

@@ -45,6 +45,30 @@ public sealed class AgentTests(Site site) : IAsyncLifetime
         tab.IsClean();
     }
 
+    [Theory]
+    [InlineData("SIP/8007")]
+    [InlineData("auth0|5f7c")]
+    [InlineData("Jürgen, 1st line?")]
+    [InlineData("100%")]
+    public async Task An_agent_of_any_name_has_a_page_and_may_be_who_looks(string name)
+    {
+        var path = "agents/" + Uri.EscapeDataString(name);
+        await site.DoneAsync("PUT", path, new { units = 100 }, "administrator:root");
+        await site.DoneAsync("POST", path + "/sign-in", new { connectionId = "tab 1" }, "agent:" + Uri.EscapeDataString(name));
+
+        var tab = await site.OpenAsync("agent:" + name, "/" + path);
+
+        await Expect(tab.Page.Locator("h1")).ToHaveTextAsync(name);
+        await Expect(tab.Page.Locator("section.entries tbody tr")).ToHaveCountAsync(3);
+        var evidence = await tab.Page.Context.APIRequest.GetAsync($"/{path}/evidence");
+        Assert.Equal(200, evidence.Status);
+        var statuses = await tab.Page.Context.APIRequest.GetAsync($"/reports/{path}/statuses.csv");
+        Assert.Equal(200, statuses.Status);
+        await tab.Page.GotoAsync("/agents");
+        await Expect(tab.Page.Locator("h1")).ToHaveTextAsync(name);
+        tab.IsClean();
+    }
+
     [Fact]
     public async Task What_happens_is_on_the_page_at_once()
     {

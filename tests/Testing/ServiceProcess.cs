@@ -10,7 +10,7 @@ public sealed record Ended(int ExitCode, string Output, string Errors);
 public sealed class ServiceProcess : IAsyncDisposable
 {
     private const string Greeting = "PresenceLedger is ready at ";
-    private static readonly TimeSpan Longest = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan Longest = TimeSpan.FromMinutes(3);
 
     // Waits for the end of the test process, which closes our end of the pipe however it comes about.
     private const string Sweep = "cat >/dev/null; kill -KILL \"$0\" 2>/dev/null";

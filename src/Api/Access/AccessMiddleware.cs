@@ -6,6 +6,7 @@ using PresenceLedger.Api.Live;
 using PresenceLedger.Api.Reports.RealTime;
 using PresenceLedger.Domain;
 using PresenceLedger.Domain.Access;
+using PresenceLedger.Domain.Naming;
 
 namespace PresenceLedger.Api.Access;
 
@@ -52,6 +53,8 @@ internal sealed class AccessMiddleware(RequestDelegate next, AccessOptions optio
     private static IResult? Named(HttpContext context)
     {
         var text = context.Request.Headers[Header].ToString();
+        var isReadable = Identifier.TryDecode(text, out text);
+        // Of a query the server has taken the encoding off already.
         if (text.Length == 0 && MaySayInQuery(context.Request))
             text = context.Request.Query["actor"].ToString();
         if (text.Length == 0)
@@ -60,13 +63,18 @@ internal sealed class AccessMiddleware(RequestDelegate next, AccessOptions optio
             return null;
         }
         var colon = text.IndexOf(':', StringComparison.Ordinal);
-        if (colon <= 0 || PersonaOf(text[..colon]) is not { } persona || !Identifiers.IsValid(text[(colon + 1)..]))
+        if (
+            !isReadable
+            || colon <= 0
+            || PersonaOf(text[..colon]) is not { } persona
+            || !Identifier.TryRead(text[(colon + 1)..], out var id)
+        )
             return Problems.Of(
                 StatusCodes.Status401Unauthorized,
                 "unauthorized",
-                $"{Header} must be KIND:ID, KIND one of agent, supervisor, administrator, auditor, service."
+                $"{Header} must be KIND:ID, KIND one of agent, supervisor, administrator, auditor, service; ID, percent-encoded, {Identifiers.Error}."
             );
-        context.SetActor(new Actor(persona, text[(colon + 1)..]));
+        context.SetActor(new Actor(persona, id));
         return null;
     }
 
@@ -78,12 +86,11 @@ internal sealed class AccessMiddleware(RequestDelegate next, AccessOptions optio
                 context,
                 "Send a valid bearer token: Authorization: Bearer …" + (result.Failure is { } why ? " (" + why.GetType().Name + ")" : "")
             );
-        var id = result.Principal.FindFirstValue(options.IdClaim);
-        if (!Identifiers.IsValid(id))
+        if (!Identifier.TryRead(result.Principal.FindFirstValue(options.IdClaim), out var id))
             return Unauthorized(context, $"The token has no claim '{options.IdClaim}' that is an identifier.");
         var roles = result.Principal.FindAll(options.RoleClaim).Select(c => c.Value).ToArray();
-        context.SetSubject(id!);
-        if (ActorOf(id!, roles, options) is { } actor)
+        context.SetSubject(id);
+        if (ActorOf(id, roles, options) is { } actor)
             context.SetActor(actor);
         else if (!IsDiagnostics(context.Request))
             return Problems.Of(
@@ -102,7 +109,7 @@ internal sealed class AccessMiddleware(RequestDelegate next, AccessOptions optio
         var handlers = scope.ServiceProvider.GetRequiredService<IAuthenticationHandlerProvider>();
         var handler = (await handlers.GetHandlerAsync(context, JwtBearerDefaults.AuthenticationScheme))!;
         var result = await handler.AuthenticateAsync();
-        if (!result.Succeeded || result.Principal.FindFirstValue(options.IdClaim) is not { } id || !Identifiers.IsValid(id))
+        if (!result.Succeeded || !Identifier.TryRead(result.Principal.FindFirstValue(options.IdClaim), out var id))
             return (null, null);
         var roles = result.Principal.FindAll(options.RoleClaim).Select(c => c.Value);
         return (ActorOf(id, roles, options), result.Properties.ExpiresUtc);

@@ -28,7 +28,7 @@ internal static class Origins
     private static void Allow(CorsPolicyBuilder policy, AccessOptions options, string[] listed)
     {
         if (options.Mode is AccessMode.Open)
-            policy.SetIsOriginAllowed(Loopback.IsUrl);
+            policy.SetIsOriginAllowed(origin => IsOrigin(origin) && Loopback.IsUrl(origin));
         else
             policy.WithOrigins(listed);
         policy
@@ -42,7 +42,9 @@ internal static class Origins
 
     /// <summary>As browsers write it: scheme, host and port, and nothing more.</summary>
     private static bool IsOrigin(string text) =>
-        Uri.TryCreate(text, UriKind.Absolute, out var uri)
+        // It is sent back in a header, which takes nothing else.
+        text.All(char.IsAscii)
+        && Uri.TryCreate(text, UriKind.Absolute, out var uri)
         && uri.Scheme is "http" or "https"
         && uri.GetLeftPart(UriPartial.Authority).Equals(text, StringComparison.OrdinalIgnoreCase);
 }

@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using PresenceLedger.Api.Http;
 using PresenceLedger.Domain.Agents;
+using PresenceLedger.Domain.Naming;
 
 namespace PresenceLedger.Api.Agents;
 
@@ -237,12 +238,16 @@ internal static class BodyChecks
 
     /// <summary>What is wrong with a short text; null where nothing is.</summary>
     public static string? Text(string? text) =>
-        text is not null && (text.Length > LongestText || text.Any(char.IsControl))
-            ? "must be at most 200 characters, none of them control characters"
-            : null;
+        text is not null && (text.Length > LongestText || text.Any(IsNoShortText)) ? "must be at most 200 characters, " + NoneOfThem : null;
 
-    /// <summary>Control characters, but for the ends of lines and tabs, do not belong into a longer text.</summary>
-    public static bool IsNoText(char c) => char.IsControl(c) && c is not ('\n' or '\r' or '\t');
+    /// <summary>What no text may have.</summary>
+    public const string NoneOfThem = "none of them control or bidirectional-override characters";
+
+    /// <summary>What does not belong into a text of one line.</summary>
+    public static bool IsNoShortText(char c) => char.IsControl(c) || c is '\u2028' or '\u2029' || Identifier.OverridesDirection(c);
+
+    /// <summary>What does not belong into a longer text, which may have lines and tabs.</summary>
+    public static bool IsNoText(char c) => (char.IsControl(c) && c is not ('\n' or '\r' or '\t')) || Identifier.OverridesDirection(c);
 
     /// <summary>What is wrong with a list of identifiers; null where nothing is.</summary>
     public static string? Ids(IEnumerable<string?>? ids, int most)

@@ -1,6 +1,7 @@
 using PresenceLedger.Api.Audit;
 using PresenceLedger.Api.Http;
 using PresenceLedger.Domain;
+using PresenceLedger.Domain.Access;
 using PresenceLedger.Domain.Agents;
 using PresenceLedger.Ledger.Agents;
 using PresenceLedger.Ledger.Configurations;
@@ -32,7 +33,7 @@ internal static class AgentEndpoints
 
     private static void MapConnections(RouteGroupBuilder agent)
     {
-        Command(
+        Command<SignIn>(
             agent.MapPost(
                 "/sign-in",
                 (HttpContext http, string agentId, Body<SignInBody> body, ConfigurationStream configuration) =>
@@ -49,7 +50,7 @@ internal static class AgentEndpoints
             ),
             "Sign in, or add a connection (SGN, CON-4)."
         );
-        Command(
+        Command<SignOut>(
             agent.MapPost(
                 "/sign-out",
                 (HttpContext http, string agentId, Body<NoBody> body) => CommandEndpoint.SendAsync(http, agentId, body, _ => new SignOut())
@@ -69,7 +70,7 @@ internal static class AgentEndpoints
 
     private static void MapPresence(RouteGroupBuilder agent)
     {
-        Command(
+        Command<SetPresence>(
             agent.MapPut(
                 "/presence",
                 (HttpContext http, string agentId, Body<SetPresenceBody> body) =>
@@ -77,7 +78,7 @@ internal static class AgentEndpoints
             ),
             "Set the presence by hand (MAN)."
         );
-        Command(
+        Command<ResetPresence>(
             agent.MapPost(
                 "/presence/reset",
                 (HttpContext http, string agentId, Body<NoBody> body) =>
@@ -85,7 +86,7 @@ internal static class AgentEndpoints
             ),
             "End a status that a missed or rejected notification set (NOT-4)."
         );
-        Command(
+        Command<CorrectPresence>(
             agent.MapPost(
                 "/corrections",
                 (HttpContext http, string agentId, Body<CorrectionBody> body) =>
@@ -98,7 +99,7 @@ internal static class AgentEndpoints
     private static void MapConversations(RouteGroupBuilder agent)
     {
         const string one = "/conversations/{conversationId}";
-        Command(
+        Command<AssignConversation>(
             agent.MapPut(
                 one,
                 (HttpContext http, string agentId, string conversationId, Body<AssignBody> body) =>
@@ -107,7 +108,7 @@ internal static class AgentEndpoints
             "Assign a conversation (CAP-7, CAP-10)."
         );
         foreach (var verb in Enum.GetValues<ConversationVerb>())
-            Command(
+            Command<MoveConversation>(
                 agent.MapPost(
                     $"{one}/{System.Text.Json.JsonNamingPolicy.KebabCaseLower.ConvertName(verb.ToString())}",
                     (HttpContext http, string agentId, string conversationId, Body<NoBody> body) =>
@@ -122,7 +123,7 @@ internal static class AgentEndpoints
                 ),
                 Summary(verb)
             );
-        Command(
+        Command<TransferConversation>(
             agent.MapPost(
                 one + "/transfer",
                 (HttpContext http, string agentId, string conversationId, Body<TransferBody> body) =>
@@ -137,7 +138,7 @@ internal static class AgentEndpoints
             ),
             "Transfer to an agent, a queue or an external number (TRF)."
         );
-        Command(
+        Command<ForceReleaseConversation>(
             agent.MapPost(
                 one + "/force-release",
                 (HttpContext http, string agentId, string conversationId, Body<ForceReleaseBody> body) =>
@@ -152,7 +153,7 @@ internal static class AgentEndpoints
             ),
             "Release a stuck conversation, with a reason (STK-2)."
         );
-        Command(
+        Command<JoinConsult>(
             agent.MapPut(
                 "/consults/{conversationId}",
                 (HttpContext http, string agentId, string conversationId, Body<ConsultBody> body) =>
@@ -160,7 +161,7 @@ internal static class AgentEndpoints
             ),
             "Join a consult, or monitor (CNS-1)."
         );
-        Command(
+        Command<LeaveConsult>(
             agent.MapDelete(
                 "/consults/{conversationId}",
                 (HttpContext http, string agentId, string conversationId, Body<ConsultBody> body) =>
@@ -185,8 +186,10 @@ internal static class AgentEndpoints
             _ => throw new InvalidOperationException($"Unknown verb {verb}."),
         };
 
-    private static void Command(RouteHandlerBuilder endpoint, string summary) =>
+    private static void Command<TCommand>(RouteHandlerBuilder endpoint, string summary)
+        where TCommand : AgentCommand =>
         endpoint
+            .Allow(Permissions.Check<TCommand>)
             .WithTags(Commands)
             .WithSummary(summary)
             .Produces<PresenceAnswer>()

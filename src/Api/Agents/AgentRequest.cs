@@ -7,6 +7,7 @@ using PresenceLedger.Api.Hosting;
 using PresenceLedger.Api.Http;
 using PresenceLedger.Domain.Access;
 using PresenceLedger.Domain.Agents;
+using PresenceLedger.Domain.Naming;
 using PresenceLedger.Ledger;
 using PresenceLedger.Ledger.Agents;
 using PresenceLedger.Ledger.Events;
@@ -133,9 +134,9 @@ internal static class CommandEndpoint
         }
         if (request.Headers[ConnectionHeader].ToString() is { Length: > 0 } connection)
         {
-            if (!Identifiers.IsValid(connection))
-                return Problems.Validation(ConnectionHeader, Identifiers.Error);
-            envelope = envelope with { ConnectionId = connection };
+            if (!Identifier.TryDecode(connection, out var decoded) || !Identifier.TryRead(decoded, out var connectionId))
+                return Problems.Validation(ConnectionHeader, "percent-encoded, " + Identifiers.Error);
+            envelope = envelope with { ConnectionId = connectionId };
         }
         if (request.Headers.IfMatch.ToString() is { Length: > 0 } match && match != "*")
         {

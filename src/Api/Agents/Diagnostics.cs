@@ -18,6 +18,7 @@ internal static class Diagnostics
     public static void Map(RouteGroupBuilder agent) =>
         agent
             .MapGet("/diagnostics", GetAsync)
+            .Allow(Permissions.CheckAudit)
             .WithTags("Audit")
             .WithMetadata(new RecordsNoReads())
             .WithSummary("The prerequisites of the agent's presence, each with pass or fail and what to do (DIA-2).")
@@ -38,8 +39,6 @@ internal static class Diagnostics
         // Somebody whose roles are not mapped may still ask what is wrong with the own presence.
         if (actor is null && http.Subject() != agentId)
             return Problems.Of(new Refusal(RefusalCodes.Forbidden, "Without a persona one reads the own diagnostics only (DIA-1)."));
-        if (actor is not null && Permissions.CheckAudit(actor, agentId) is { } forbidden)
-            return Problems.Of(forbidden);
 
         var now = clock.Now();
         var agent = await agents.CurrentAsync(agentId, http.RequestAborted);

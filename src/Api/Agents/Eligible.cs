@@ -23,7 +23,10 @@ internal static class Eligible
 {
     private const int MostUnits = 1_000_000;
     private const int MostNames = 50;
-    private static readonly TimeSpan Longest = TimeSpan.FromSeconds(5);
+
+    private static readonly Dictionary<string, BaseStatus> Bases = BuiltInStatuses
+        .All.Where(s => s.Id != BuiltInStatuses.Inactive.Id)
+        .ToDictionary(s => s.Id, s => s.Base, StringComparer.Ordinal);
 
     public static void Map(RouteGroupBuilder api) =>
         api.MapGet("/routing/eligible", GetAsync)
@@ -44,25 +47,24 @@ internal static class Eligible
         ReadPosition position,
         ConfigurationStream configuration,
         Reasons given,
-        [Description("Base statuses, with commas between them (available,busy).")] string? allowed,
+        [QueryList, Description("Base statuses, with commas between them (available,busy).")] string? allowed,
         [Description("Capacity units that the work takes (0).")] string? units,
-        [Description("Capacity profiles that it takes an item of.")] string? profiles,
+        [QueryList, Description("Capacity profiles that it takes an item of.")] string? profiles,
         [Description("A queue that the agent works in.")] string? queue,
-        [Description("Skills, all of them.")] string? skills,
+        [QueryList, Description("Skills, all of them.")] string? skills,
         [Description("An agent: answers whether it is eligible, and if not, why.")] string? why,
         [Description("With why: the least version of the agent.")] string? minVersion
     )
     {
-        if (Read(allowed, units, profiles, queue, skills, out var need) is { } bad)
+        if (Read(http, units, queue, out var need) is { } bad)
             return bad;
         if (Paging.Read(http, out var paging, text => AvailabilityOf(text) is not null) is { } badPage)
             return badPage;
         if (why is not null && !Identifiers.IsValid(why))
             return Problems.Validation("why", Identifiers.Error);
-        var least = -1L;
-        if (minVersion is not null && !long.TryParse(minVersion, NumberStyles.None, CultureInfo.InvariantCulture, out least))
-            return Problems.Validation("minVersion", "must be a whole number from 0");
-        if (await ReadPositionHeaders.WaitAsync(http, position) is { } behind)
+        if (minVersion is not null && why is null)
+            return Problems.Validation("minVersion", "goes with 'why', which names the agent that it is of");
+        if (await ReadPositionHeaders.WaitAsync(http, position, why) is { } behind)
             return behind;
         return why is null ? await ListAsync() : await WhyAsync(why);
 
@@ -92,21 +94,8 @@ internal static class Eligible
 
         async Task<IResult> WhyAsync(string agentId)
         {
-            PresenceDocument? document = null;
-            Read read = null!;
-            var found = await position.WaitAsync(
-                async () =>
-                {
-                    read = await position.ReadAsync(http.RequestAborted);
-                    document = await FindAsync(database, agentId, http.RequestAborted);
-                    return minVersion is null || document?.Agent.Version >= least;
-                },
-                Longest,
-                http.RequestAborted
-            );
-            if (!found)
-                return ReadPositionHeaders.Behind(http);
-            if (document is null)
+            var read = await position.ReadAsync(http.RequestAborted);
+            if (await FindAsync(database, agentId, http.RequestAborted) is not { } document)
                 return Problems.Of(Refusal.AgentUnknown(agentId));
             ReadPositionHeaders.Set(http, read.Position);
             var obstacles = Eligibility.Of(document.Agent, configuration.Current, need);
@@ -116,20 +105,13 @@ internal static class Eligible
         }
     }
 
-    private static IResult? Read(string? allowed, string? units, string? profiles, string? queue, string? skills, out Need need)
+    private static IResult? Read(HttpContext http, string? units, string? queue, out Need need)
     {
         need = new Need();
+        if (QueryLists.Read(http, "allowed", "allowed", BaseError, out var allowed) is { } badAllowed)
+            return badAllowed;
         if (allowed is not null)
-        {
-            var bases = Names(allowed);
-            var known = BuiltInStatuses.All.Where(s => s.Id != BuiltInStatuses.Inactive.Id).ToDictionary(s => s.Id, s => s.Base);
-            if (bases.Length == 0 || !bases.All(known.ContainsKey))
-                return Problems.Validation(
-                    "allowed",
-                    "must be of available, busy, do-not-disturb, away and offline, with commas between them"
-                );
-            need = need with { Allowed = [.. bases.Select(b => known[b])] };
-        }
+            need = need with { Allowed = [.. allowed.Select(b => Bases[b])] };
         if (units is not null)
         {
             if (!int.TryParse(units, NumberStyles.None, CultureInfo.InvariantCulture, out var some) || some > MostUnits)
@@ -138,17 +120,16 @@ internal static class Eligible
         }
         if (queue is not null && !Identifiers.IsValid(queue))
             return Problems.Validation("queue", Identifiers.Error);
-        foreach (var (field, text) in new[] { ("profiles", profiles), ("skills", skills) })
-            if (text is not null && Names(text) is var names && (names.Length > MostNames || !names.All(Identifiers.IsValid)))
-                return Problems.Validation(field, $"must be at most {MostNames} names with commas between them; each {Identifiers.Error}");
-        need = need with { Queue = queue, Profiles = [.. Names(profiles)], Skills = [.. Names(skills)] };
+        if (QueryLists.Identifiers(http, "profiles", out var profiles, MostNames) is { } badProfiles)
+            return badProfiles;
+        if (QueryLists.Identifiers(http, "skills", out var skills, MostNames) is { } badSkills)
+            return badSkills;
+        need = need with { Queue = queue, Profiles = [.. profiles ?? []], Skills = [.. skills ?? []] };
         return null;
     }
 
-    private static string[] Names(string? text) =>
-        text is null
-            ? []
-            : [.. text.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries).Distinct(StringComparer.Ordinal)];
+    private static string? BaseError(string text) =>
+        Bases.ContainsKey(text) ? null : "must be available, busy, do-not-disturb, away or offline";
 
     /// <summary>Those whom SQL does not rule out.</summary>
     private static async Task<IEnumerable<Agent>> CandidatesAsync(

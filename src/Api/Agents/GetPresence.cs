@@ -1,4 +1,3 @@
-using System.Globalization;
 using Npgsql;
 using PresenceLedger.Api.Http;
 using PresenceLedger.Domain;
@@ -12,8 +11,6 @@ namespace PresenceLedger.Api.Agents;
 /// <summary>The current presence of an agent, from the projection.</summary>
 internal static class GetPresence
 {
-    private static readonly TimeSpan Longest = TimeSpan.FromSeconds(5);
-
     public static void Map(RouteGroupBuilder agent) =>
         agent
             .MapGet("/presence", GetAsync)
@@ -27,32 +24,15 @@ internal static class GetPresence
     private static async Task<IResult> GetAsync(
         HttpContext http,
         string agentId,
-        string? minVersion,
         NpgsqlDataSource database,
         ReadPosition position,
         ConfigurationStream configuration
     )
     {
-        var least = -1L;
-        if (minVersion is not null && !long.TryParse(minVersion, NumberStyles.None, CultureInfo.InvariantCulture, out least))
-            return Problems.Validation("minVersion", "must be a whole number from 0");
-        if (await ReadPositionHeaders.WaitAsync(http, position) is { } problem)
+        if (await ReadPositionHeaders.WaitAsync(http, position, agentId) is { } problem)
             return problem;
-        PresenceDocument? document = null;
-        Read read = null!;
-        var found = await position.WaitAsync(
-            async () =>
-            {
-                read = await position.ReadAsync(http.RequestAborted);
-                document = await FindAsync(database, agentId, http.RequestAborted);
-                return minVersion is null || document?.Agent.Version >= least;
-            },
-            Longest,
-            http.RequestAborted
-        );
-        if (!found)
-            return ReadPositionHeaders.Behind(http);
-        if (document is null)
+        var read = await position.ReadAsync(http.RequestAborted);
+        if (await FindAsync(database, agentId, http.RequestAborted) is not { } document)
             return Problems.Of(Refusal.AgentUnknown(agentId));
         ReadPositionHeaders.Set(http, read.Position);
         var answer = new PresenceAnswer(document.Agent, configuration.Current) { AsOf = read.AsOf };

@@ -15,17 +15,21 @@ internal static class Heartbeats
     public static void Map(RouteGroupBuilder api, RouteGroupBuilder agent)
     {
         agent
+            // Who may close a connection may keep it alive.
             .MapPost("/connections/{connectionId}/heartbeat", BeatAsync)
+            .Allow(Permissions.Check<CloseConnection>)
             .WithTags("Connections")
             .WithSummary("A sign of life of a connection; no event (CON-7).")
             .Produces(StatusCodes.Status204NoContent)
             .ProducesProblem(StatusCodes.Status404NotFound);
         api.MapPost("/heartbeats", BeatAllAsync)
+            .Allow(Permissions.CheckGateway)
             .WithTags("Connections")
             .WithSummary("Signs of life of many connections, from a gateway.")
             .Produces<HeartbeatsAnswer>();
         agent
             .MapDelete("/connections/{connectionId}", CloseAsync)
+            .Allow(Permissions.Check<CloseConnection>)
             .WithTags("Connections")
             .WithSummary("The client closes; it has the refresh grace to come back (CON-1, CON-6).")
             .Produces(StatusCodes.Status204NoContent)
@@ -35,6 +39,7 @@ internal static class Heartbeats
                 "/connections/{connectionId}/closing",
                 (HttpContext http, string agentId, string connectionId) => CloseAsync(http, agentId, connectionId)
             )
+            .Allow(Permissions.Check<CloseConnection>)
             .WithTags("Connections")
             .WithSummary("The same for navigator.sendBeacon; the actor may stand in the query (actor, or access_token).")
             .Produces(StatusCodes.Status204NoContent)
@@ -49,9 +54,6 @@ internal static class Heartbeats
         Leases leases
     )
     {
-        // Who may close a connection may keep it alive.
-        if (Permissions.Check(http.Actor(), agentId, new CloseConnection(connectionId)) is { } forbidden)
-            return Problems.Of(forbidden);
         return await IsAliveAsync(agentId, connectionId, agents, leases, http.ArrivedAt(), http.RequestAborted)
             ? Results.NoContent()
             : Results.Problem(Problems.Details(Refusal.ConnectionUnknown(agentId, connectionId), RefusalCodes.ConnectionUnknown));
@@ -64,8 +66,6 @@ internal static class Heartbeats
         Leases leases
     )
     {
-        if (http.Actor() is { Kind: not (Persona.Service or Persona.Administrator) } actor)
-            return Problems.Of(new Refusal(RefusalCodes.Forbidden, $"{actor} may not do this; service or administrator may."));
         if (body.Problem is { } bad)
             return bad;
         var at = http.ArrivedAt();

@@ -159,7 +159,13 @@ public sealed record ConversationAnswer(
 public sealed record ConsultAnswer(string ConversationId, ConsultMode Mode, DateTimeOffset Since);
 
 /// <summary>An event that a command recorded.</summary>
+/// <param name="AgentId">In whose stream: of a transfer, some are in the receiver's.</param>
+/// <param name="EventId">Its id.</param>
+/// <param name="Type">Its type.</param>
+/// <param name="Version">Its version in that stream.</param>
+/// <param name="Rule">The rule that made it.</param>
 public sealed record RecordedEvent(
+    string AgentId,
     Guid EventId,
     string Type,
     long Version,
@@ -167,5 +173,5 @@ public sealed record RecordedEvent(
 )
 {
     internal static RecordedEvent Of(EventRecord e) =>
-        new(e.EventId, WireNames.Short(e.Type), e.Version, LedgerJson.Read<EventMetadata>(e.Metadata).Rule);
+        new(StreamNames.AgentId(e.Stream)!, e.EventId, WireNames.Short(e.Type), e.Version, LedgerJson.Read<EventMetadata>(e.Metadata).Rule);
 }

@@ -1,5 +1,6 @@
 using Marten;
 using PresenceLedger.Api.Http;
+using PresenceLedger.Domain.Access;
 using PresenceLedger.Domain.Agents;
 using PresenceLedger.Projections.CurrentPresence;
 
@@ -11,6 +12,7 @@ internal static class RegisterAgent
     public static void Map(RouteGroupBuilder agent) =>
         agent
             .MapPut("", PutAsync)
+            .Allow(Permissions.Check<ConfigureAgent>)
             .WithTags("Configuration")
             .WithSummary("Register an agent, or change the settings.")
             .Produces<PresenceAnswer>()

@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Globalization;
 using System.Runtime.InteropServices;
 using PresenceLedger.Api.Hosting;
+using PresenceLedger.Domain.Naming;
 using PresenceLedger.Ledger.Agents;
 using PresenceLedger.Ledger.Postgres;
 using PresenceLedger.Ledger.Reasons;
@@ -38,7 +39,7 @@ internal static class DoctorVerb
                 guard(() =>
                     RunAsync(
                         new DatabaseChoice(parsed.GetRequiredValue(data), parsed.GetValue(connection)),
-                        parsed.GetValue(agents) ?? [],
+                        [.. (parsed.GetValue(agents) ?? []).Select(Identifier.Normalize)],
                         Console.Out,
                         ct
                     )

@@ -32,6 +32,10 @@ public sealed class EvidenceBundle(Records records, Entries entries, SealBook bo
 
     private readonly SortedDictionary<string, byte[]> _files = new(StringComparer.Ordinal);
 
+    /// <summary>What a file with evidence on an agent is called: after the agent, as far as every file system takes it.</summary>
+    public static string FileName(string agentId) =>
+        "evidence-" + string.Concat(agentId.Select(c => "<>:\"/\\|?*%".Contains(c, StringComparison.Ordinal) ? '-' : c)) + ".zip";
+
     /// <summary>Writes it.</summary>
     /// <param name="to">Where to; it can be written to at once.</param>
     /// <param name="agentId">The agent.</param>

@@ -12,6 +12,7 @@ internal static class EvidenceEndpoint
 {
     public static void Map(RouteGroupBuilder api) =>
         api.MapGet("/agents/{agentId}/evidence", GetAsync)
+            .Allow(Permissions.CheckAudit)
             .WithTags("Audit")
             .WithSummary(
                 "A bundle of the agent's events with their proofs, seals and keys (zip), to be checked by anybody; from and to by when they took effect. With seal=true (administrators) the ledger is sealed first where the agent's last events are not."
@@ -38,8 +39,6 @@ internal static class EvidenceEndpoint
         string? seal
     )
     {
-        if (Permissions.CheckAudit(http.Actor(), agentId) is { } forbidden)
-            return Problems.Of(forbidden);
         if (InstantQuery.Read(from, "from", out var first) is { } badFrom)
             return badFrom;
         if (InstantQuery.Read(to, "to", out var end) is { } badTo)
@@ -82,7 +81,7 @@ internal static class EvidenceEndpoint
         {
             await new EvidenceBundle(records, entries, book, clock).WriteAsync(file, agentId, first, end, http.RequestAborted);
             file.Position = 0;
-            return Results.File(file, "application/zip", $"evidence-{agentId.Replace(':', '-')}.zip");
+            return Results.File(file, "application/zip", EvidenceBundle.FileName(agentId));
         }
         catch (Exception e)
         {

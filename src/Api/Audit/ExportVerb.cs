@@ -3,6 +3,7 @@ using System.Globalization;
 using PresenceLedger.Api.Hosting;
 using PresenceLedger.Api.Http;
 using PresenceLedger.Domain.Access;
+using PresenceLedger.Domain.Naming;
 using PresenceLedger.Ledger;
 using PresenceLedger.Ledger.Seals;
 
@@ -38,12 +39,12 @@ internal static class ExportVerb
                 guard(() =>
                     AuditLog.GuardAsync(() =>
                     {
-                        var id = parsed.GetRequiredValue(agent);
+                        var id = Identifier.Normalize(parsed.GetRequiredValue(agent));
                         return RunAsync(
                             id,
                             At(parsed.GetValue(from), "--from"),
                             At(parsed.GetValue(to), "--to"),
-                            parsed.GetValue(file) ?? $"evidence-{id.Replace(':', '-')}.zip",
+                            parsed.GetValue(file) ?? EvidenceBundle.FileName(id),
                             parsed.GetValue(connection),
                             parsed.GetRequiredValue(data),
                             parsed.GetRequiredValue(prefix),

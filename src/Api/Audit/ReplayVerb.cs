@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Runtime.InteropServices;
 using PresenceLedger.Api.Hosting;
+using PresenceLedger.Domain.Naming;
 
 namespace PresenceLedger.Api.Audit;
 
@@ -51,7 +52,7 @@ internal static class ReplayVerb
                         TimelineFilter.Read(parsed.GetValue(type), parsed.GetValue(rule), parsed.GetValue(actor), out var filter) is { } bad
                     )
                         throw new MisconfiguredException($"--{bad.Field}: {bad.Error}.");
-                    var request = new ReplayRequest(parsed.GetRequiredValue(agent), filter)
+                    var request = new ReplayRequest(Identifier.Normalize(parsed.GetRequiredValue(agent)), filter)
                     {
                         From = AuditVerbs.Instant("--from", parsed.GetValue(from), now),
                         To = AuditVerbs.Instant("--to", parsed.GetValue(to), now),

@@ -14,8 +14,9 @@ internal static class SealEndpoints
     public static void Map(RouteGroupBuilder api)
     {
         api.MapPost("/ledger/seals", SealAsync)
+            .Allow(Permissions.CheckSeal)
             .WithTags("Audit")
-            .WithSummary("Seal everything that is recorded by now; auditors and administrators.")
+            .WithSummary("Seal everything that is recorded by now; administrators.")
             .Produces<SealedAnswer>()
             .ProducesProblem(StatusCodes.Status403Forbidden)
             .ProducesProblem(StatusCodes.Status409Conflict);
@@ -26,16 +27,15 @@ internal static class SealEndpoints
             .Produces<Page<SealAnswer>>();
         api.MapGet("/ledger/keys", KeysAsync)
             .WithTags("Audit")
-            .WithSummary("The public keys that seals are signed with, as the ledger introduced them.")
-            .Produces<IReadOnlyList<KeyAnswer>>();
+            .WithMetadata(new Paged())
+            .WithSummary("The public keys that seals are signed with, as the ledger introduced them, oldest first.")
+            .Produces<Page<KeyAnswer>>();
     }
 
     private static async Task<IResult> SealAsync(HttpContext http, Body<NoBody> body, Sealer sealer, ILog log)
     {
         if (body.Problem is { } bad)
             return bad;
-        if (Permissions.CheckLedgerAudit(http.Actor()) is { } forbidden)
-            return Problems.Of(forbidden);
         try
         {
             await log.SettleAsync(http.RequestAborted);
@@ -65,13 +65,27 @@ internal static class SealEndpoints
         var next =
             wanted.Length > paging.Limit ? Paging.Cursor(wanted[paging.Limit - 1].Number.ToString(CultureInfo.InvariantCulture)) : null;
         return Results.Json(new Page<SealAnswer>(seals) { Next = next }, WireJson.Options);
-
-        static bool IsNumber(string? text) =>
-            long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number >= 0;
     }
 
-    private static async Task<IResult> KeysAsync(HttpContext http, SealBook book) =>
-        Results.Json(KeyAnswer.Of((await book.RefreshAsync(http.RequestAborted)).KeyEvents), WireJson.Options);
+    private static async Task<IResult> KeysAsync(HttpContext http, SealBook book)
+    {
+        if (Paging.Read(http, out var paging, IsNumber) is { } badPage)
+            return badPage;
+        var keys = KeyAnswer.Of((await book.RefreshAsync(http.RequestAborted)).KeyEvents);
+        // They are never taken away, so their number is a place to go on from.
+        var start = paging.After is { } after ? (int)Math.Min(long.Parse(after, CultureInfo.InvariantCulture), keys.Count) : 0;
+        var end = Math.Min(start + paging.Limit, keys.Count);
+        return Results.Json(
+            new Page<KeyAnswer>([.. keys.Take(end).Skip(start)])
+            {
+                Next = end < keys.Count ? Paging.Cursor(end.ToString(CultureInfo.InvariantCulture)) : null,
+            },
+            WireJson.Options
+        );
+    }
+
+    private static bool IsNumber(string? text) =>
+        long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number >= 0;
 }
 
 /// <summary>What sealing came to.</summary>

@@ -21,6 +21,7 @@ internal static class StateAt
     public static void Map(RouteGroupBuilder agent) =>
         agent
             .MapGet("/state", GetAsync)
+            .Allow(Permissions.CheckAudit)
             .WithTags("Audit")
             .WithSummary(
                 "The state as of an instant (at), as the ledger knew it at another (knownAt), or as of a version; the present one where none is given."
@@ -42,8 +43,6 @@ internal static class StateAt
         string? version
     )
     {
-        if (Permissions.CheckAudit(http.Actor(), agentId) is { } forbidden)
-            return Problems.Of(forbidden);
         if (InstantQuery.Read(at, "at", out var instant) is { } badAt)
             return badAt;
         if (InstantQuery.Read(knownAt, "knownAt", out var known) is { } badKnownAt)

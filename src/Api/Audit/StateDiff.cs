@@ -17,6 +17,7 @@ internal static class StateDiff
     public static void Map(RouteGroupBuilder agent) =>
         agent
             .MapGet("/diff", GetAsync)
+            .Allow(Permissions.CheckAudit)
             .WithTags("Audit")
             .WithSummary(
                 "What is other in the state at an instant (to; now) than at an earlier one (from), of what the ledger knew at knownAt."
@@ -37,8 +38,6 @@ internal static class StateDiff
         string? knownAt
     )
     {
-        if (Permissions.CheckAudit(http.Actor(), agentId) is { } forbidden)
-            return Problems.Of(forbidden);
         if (InstantQuery.Read(from, "from", out var first) is { } badFrom)
             return badFrom;
         if (InstantQuery.Read(to, "to", out var second) is { } badTo)

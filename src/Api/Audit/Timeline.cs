@@ -18,6 +18,7 @@ internal static class Timeline
     public static void Map(RouteGroupBuilder agent) =>
         agent
             .MapGet("/timeline", GetAsync)
+            .Allow(Permissions.CheckAudit)
             .WithTags("Audit")
             .WithMetadata(new Paged())
             .WithSummary("Every event of the agent, explained; order=asc (default) or desc, from and to by when they took effect.")
@@ -34,13 +35,11 @@ internal static class Timeline
         string? from,
         string? to,
         string? order,
-        [Description("Types of events, as in presence-changed,agent-signed-in.")] string? type,
-        [Description("Rules, as in CAP-3,CAP-6.")] string? rule,
-        [Description("Who did it, as in supervisor:sue or system.")] string? actor
+        [QueryList, Description("Types of events, as in presence-changed,agent-signed-in.")] string? type,
+        [QueryList, Description("Rules, as in CAP-3,CAP-6.")] string? rule,
+        [QueryList, Description("Who did it, as in supervisor:sue or system.")] string? actor
     )
     {
-        if (Permissions.CheckAudit(http.Actor(), agentId) is { } forbidden)
-            return Problems.Of(forbidden);
         if (Paging.Read(http, out var paging) is { } badPage)
             return badPage;
         if (order is not (null or "asc" or "desc"))
@@ -49,9 +48,10 @@ internal static class Timeline
             return badFrom;
         if (InstantQuery.Read(to, "to", out var end) is { } badTo)
             return badTo;
-        if (TimelineFilter.Read(type, rule, actor, out var filter) is { } bad)
+        if (TimelineFilter.ReadLists(List("type"), List("rule"), List("actor"), out var filter) is { } bad)
             return Problems.Validation(bad.Field, bad.Error);
 
+        string[] List(string name) => [.. QueryLists.Items(http.Request.Query[name])];
         var ct = http.RequestAborted;
         var versions = records.VersionsOf(agentId, ct);
         var last = await versions.LastAsync();

@@ -33,14 +33,21 @@ public sealed class TimelineFilter
     /// <summary>Whether every event is wanted.</summary>
     public bool TakesAll => _types.Length + _rules.Length + _actors.Length == 0;
 
-    /// <summary>Reads what is wanted, each as a list with commas; gives the field that is wrong, and how.</summary>
-    /// <param name="type">Types of events, as <c>presence-changed</c>.</param>
-    /// <param name="rule">Rules, as <c>CAP-3</c>.</param>
-    /// <param name="actor">Who did it: <c>supervisor</c> for all of them, or <c>supervisor:sue</c>.</param>
-    /// <param name="filter">What is wanted.</param>
+    /// <summary>Reads what is wanted, each as a list with commas.</summary>
     public static (string Field, string Error)? Read(string? type, string? rule, string? actor, out TimelineFilter filter)
     {
-        var (types, rules, actors) = (Split(type), Split(rule), Split(actor));
+        return ReadLists(Items(type), Items(rule), Items(actor), out filter);
+
+        static string[] Items(string? list) => [.. QueryLists.Items(list)];
+    }
+
+    /// <summary>Reads what is wanted; gives the field that is wrong, and how.</summary>
+    /// <param name="types">Types of events, as <c>presence-changed</c>.</param>
+    /// <param name="rules">Rules, as <c>CAP-3</c>.</param>
+    /// <param name="actors">Who did it: <c>supervisor</c> for all of them, or <c>supervisor:sue</c>.</param>
+    /// <param name="filter">What is wanted.</param>
+    public static (string Field, string Error)? ReadLists(string[] types, string[] rules, string[] actors, out TimelineFilter filter)
+    {
         filter = new TimelineFilter(types, rules, new (Persona, string?)[actors.Length]);
         if (types.FirstOrDefault(t => !KnownTypes.Contains(t)) is { } unknown)
             return ("type", $"'{unknown}' is not a type of event; there are {string.Join(", ", KnownTypes.Order(StringComparer.Ordinal))}");
@@ -64,7 +71,4 @@ public sealed class TimelineFilter
         (_types.Length == 0 || _types.Contains(WireNames.Short(e.Stored.Record.Type)))
         && (_rules.Length == 0 || (e.Metadata.Rule is { } rule && _rules.Contains(rule)))
         && (_actors.Length == 0 || _actors.Any(a => a.Kind == e.Metadata.Actor.Kind && (a.Id is null || a.Id == e.Metadata.Actor.Id)));
-
-    private static string[] Split(string? list) =>
-        list?.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries) ?? [];
 }

@@ -25,6 +25,7 @@ internal static class VerifyEndpoints
     public static void Map(RouteGroupBuilder api)
     {
         api.MapGet("/agents/{agentId}/verify", VerifyAgentAsync)
+            .Allow(Permissions.CheckAudit)
             .WithTags("Audit")
             .WithSummary("The hash chain of the agent's stream, the texts of its reasons, and the seal that covers its last events.")
             .Produces<AgentVerificationAnswer>()
@@ -32,6 +33,7 @@ internal static class VerifyEndpoints
             .ProducesProblem(StatusCodes.Status404NotFound)
             .ProducesProblem(StatusCodes.Status429TooManyRequests);
         api.MapGet("/ledger/verify", VerifyLedgerAsync)
+            .Allow(Permissions.CheckLedgerAudit)
             .WithTags("Audit")
             .WithSummary(
                 "The seals and their signatures, and the ends of all streams; with full=true every event, told as it goes (NDJSON)."
@@ -51,8 +53,6 @@ internal static class VerifyEndpoints
         ProofPermits permits
     )
     {
-        if (Permissions.CheckAudit(http.Actor(), agentId) is { } forbidden)
-            return Problems.Of(forbidden);
         using var permit = await permits.TakeAsync(http.RequestAborted);
         if (permit is null)
             return ProofPermits.TooMany(http);
@@ -81,11 +81,12 @@ internal static class VerifyEndpoints
         SealSettings settings,
         IReasonTexts texts,
         TimeProvider clock,
-        bool full = false
+        string? full
     )
     {
-        if (Permissions.CheckLedgerAudit(http.Actor()) is { } forbidden)
-            return Problems.Of(forbidden);
+        var isFull = false;
+        if (full is not null && !bool.TryParse(full, out isFull))
+            return Problems.Validation("full", "must be true or false");
         var postgres = log is PostgresLog ? database : null;
         IReadOnlyList<PublicKey> keys;
         try
@@ -96,7 +97,7 @@ internal static class VerifyEndpoints
         {
             return Problems.Of(StatusCodes.Status409Conflict, "sealing-key-missing", e.Message);
         }
-        if (!full)
+        if (!isFull)
             return Results.Json(await new SealVerifier(log, postgres, keys).VerifyAsync(http.RequestAborted), WireJson.Options);
         if (!await Scans.WaitAsync(0, http.RequestAborted))
         {

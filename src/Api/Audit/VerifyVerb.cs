@@ -4,6 +4,7 @@ using System.Runtime.InteropServices;
 using System.Text.Json;
 using PresenceLedger.Api.Hosting;
 using PresenceLedger.Api.Http;
+using PresenceLedger.Domain.Naming;
 using PresenceLedger.Domain.Seals;
 using PresenceLedger.Ledger;
 using PresenceLedger.Ledger.Reasons;
@@ -61,7 +62,7 @@ internal static class VerifyVerb
                     AuditLog.GuardAsync(async () =>
                     {
                         var asked = new Asked(
-                            parsed.GetValue(agents) ?? [],
+                            [.. (parsed.GetValue(agents) ?? []).Select(Identifier.Normalize)],
                             [.. (parsed.GetValue(keys) ?? []).Select(SealingKeys.ReadPublic)],
                             parsed.GetValue(json),
                             parsed.GetRequiredValue(data),

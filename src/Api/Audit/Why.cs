@@ -15,6 +15,7 @@ internal static class Why
     public static void Map(RouteGroupBuilder agent) =>
         agent
             .MapGet("/why", GetAsync)
+            .Allow(Permissions.CheckAudit)
             .WithTags("Audit")
             .WithSummary("Why the agent was what it was at an instant, in a paragraph, with the events and rules under it.")
             .Produces<WhyAnswer>()
@@ -30,8 +31,6 @@ internal static class Why
         [Description("The instant; now where it is left out. Without a fraction it is the whole second: what stood at its end.")] string? at
     )
     {
-        if (Permissions.CheckAudit(http.Actor(), agentId) is { } forbidden)
-            return Problems.Of(forbidden);
         if (InstantQuery.Read(at, "at", out var instant) is { } bad)
             return bad;
         var now = clock.GetUtcNow().ToMillisecond();

@@ -5,6 +5,7 @@ using System.Text.Json;
 using PresenceLedger.Api.Hosting;
 using PresenceLedger.Api.Http;
 using PresenceLedger.Domain;
+using PresenceLedger.Domain.Naming;
 
 namespace PresenceLedger.Api.Audit;
 
@@ -50,7 +51,7 @@ internal static class WhyVerb
                         AuditVerbs.ConnectionOf(parsed.GetValue(connection)),
                         parsed.GetRequiredValue(data),
                         parsed.GetRequiredValue(prefix),
-                        parsed.GetRequiredValue(agent),
+                        Identifier.Normalize(parsed.GetRequiredValue(agent)),
                         asked is { } instant ? Moment.WholeSecond(text!, instant, now) : now,
                         parsed.GetRequiredValue(format) == "json",
                         ct

@@ -24,6 +24,7 @@ internal static class CapacityProfiles
     public static void Map(RouteGroupBuilder api)
     {
         api.MapGet("/capacity-profiles", Get)
+            .WithMetadata(new TellsOfConfiguration())
             .WithTags("Configuration")
             .WithMetadata(new Paged())
             .WithSummary("The capacity profiles.")
@@ -40,10 +41,12 @@ internal static class CapacityProfiles
                         c => new CapacityProfileAnswer(c.Profiles[profileId])
                     )
             )
+            .Allow(Permissions.CheckConfigure)
             .WithTags("Configuration")
             .WithSummary("Add or change a capacity profile; agents feel it at their next decision by capacity.")
             .Produces<CapacityProfileAnswer>();
         api.MapPost("/capacity-profiles/{profileId}/reset", ResetAsync)
+            .Allow(Permissions.CheckConfigure)
             .WithTags("Configuration")
             .WithSummary("Give back what an end-of-day profile has counted, for every agent who has it (CAP-7).")
             .Produces<CapacityResetAnswer>()
@@ -76,11 +79,9 @@ internal static class CapacityProfiles
         var ct = http.RequestAborted;
         if (body.Problem is { } bad)
             return bad;
-        if (Permissions.CheckConfigure(http.Actor()) is { } forbidden)
-            return Problems.Of(forbidden);
         await configuration.RefreshAsync(ct);
-        if (!configuration.Current.Profiles.ContainsKey(profileId))
-            return Results.Problem(Problems.Details(Refusal.ProfileUnknown(profileId), RefusalCodes.ProfileUnknown));
+        if (CheckReset(http.Actor(), configuration.Current, profileId) is { } refused)
+            return Results.Problem(Problems.Details(refused, RefusalCodes.ProfileUnknown));
         if (CommandEndpoint.Envelope(http, body.Value.Reason, [], out var envelope) is { } badHeader)
             return badHeader;
 
@@ -100,6 +101,10 @@ internal static class CapacityProfiles
         }
         return Results.Json(new CapacityResetAnswer(profileId, reset), WireJson.Options);
     }
+
+    /// <summary>Why a profile is not reset, whoever has it: first whether the caller may, then whether there is one.</summary>
+    public static Refusal? CheckReset(Actor actor, Configuration configuration, string profileId) =>
+        Permissions.CheckConfigure(actor) ?? (configuration.Profiles.ContainsKey(profileId) ? null : Refusal.ProfileUnknown(profileId));
 
     private static async Task<List<string>> AgentsWithAsync(NpgsqlDataSource database, string profileId, CancellationToken ct)
     {

@@ -46,6 +46,7 @@ internal static class ConfigurationEndpoints
         PolicyEndpoints.Map(api);
         TryPolicy.Map(api);
         api.MapGet("/configuration", GetVersionAsync)
+            .WithMetadata(new TellsOfConfiguration())
             .WithTags("Configuration")
             .WithSummary("The version of statuses, capacity profiles and policy; with after=VERSION as soon as there is a later one.")
             .Produces<ConfigurationVersionAnswer>();

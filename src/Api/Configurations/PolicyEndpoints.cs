@@ -1,7 +1,7 @@
-using System.Collections.Immutable;
 using System.Globalization;
 using PresenceLedger.Api.Agents;
 using PresenceLedger.Api.Http;
+using PresenceLedger.Domain.Access;
 using PresenceLedger.Domain.Agents;
 using PresenceLedger.Domain.Configurations;
 using PresenceLedger.Domain.Policies;
@@ -14,12 +14,17 @@ internal static class PolicyEndpoints
 {
     public static void Map(RouteGroupBuilder api)
     {
-        api.MapGet("/policy", Get).WithTags("Configuration").WithSummary("The policy.").Produces<PolicyAnswer>();
+        api.MapGet("/policy", Get)
+            .WithMetadata(new TellsOfConfiguration())
+            .WithTags("Configuration")
+            .WithSummary("The policy.")
+            .Produces<PolicyAnswer>();
         api.MapPut(
                 "/policy",
                 (HttpContext http, Body<PolicyBody> body) =>
                     ConfigurationEndpoints.SendAsync(http, body, b => new AmendPolicy(p => b.Change(p, body)), PolicyAnswer.Of)
             )
+            .Allow(Permissions.CheckConfigure)
             .WithTags("Configuration")
             .WithSummary("Change the policy; what is left out stays as it is.")
             .Produces<PolicyAnswer>();
@@ -66,8 +71,8 @@ public sealed record PolicyBody : BodyWithReason
     /// <summary>CAP-14.</summary>
     public bool? ZeroCapacityWorkSetsBusy { get; init; }
 
-    /// <summary>By channel, <c>default</c> for the others: STK-1.</summary>
-    public Dictionary<string, double>? StuckAfterSeconds { get; init; }
+    /// <summary>By channel, <c>default</c> for the others: STK-1. Channels that are left out stay as they are; null takes one away.</summary>
+    public Dictionary<string, double?>? StuckAfterSeconds { get; init; }
 
     /// <summary>When end-of-day profiles are reset; null for never by itself (CAP-7).</summary>
     public EndOfDayBody? EndOfDay { get; init; }
@@ -91,7 +96,7 @@ public sealed record PolicyBody : BodyWithReason
             yield return ("flappingTimes", string.Create(CultureInfo.InvariantCulture, $"must be 1 to {Agent.MostRegained - 1}"));
         if (MaxOpenSessions is < 0 or > 10_000)
             yield return ("maxOpenSessions", "must be 0 to 10000");
-        if (StuckAfterSeconds?.Any(s => !Identifiers.IsValid(s.Key) || !(s.Value > 0 && s.Value <= 365 * aDay)) == true)
+        if (StuckAfterSeconds?.Any(s => !Identifiers.IsValid(s.Key) || s.Value is not (null or (> 0 and <= 365 * aDay))) == true)
             yield return ("stuckAfterSeconds", "must have a number of seconds, above 0 and up to a year, by channel");
         if (EndOfDay is { } end)
         {
@@ -115,9 +120,10 @@ public sealed record PolicyBody : BodyWithReason
             MissedNotificationSetsInactive = MissedNotificationSetsInactive ?? present.MissedNotificationSetsInactive,
             RejectedNotificationSetsDoNotDisturb = RejectedNotificationSetsDoNotDisturb ?? present.RejectedNotificationSetsDoNotDisturb,
             ZeroCapacityWorkSetsBusy = ZeroCapacityWorkSetsBusy ?? present.ZeroCapacityWorkSetsBusy,
-            StuckAfter =
-                StuckAfterSeconds?.ToImmutableSortedDictionary(s => s.Key, s => Seconds(s.Value)!.Value, StringComparer.Ordinal)
-                ?? present.StuckAfter,
+            StuckAfter = (StuckAfterSeconds ?? []).Aggregate(
+                present.StuckAfter,
+                (all, one) => Seconds(one.Value) is { } after ? all.SetItem(one.Key, after) : all.Remove(one.Key)
+            ),
             EndOfDay = body.Has("endOfDay") ? EndOfDay?.ToEndOfDay() : present.EndOfDay,
         };
 

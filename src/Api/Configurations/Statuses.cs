@@ -1,6 +1,7 @@
 using PresenceLedger.Api.Agents;
 using PresenceLedger.Api.Http;
 using PresenceLedger.Domain;
+using PresenceLedger.Domain.Access;
 using PresenceLedger.Domain.Configurations;
 using PresenceLedger.Domain.Statuses;
 using PresenceLedger.Ledger.Configurations;
@@ -13,6 +14,7 @@ internal static class Statuses
     public static void Map(RouteGroupBuilder api)
     {
         api.MapGet("/statuses", Get)
+            .WithMetadata(new TellsOfConfiguration())
             .WithTags("Configuration")
             .WithMetadata(new Paged())
             .WithSummary("The statuses, those out of the box and custom ones.")
@@ -27,6 +29,7 @@ internal static class Statuses
                         c => new StatusAnswer(c.Statuses[statusId])
                     )
             )
+            .Allow(Permissions.CheckConfigure)
             .WithTags("Configuration")
             .WithSummary("Add a custom status, or edit it (CAT-2).")
             .Produces<StatusAnswer>()
@@ -42,6 +45,7 @@ internal static class Statuses
                         RefusalCodes.StatusUnknown
                     )
             )
+            .Allow(Permissions.CheckConfigure)
             .WithTags("Configuration")
             .WithSummary("Retire a custom status (CAT-5).")
             .Produces<StatusAnswer>()
@@ -77,11 +81,11 @@ public sealed record StatusBody : BodyWithReason
             yield return ("text", "is needed");
         foreach (var (field, value) in new[] { ("name", Name), ("text", Text) })
             if (value is not null && (string.IsNullOrWhiteSpace(value) || BodyChecks.Text(value) is not null))
-                yield return (field, "must be 1 to 200 characters, none of them control characters");
+                yield return (field, "must be 1 to 200 characters, " + BodyChecks.NoneOfThem);
         if (Base is null)
             yield return ("base", "is needed: available, busy, do-not-disturb, away or offline");
         if (Description is { } description && (description.Length > 2000 || description.Any(BodyChecks.IsNoText)))
-            yield return ("description", "must be at most 2000 characters, none of them control characters");
+            yield return ("description", "must be at most 2000 characters, " + BodyChecks.NoneOfThem);
     }
 }
 

@@ -29,6 +29,7 @@ internal static class TryPolicy
 
     public static void Map(RouteGroupBuilder api) =>
         api.MapPost("/policy/try", TryAsync)
+            .Allow(Permissions.CheckSetup)
             .WithTags("Configuration")
             .WithMetadata(new RecordsNothing())
             .WithSummary("Try a policy, given as to PUT: which scenarios and what of the last days would be other. Records nothing.")
@@ -43,7 +44,7 @@ internal static class TryPolicy
         Body<PolicyBody> body,
         string? days,
         string? seconds,
-        string? agents,
+        [QueryList] string? agents,
         ConfigurationStream configuration,
         ILog log,
         NpgsqlDataSource database,
@@ -51,17 +52,15 @@ internal static class TryPolicy
     )
     {
         var ct = http.RequestAborted;
-        if (Permissions.CheckSetup(http.Actor()) is { } forbidden)
-            return Problems.Of(forbidden);
         if (body.Problem is { } bad)
             return bad;
         if (ReadNumber(days, "days", 7, 0, MostDays, out var length) is { } badDays)
             return badDays;
         if (ReadNumber(seconds, "seconds", 10, 0, MostSeconds, out var limit) is { } badSeconds)
             return badSeconds;
-        var named = agents?.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
-        if (named is not null && (named.Length > MostNamed || !named.All(Identifiers.IsValid)))
-            return Problems.Validation("agents", $"must be at most {MostNamed} identifiers with commas between them");
+        if (QueryLists.Identifiers(http, "agents", out var some, MostNamed) is { } badAgents)
+            return badAgents;
+        var named = some?.ToArray();
         if (!await Turn.WaitAsync(ForATurn, ct))
         {
             http.Response.Headers.RetryAfter = "10";
@@ -75,6 +74,8 @@ internal static class TryPolicy
                 return Problems.Of(Refusal.AgentUnknown(unknown));
             var present = configuration.Current;
             var tried = With(present);
+            if (ConfigurationDecider.Contradiction(present.Policy, tried.Policy) is { } contradiction)
+                return Problems.Of(contradiction);
             using var time = new CancellationTokenSource(TimeSpan.FromSeconds(limit), clock);
             var changed = await ShippedScenarios.CompareAsync(present.Policy, tried.Policy, ct);
             using var run = await WhatIfRun.OpenAsync(log, recorded => new Alternative(recorded, With, (_, settings) => settings), ct);

@@ -1,5 +1,4 @@
 using Microsoft.Extensions.Diagnostics.HealthChecks;
-using PresenceLedger.Api.Access;
 using PresenceLedger.Api.Http;
 using PresenceLedger.Domain.Access;
 
@@ -10,15 +9,15 @@ internal static class HealthEndpoint
 {
     public static void Map(RouteGroupBuilder api) =>
         api.MapGet("/health", GetAsync)
+            .Allow(Permissions.CheckSetup)
+            .WithMetadata(new TellsOfTheService())
             .WithTags("Operations")
             .WithSummary("How the service does: the log, each read model, the seals, and what is compared with the ledger.")
             .Produces<HealthAnswer>()
             .ProducesProblem(StatusCodes.Status403Forbidden);
 
     private static async Task<IResult> GetAsync(HttpContext http, HealthCheckService checks) =>
-        Permissions.CheckSetup(http.Actor()) is { } forbidden
-            ? Problems.Of(forbidden)
-            : Results.Json(HealthAnswer.Of(await checks.CheckHealthAsync(http.RequestAborted)), WireJson.Options);
+        Results.Json(HealthAnswer.Of(await checks.CheckHealthAsync(http.RequestAborted)), WireJson.Options);
 }
 
 /// <summary>How the service does.</summary>

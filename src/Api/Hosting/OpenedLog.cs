@@ -63,6 +63,8 @@ internal sealed record OpenedLog(ILog Log, NpgsqlDataSource? Database, Backgroun
                     ct
                 );
             var database = Serving.DataSource(settings.ConnectionString);
+            await using (var opened = await database.OpenConnectionAsync(ct))
+                await LedgerSchema.RefuseNewerAsync(opened, ct);
             var log = new PostgresLog(database, TimeProvider.System, NullLogger<PostgresLog>.Instance);
             return await StartAsync(log, database, server, ct);
         }

@@ -115,7 +115,27 @@ internal sealed class Readiness(
 
     private static Task WriteAsync(HttpContext context, HealthReport report)
     {
+        if (report.Entries.Count > 0)
+            context.RequestServices.GetRequiredService<ProbeLog>().Note(report);
         context.Response.ContentType = "application/json";
         return context.Response.WriteAsync(JsonSerializer.Serialize(HealthAnswer.Of(report), JsonSerializerOptions.Web));
+    }
+}
+
+/// <summary>What probes found, for the log: once where something is wrong, and not once for each probe.</summary>
+internal sealed class ProbeLog(ILogger<ProbeLog> logger, TimeProvider clock)
+{
+    private readonly Trouble _unwell = new(logger, clock);
+
+    /// <summary>Tells it where it is new.</summary>
+    public void Note(HealthReport report)
+    {
+        if (report.Status is HealthStatus.Healthy)
+            _unwell.IsOver("The service is well again");
+        else
+            _unwell.Is(
+                $"The service is {report.Status.ToString().ToLowerInvariant()}: "
+                    + string.Join(' ', report.Entries.Values.Where(e => e.Status is not HealthStatus.Healthy).Select(e => e.Description))
+            );
     }
 }

@@ -55,6 +55,8 @@ public static class Serving
         });
         builder.Logging.AddFilter("Microsoft.AspNetCore", LogLevel.Warning);
         builder.Logging.AddFilter("Npgsql", LogLevel.Warning);
+        // Each probe would say so; ProbeLog says it once.
+        builder.Logging.AddFilter("Microsoft.Extensions.Diagnostics.HealthChecks", LogLevel.None);
         builder.Logging.AddFilter("Microsoft.Hosting.Lifetime", LogLevel.Warning);
 
         // HTTP_PORTS and its like would listen on every address; where to listen is said by --urls (or urls) alone.
@@ -164,7 +166,9 @@ public static class Serving
         services.Configure<HostOptions>(o => o.ShutdownTimeout = TimeSpan.FromSeconds(20));
 
         Mediation.Add(services);
+        services.AddSingleton<Unavailability>();
         services.AddExceptionHandler<FailureHandler>();
+        services.AddSingleton<ProbeLog>();
         services.AddProblemDetails(o => o.CustomizeProblemDetails = Problems.Identify);
         services.ConfigureHttpJsonOptions(o => WireJson.Configure(o.SerializerOptions));
         PresenceHub.Add(services);
@@ -177,8 +181,10 @@ public static class Serving
     /// <summary>The endpoints.</summary>
     public static void Map(WebApplication app)
     {
+        HeadRequests.Use(app);
         app.UseExceptionHandler();
         Arrival.Use(app);
+        ClientFaults.Use(app);
         app.UseStatusCodePages(async context =>
         {
             if (!await DashboardHost.ShowNotFoundAsync(context))
@@ -189,9 +195,10 @@ public static class Serving
         app.UseCors();
         app.UseRateLimiter();
         app.UseMiddleware<AccessMiddleware>();
+        app.UseMiddleware<RequestChecks>();
         DashboardHost.Use(app);
 
-        var api = app.MapGroup("/api/v1").AddEndpointFilter<IdentifierFilter>().AddEndpointFilter<ReadRecordingFilter>();
+        var api = app.MapGroup("/api/v1").AddEndpointFilter<FreshnessFilter>().AddEndpointFilter<ReadRecordingFilter>();
         AgentEndpoints.Map(api);
         PrivacyEndpoints.Map(api);
         SealEndpoints.Map(api);

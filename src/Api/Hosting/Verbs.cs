@@ -4,6 +4,7 @@ using PresenceLedger.Api.Audit.WhatIf;
 using PresenceLedger.Api.Scenarios;
 using PresenceLedger.Api.Simulation;
 using PresenceLedger.Ledger;
+using PresenceLedger.Ledger.Postgres;
 using PresenceLedger.Ledger.Postgres.Embedded;
 
 namespace PresenceLedger.Api.Hosting;
@@ -155,7 +156,8 @@ public static class Verbs
         {
             return await run();
         }
-        catch (Exception e) when (e is MisconfiguredException or EmbeddedPostgresException or LedgerUnavailableException)
+        catch (Exception e)
+            when (e is MisconfiguredException or EmbeddedPostgresException or LedgerUnavailableException or NewerLedgerException)
         {
             await Console.Error.WriteLineAsync("presence-ledger: " + e.Message);
             return Misconfigured;

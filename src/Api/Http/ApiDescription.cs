@@ -36,7 +36,11 @@ internal static class ApiDescription
             (operation, context, _) =>
             {
                 operation.Parameters ??= [];
-                Header(operation, "X-Actor", "Who calls, KIND:ID, with Access:Mode=Open; service:local where left out.");
+                Header(
+                    operation,
+                    "X-Actor",
+                    "Who calls, KIND:ID with the ID percent-encoded, with Access:Mode=Open; service:local where left out."
+                );
                 var metadata = context.Description.ActionDescriptor.EndpointMetadata;
                 // Heartbeats are no commands: nothing is recorded of them.
                 if (
@@ -45,9 +49,13 @@ internal static class ApiDescription
                     && !metadata.OfType<RecordsNothing>().Any()
                 )
                 {
-                    Header(operation, "Idempotency-Key", "The same key with the same request within 24 h gives the first answer again.");
+                    Header(
+                        operation,
+                        "Idempotency-Key",
+                        "The same key with the same command (bodies are compared as JSON) within 24 h gives the first answer again."
+                    );
                     Header(operation, "If-Match", "The agent's version that the caller decided on.");
-                    Header(operation, "X-Connection", "The connection the command is sent over: a sign of life of it.");
+                    Header(operation, "X-Connection", "The connection the command is sent over, percent-encoded: a sign of life of it.");
                 }
                 if (
                     context.Description.HttpMethod is "GET"
@@ -55,6 +63,16 @@ internal static class ApiDescription
                     && ReadRecording.IsOn([.. metadata])
                 )
                     Header(operation, ReadRecording.PurposeHeader, "What somebody else than the agent reads it for; the agent sees it.");
+                if (
+                    context.Description.HttpMethod is "GET"
+                    && context.Description.RelativePath?.Contains("{agentId}", StringComparison.Ordinal) == true
+                )
+                    Query(
+                        operation,
+                        QueryShape.MinVersion,
+                        "The least version of the agent: waits up to 5 s until the answer has it.",
+                        JsonSchemaType.Integer
+                    );
                 if (metadata.OfType<ReadsYourWrites>().Any())
                     Header(operation, ReadPositionHeaders.Header, "From an earlier answer: waits up to 5 s until the query has it.");
                 if (metadata.OfType<Paged>().FirstOrDefault() is { } paged)

@@ -22,10 +22,10 @@ public abstract record BodyWithReason
     internal IDictionary<string, string[]>? AllErrors()
     {
         var errors = Errors();
-        if (Reason?.Code is { } code && (code.Length > 100 || code.Any(char.IsControl)))
-            errors = errors.Append(("reason.code", "must be at most 100 characters, none of them control characters"));
+        if (Reason?.Code is { } code && (code.Length > 100 || code.Any(BodyChecks.IsNoShortText)))
+            errors = errors.Append(("reason.code", "must be at most 100 characters, " + BodyChecks.NoneOfThem));
         if (Reason?.Text is { } text && (text.Length > 2000 || text.Any(BodyChecks.IsNoText)))
-            errors = errors.Append(("reason.text", "must be at most 2000 characters, none of them control characters"));
+            errors = errors.Append(("reason.text", "must be at most 2000 characters, " + BodyChecks.NoneOfThem));
         var byField = errors.GroupBy(e => e.Field, e => e.Error, StringComparer.Ordinal).ToDictionary(g => g.Key, g => g.ToArray());
         return byField.Count == 0 ? null : byField;
     }
@@ -34,7 +34,7 @@ public abstract record BodyWithReason
 /// <summary>A body with nothing but a reason; it may be left out.</summary>
 public sealed record NoBody : BodyWithReason;
 
-/// <summary>A body as it came: read strictly, or the problem with it. Its bytes stay, for the fingerprint of an idempotency key.</summary>
+/// <summary>A body as it came: read strictly, or the problem with it. What it says stays, for the fingerprint of an idempotency key.</summary>
 /// <typeparam name="T">Its shape; where everything in it is optional the body may be left out.</typeparam>
 public sealed class Body<T> : IEndpointParameterMetadataProvider
     where T : BodyWithReason, new()
@@ -47,7 +47,7 @@ public sealed class Body<T> : IEndpointParameterMetadataProvider
     /// <summary>What was sent.</summary>
     public T Value { get; }
 
-    /// <summary>As it was sent.</summary>
+    /// <summary>What was sent, as <see cref="CanonicalJson"/>: two bodies that say the same are the same.</summary>
     public ReadOnlyMemory<byte> Bytes { get; }
 
     /// <summary>What is wrong with it; null where nothing is.</summary>
@@ -63,7 +63,7 @@ public sealed class Body<T> : IEndpointParameterMetadataProvider
         await context.Request.Body.CopyToAsync(buffer, context.RequestAborted);
         var bytes = buffer.ToArray();
         if (bytes.Length == 0)
-            return Checked(new T(), bytes, []);
+            return Checked(new T(), CanonicalJson.Nothing, []);
         if (!context.Request.HasJsonContentType())
             return Bad(
                 bytes,
@@ -75,7 +75,7 @@ public sealed class Body<T> : IEndpointParameterMetadataProvider
             if (value is null)
                 return Bad(bytes, Problems.Validation("body", "must be an object"));
             using var document = JsonDocument.Parse(bytes);
-            return Checked(value, bytes, [.. document.RootElement.EnumerateObject().Select(p => p.Name)]);
+            return Checked(value, CanonicalJson.Of(document.RootElement), [.. document.RootElement.EnumerateObject().Select(p => p.Name)]);
         }
         catch (JsonException e)
         {
@@ -102,6 +102,8 @@ public sealed class Body<T> : IEndpointParameterMetadataProvider
 
     private static string Readable(JsonException e)
     {
+        if (e is NotAnInstantException)
+            return NotAnInstantException.Error;
         var message = e.Message;
         if (message.Contains("could not be mapped to any .NET member", StringComparison.Ordinal))
             return "is not a member that is known here; " + message[..message.IndexOf("could not", StringComparison.Ordinal)].Trim();
@@ -118,7 +120,10 @@ internal static class Fingerprint
     public static byte[] Of(HttpRequest request, ReadOnlyMemory<byte> body)
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        hash.AppendData(Encoding.UTF8.GetBytes($"{request.Method} {request.Path}\n{request.Headers.IfMatch}\n"));
+        // Of the path what the identifiers in it are, however they were encoded.
+        var path = (request.HttpContext.GetEndpoint() as RouteEndpoint)?.RoutePattern.RawText ?? request.Path.Value;
+        var values = request.RouteValues.OrderBy(v => v.Key, StringComparer.Ordinal).Select(v => $"{v.Key}={v.Value}");
+        hash.AppendData(Encoding.UTF8.GetBytes($"{request.Method} {path}\n{string.Join('\n', values)}\n{request.Headers.IfMatch}\n"));
         hash.AppendData(body.Span);
         return hash.GetHashAndReset();
     }

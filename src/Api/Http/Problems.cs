@@ -31,7 +31,7 @@ internal static class Problems
     public static IResult Of(int status, string code, string detail) => Results.Problem(Details(status, code, detail));
 
     /// <summary>A bad body or parameter, by field.</summary>
-    public static IResult Validation(string field, string error) => Validation(new Dictionary<string, string[]> { [field] = [error] });
+    public static IResult Validation(string field, string error) => Validation(Errors(field, error));
 
     public static IResult Validation(IDictionary<string, string[]> errors) => Results.Problem(Details(errors));
 
@@ -55,14 +55,28 @@ internal static class Problems
             var code when namedInPath.Contains(code) => StatusCodes.Status404NotFound,
             _ => StatusCodes.Status409Conflict,
         };
-        return Details(status, refusal.Code, refusal.Detail);
+        var errors = status == StatusCodes.Status400BadRequest ? Errors(refusal.Field ?? "body", refusal.Detail) : null;
+        return Details(status, refusal.Code, refusal.Detail, errors);
     }
 
     public static IResult Of(Refusal refusal) => Results.Problem(Details(refusal));
 
+    /// <summary>A request that cannot be read, at the part of it that has no field.</summary>
+    public static ProblemDetails Unreadable(int status, string error) =>
+        Details(status, RefusalCodes.Validation, error, status == StatusCodes.Status400BadRequest ? Errors("request", error) : null);
+
+    private static Dictionary<string, string[]> Errors(string field, string error) => new() { [field] = [error] };
+
     /// <summary>Statuses that the framework answers without a body (404, 405, 415) get one.</summary>
     public static async Task ForEmptyResponsesAsync(StatusCodeContext context)
     {
+        if (context.HttpContext.Response.StatusCode is StatusCodes.Status400BadRequest)
+        {
+            await Results
+                .Problem(Unreadable(StatusCodes.Status400BadRequest, "The request cannot be read. Nothing was recorded."))
+                .ExecuteAsync(context.HttpContext);
+            return;
+        }
         var (code, detail) = context.HttpContext.Response.StatusCode switch
         {
             404 => ("not-found", "There is nothing at this address. GET /docs shows what there is."),
@@ -83,23 +97,30 @@ internal static class Problems
     }
 }
 
+/// <summary>Whether requests are refused because the ledger cannot be reached: those that record, and the others.</summary>
+internal sealed class Unavailability(ILogger<Unavailability> logger, TimeProvider clock)
+{
+    private readonly Trouble _commands = new(logger, clock);
+    private readonly Trouble _queries = new(logger, clock);
+
+    /// <summary>What goes for requests like this one.</summary>
+    public Trouble Of(HttpRequest request) => HttpMethods.IsGet(request.Method) ? _queries : _commands;
+}
+
 /// <summary>What is thrown, as problem details; nothing of the inside is told.</summary>
-internal sealed class FailureHandler(ILogger<FailureHandler> logger) : IExceptionHandler
+internal sealed class FailureHandler(ILogger<FailureHandler> logger, Unavailability unavailable) : IExceptionHandler
 {
     public async ValueTask<bool> TryHandleAsync(HttpContext httpContext, Exception exception, CancellationToken cancellationToken)
     {
-        if (exception is OperationCanceledException && httpContext.RequestAborted.IsCancellationRequested)
-        {
-            httpContext.Response.StatusCode = 499;
-            return true;
-        }
         var problem = Problem(exception);
         if (problem.Status is StatusCodes.Status500InternalServerError)
             logger.LogError(exception, "A request failed: {Method} {Path}", httpContext.Request.Method, httpContext.Request.Path);
         if (problem.Status is StatusCodes.Status503ServiceUnavailable)
         {
             httpContext.Response.Headers.RetryAfter = "1";
-            logger.LogWarning("Unavailable: {Error}", exception.InnerException?.Message ?? exception.Message);
+            unavailable
+                .Of(httpContext.Request)
+                .Is("Requests are answered with 503: " + (exception.InnerException?.Message ?? exception.Message));
         }
         await Results.Problem(problem).ExecuteAsync(httpContext);
         return true;
@@ -114,7 +135,7 @@ internal sealed class FailureHandler(ILogger<FailureHandler> logger) : IExceptio
                 RefusalCodes.Validation,
                 $"The body is larger than {Hosting.Limits.BodyBytes} bytes. Nothing was recorded."
             ),
-            BadHttpRequestException bad => Problems.Details(bad.StatusCode, RefusalCodes.Validation, bad.Message),
+            BadHttpRequestException bad => Problems.Unreadable(bad.StatusCode, bad.Message),
             LedgerUnavailableException { OutcomeUnknown: true } => Unavailable(
                 "The database went away while the command was written: it may or may not be recorded. Send it again with the same Idempotency-Key to find out."
             ),

@@ -1,3 +1,4 @@
+using Npgsql;
 using PresenceLedger.Ledger;
 using PresenceLedger.Projections;
 
@@ -9,15 +10,40 @@ internal static class ReadPositionHeaders
     public const string Header = "Ledger-Position";
     private static readonly TimeSpan Longest = TimeSpan.FromSeconds(5);
 
-    /// <summary>Waits for the position the caller names in the header, if any; the problem where it is not reached.</summary>
-    public static async Task<IResult?> WaitAsync(HttpContext context, ReadPosition position)
+    /// <summary>
+    /// Waits for the position that the caller names in the header, and for the version of the agent that it names in the query, if any;
+    /// the problem where one is not reached.
+    /// </summary>
+    /// <param name="context">The request.</param>
+    /// <param name="position">How far the read model is that serves it.</param>
+    /// <param name="agentId">The one agent that it is about, whose row the read model keeps in its table <c>agent</c>.</param>
+    public static async Task<IResult?> WaitAsync(HttpContext context, ReadPosition position, string? agentId = null)
     {
-        var header = context.Request.Headers[Header].ToString();
-        if (header.Length == 0)
+        var ct = context.RequestAborted;
+        if (LogPosition.TryParse(context.Request.Headers[Header].ToString(), out var target))
+            if (!await position.WaitAsync(read => read.Position >= target, Longest, ct))
+                return Behind(context);
+        if (agentId is null || RequestChecks.MinVersion(context) is not { } least)
             return null;
-        if (!LogPosition.TryParse(header, out var target))
-            return Problems.Validation(Header, "must be a position that an earlier answer gave");
-        return await position.WaitAsync(read => read.Position >= target, Longest, context.RequestAborted) ? null : Behind(context);
+        var database = context.RequestServices.GetRequiredService<NpgsqlDataSource>();
+        return await position.WaitAsync(async () => await VersionAsync(database, position.Model, agentId, ct) >= least, Longest, ct)
+            ? null
+            : Behind(context);
+    }
+
+    private static async Task<long> VersionAsync(NpgsqlDataSource database, IReadModel model, string agentId, CancellationToken ct)
+    {
+        await using var command = database.CreateCommand($"select version from {model.Schema}.agent where agent_id = $1");
+        command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = agentId });
+        try
+        {
+            return await command.ExecuteScalarAsync(ct) is long version ? version : -1;
+        }
+        catch (PostgresException e) when (e.SqlState is PostgresErrorCodes.UndefinedTable or PostgresErrorCodes.InvalidSchemaName)
+        {
+            // Not begun yet.
+            return -1;
+        }
     }
 
     public static void Set(HttpContext context, LogPosition position) => context.Response.Headers[Header] = position.ToString();

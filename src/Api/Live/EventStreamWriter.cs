@@ -15,15 +15,24 @@ internal sealed class EventStreamWriter(HttpContext http, CancellationToken ct)
     /// <summary>So long may a reader take nothing before it is left. Longer than the server's own limit, so that it can be told why.</summary>
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(15);
 
+    private const string ContentType = "text/event-stream";
+
     /// <summary>More than this is not kept waiting to be sent, in bytes.</summary>
     private const int Most = 64 * 1024;
+
+    /// <summary>The answer to who wants nothing but its headers.</summary>
+    public static IResult Empty(HttpContext http)
+    {
+        http.Response.Headers.CacheControl = "no-store";
+        return Results.Text("", ContentType);
+    }
 
     /// <summary>Begins the answer.</summary>
     public Task StartAsync()
     {
         if (http.Features.Get<IHttpMinResponseDataRateFeature>() is { } rate)
             rate.MinDataRate = null;
-        http.Response.ContentType = "text/event-stream";
+        http.Response.ContentType = ContentType;
         http.Response.Headers.CacheControl = "no-store";
         // Proxies are not to hold events back.
         http.Response.Headers["X-Accel-Buffering"] = "no";

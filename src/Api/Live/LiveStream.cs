@@ -44,6 +44,7 @@ internal static class LiveStream
 
     public static void Map(RouteGroupBuilder api) =>
         api.MapGet(Path, GetAsync)
+            .WithMetadata(new ReadsYourWrites())
             .WithTags("Queries")
             .WithSummary("Presence live, as server-sent events: a snapshot, then each change; Last-Event-ID goes on where it was.")
             .Produces<string>(contentType: "text/event-stream")
@@ -57,15 +58,12 @@ internal static class LiveStream
         ReadPosition position,
         ConfigurationStream configuration,
         IHostApplicationLifetime lifetime,
-        string? agents,
+        [QueryList] string? agents,
         string? queue
     )
     {
-        var ids = agents
-            ?.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)
-            .ToHashSet(StringComparer.Ordinal);
-        if (ids is { Count: 0 or > MostAgents } || ids?.All(Identifiers.IsValid) == false)
-            return Problems.Validation("agents", $"must be 1 to {MostAgents} agent ids with commas between them");
+        if (QueryLists.Identifiers(http, "agents", out var ids, MostAgents) is { } badAgents)
+            return badAgents;
         if (queue is not null && !Identifiers.IsValid(queue))
             return Problems.Validation("queue", Identifiers.Error);
         LogPosition? last = null;
@@ -76,6 +74,10 @@ internal static class LiveStream
             last = id;
         }
 
+        if (await ReadPositionHeaders.WaitAsync(http, position) is { } unread)
+            return unread;
+        if (http.IsHead())
+            return EventStreamWriter.Empty(http);
         using var follower = await feed.FollowAsync(new Filter(ids, queue), http.RequestAborted);
         // What comes before what is live: what was missed, or else how it is.
         var missed = last is { } seen ? await feed.MissedAsync(seen, follower, http.RequestAborted) : null;

@@ -51,6 +51,7 @@ internal sealed class PresenceFeed(
     private readonly MemoryCache _states = new(new MemoryCacheOptions { SizeLimit = KnownAgents });
 
     // Up to where the log was followed, the last event of it, and the place after which all changes are in _recent.
+    private readonly Trouble _silent = new(logger, clock);
     private LogPosition _position;
     private LogPosition _last;
     private LogPosition _keptFrom;
@@ -157,6 +158,7 @@ internal sealed class PresenceFeed(
                     rest = [.. events.Skip(whole)];
                     if (!await TakeAsync([.. events.Take(whole)], page, stoppingToken))
                         break;
+                    _silent.IsOver("Changes are pushed again");
                 }
             }
             catch (Exception) when (stoppingToken.IsCancellationRequested)
@@ -165,7 +167,7 @@ internal sealed class PresenceFeed(
             }
             catch (Exception e)
             {
-                logger.LogWarning("Nothing is pushed for now: {Error}", e.Message);
+                _silent.Is("Nothing is pushed for now: " + e.Message);
                 if (e is LogEndsBeforeException)
                 {
                     EndAll("the ledger was restored to an older state");

@@ -44,7 +44,8 @@ internal sealed class PresenceHub(
                 o.ClientTimeoutInterval = ClientTimeout;
                 o.MaximumReceiveMessageSize = 32 * 1024;
             })
-            .AddJsonProtocol(o => WireJson.Configure(o.PayloadSerializerOptions));
+            .AddJsonProtocol(o => WireJson.ConfigureBodies(o.PayloadSerializerOptions));
+        ForgivingProtocol.Add(services);
     }
 
     public static void Map(WebApplication app) => app.MapHub<PresenceHub>(Path);
@@ -117,6 +118,9 @@ internal sealed class PresenceHub(
             sessions.End(Context);
             return await SendAsync(session, new CloseConnection(session.ConnectionId), reason: null);
         });
+
+    /// <summary>What a call becomes whose method is not known or whose arguments cannot be read: it is answered as HTTP answers such a body.</summary>
+    public Task<HubAnswer> Unreadable(string method, string error) => Task.FromResult(Bad(method, error));
 
     /// <inheritdoc />
     public override Task OnDisconnectedAsync(Exception? exception)

@@ -54,7 +54,7 @@ internal static class Disputes
 
     public static void Map(RouteGroupBuilder api, RouteGroupBuilder agent)
     {
-        Command(
+        Command<DisputeEntry>(
             agent.MapPost(
                 "/disputes",
                 (HttpContext http, string agentId, Body<DisputeBody> body) =>
@@ -62,7 +62,7 @@ internal static class Disputes
             ),
             "The agent disputes an entry of the own timeline, in words."
         );
-        Command(
+        Command<AnswerDispute>(
             agent.MapPost(
                 "/disputes/{version:long}/answer",
                 (HttpContext http, string agentId, long version, Body<DisputeAnswerBody> body) =>
@@ -79,6 +79,7 @@ internal static class Disputes
         );
         agent
             .MapGet("/disputes", OfAgentAsync)
+            .Allow(Permissions.CheckAudit)
             .WithTags(Tag)
             .WithMetadata(new Paged())
             .WithSummary("The agent's disputes, by the version of the disputed entry.")
@@ -86,6 +87,7 @@ internal static class Disputes
             .ProducesProblem(StatusCodes.Status403Forbidden)
             .ProducesProblem(StatusCodes.Status404NotFound);
         api.MapGet("/disputes", OfAllAsync)
+            .Allow(Permissions.CheckDisputes)
             .WithTags(Tag)
             .WithMetadata(new Paged(), new ReadsYourWrites())
             .WithSummary("Disputes of all agents, the oldest first.")
@@ -103,8 +105,6 @@ internal static class Disputes
         [Description("Only those that await an answer (true), or only the others (false).")] string? open
     )
     {
-        if (Permissions.CheckAudit(http.Actor(), agentId) is { } forbidden)
-            return Problems.Of(forbidden);
         if (ReadOpen(open, out var isOpen) is { } bad)
             return bad;
         if (Paging.Read(http, out var paging) is { } badPage)
@@ -141,8 +141,6 @@ internal static class Disputes
         [Description("Only those that await an answer (true), or only the others (false).")] string? open
     )
     {
-        if (Permissions.CheckDisputes(http.Actor()) is { } forbidden)
-            return Problems.Of(forbidden);
         if (ReadOpen(open, out var isOpen) is { } bad)
             return bad;
         if (Paging.Read(http, out var paging, text => PlaceOf(text) is not null) is { } badPage)
@@ -231,8 +229,10 @@ internal static class Disputes
             ? (milliseconds, agentId, number)
             : null;
 
-    private static void Command(RouteHandlerBuilder endpoint, string summary) =>
+    private static void Command<TCommand>(RouteHandlerBuilder endpoint, string summary)
+        where TCommand : AgentCommand =>
         endpoint
+            .Allow(Permissions.Check<TCommand>)
             .WithTags(Tag)
             .WithSummary(summary)
             .Produces<PresenceAnswer>()

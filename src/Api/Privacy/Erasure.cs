@@ -1,6 +1,7 @@
 using Marten;
 using PresenceLedger.Api.Agents;
 using PresenceLedger.Api.Http;
+using PresenceLedger.Domain.Access;
 using PresenceLedger.Domain.Agents;
 using PresenceLedger.Ledger;
 using PresenceLedger.Ledger.Agents;
@@ -28,6 +29,7 @@ internal static class Erasure
     public static void Map(RouteGroupBuilder agent) =>
         agent
             .MapPost("/erasure", EraseAsync)
+            .Allow(Permissions.Check<ErasePerson>)
             .WithTags("Privacy")
             .WithSummary("Erase the person behind an agent who is signed out: the name, and the texts of reasons. The chain still holds.")
             .Produces<PresenceAnswer>()

@@ -26,6 +26,8 @@ internal sealed class ReadRecording(AccessLog access, AuditOptions options)
 {
     public const string PurposeHeader = "X-Purpose";
 
+    public const string PurposeParameter = "purpose";
+
     private const string AuditTag = "Audit";
 
     /// <summary>Whether reads of an endpoint are recorded: those of the audit are, unless it says that they are not.</summary>
@@ -52,7 +54,7 @@ internal sealed class ReadRecording(AccessLog access, AuditOptions options)
     {
         var text = http.Request.Headers[PurposeHeader].ToString();
         if (text.Length == 0)
-            text = http.Request.Query["purpose"].ToString();
+            text = http.Request.Query[PurposeParameter].ToString();
         purpose = string.IsNullOrWhiteSpace(text) ? null : text.Trim();
         if (BodyChecks.Text(purpose) is { } error)
             return Problems.Validation("purpose", error);

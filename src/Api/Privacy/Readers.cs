@@ -17,6 +17,7 @@ internal static class Readers
     public static void Map(RouteGroupBuilder agent) =>
         agent
             .MapGet("/readers", GetAsync)
+            .Allow(Permissions.CheckReaders)
             .WithTags("Privacy")
             .WithMetadata(new Paged())
             .WithSummary("Who else read the agent's audit, the newest first: when, what, of which time, and what for.")
@@ -26,8 +27,6 @@ internal static class Readers
 
     private static async Task<IResult> GetAsync(HttpContext http, string agentId, AccessLog access, AgentStreams agents)
     {
-        if (Permissions.CheckReaders(http.Actor(), agentId) is { } forbidden)
-            return Problems.Of(forbidden);
         if (Paging.Read(http, out var paging) is { } badPage)
             return badPage;
         long? before = null;

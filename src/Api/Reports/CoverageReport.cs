@@ -25,6 +25,7 @@ internal static class CoverageReport
 
     public static void Map(RouteGroupBuilder api) =>
         api.MapGet("/reports/coverage", GetAsync)
+            .Allow(actor => Permissions.CheckReport(actor))
             .WithTags("Reports")
             .WithMetadata(new Paged(), new ReadsYourWrites())
             .WithSummary("The stretches in which fewer than so many agents (below, 1) of a queue were routable, with the causes.")
@@ -50,8 +51,6 @@ internal static class CoverageReport
         string? asKnownAt
     )
     {
-        if (Permissions.CheckReport(http.Actor()) is { } forbidden)
-            return Problems.Of(forbidden);
         if (queue is null || !Identifiers.IsValid(queue))
             return Problems.Validation("queue", Identifiers.Error);
         if (Zones.Read(timeZone, out var zone) is { } badZone)

@@ -40,6 +40,7 @@ internal static class Explain
 
     public static void Map(RouteGroupBuilder api) =>
         api.MapGet("/reports/historical/agents/{agentId}/explain", GetAsync)
+            .Allow(Permissions.CheckAudit)
             .WithTags("Reports")
             .WithMetadata(new Paged(MostItems), new ReadsYourWrites(), new RecordsReads())
             .WithSummary("What a number of the report is made of: the intervals and sessions that add up to it, and the events under them.")
@@ -57,8 +58,6 @@ internal static class Explain
         TimeProvider clock
     )
     {
-        if (Permissions.CheckAudit(http.Actor(), agentId) is { } forbidden)
-            return Problems.Of(forbidden);
         if (asked.Read(clock, out var window) is { } badWindow)
             return badWindow;
         if (window.From is not { } from || window.To is not { } to)
@@ -79,7 +78,7 @@ internal static class Explain
         if (paging.After is { } cursor && !int.TryParse(cursor, NumberStyles.None, CultureInfo.InvariantCulture, out first))
             return Problems.Validation("cursor", "must be the 'next' of an earlier page");
 
-        var (facts, problem) = await ReportFacts.OpenAsync(http, window.KnownAt);
+        var (facts, problem) = await ReportFacts.OpenAsync(http, window.KnownAt, agentId);
         if (facts is null)
             return problem!;
         var asOf = facts.AsOf;

@@ -24,11 +24,15 @@ public sealed class HistoricalParameters : FilterParameters
     public string? Bucket { get; init; }
 
     /// <summary>Agents.</summary>
-    [FromQuery(Name = "agents"), Description("Only these agents, with commas between their ids; at most 1000.")]
+    [
+        FromQuery(Name = "agents"),
+        QueryList("agent", "agentId", "agentIds"),
+        Description("Only these agents, with commas between their ids; at most 1000.")
+    ]
     public string? Agents { get; init; }
 
     /// <summary>Statuses.</summary>
-    [FromQuery(Name = "statuses"), Description("Only these statuses in statusSeconds.")]
+    [FromQuery(Name = "statuses"), QueryList("status"), Description("Only these statuses in statusSeconds.")]
     public string? Statuses { get; init; }
 }
 

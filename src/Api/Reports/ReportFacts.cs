@@ -17,11 +17,15 @@ internal sealed record ReportFacts(FactsSnapshot Snapshot, DateTimeOffset AsOf) 
     /// Opens the facts once they have what the caller has seen, and all that was recorded by the instant that is asked about. Says in
     /// the headers how far they are. Null where that takes too long or was asked wrongly; then there is a problem.
     /// </summary>
-    public static async Task<(ReportFacts? Facts, IResult? Problem)> OpenAsync(HttpContext http, DateTimeOffset? knownAt)
+    public static async Task<(ReportFacts? Facts, IResult? Problem)> OpenAsync(
+        HttpContext http,
+        DateTimeOffset? knownAt,
+        string? agentId = null
+    )
     {
         var services = http.RequestServices;
         var position = services.GetRequiredKeyedService<ReadPosition>(typeof(FactsModel));
-        if (await ReadPositionHeaders.WaitAsync(http, position) is { } problem)
+        if (await ReadPositionHeaders.WaitAsync(http, position, agentId) is { } problem)
             return (null, problem);
         // So that the same instant gives the same number ever after.
         if (knownAt is { } at && !await position.WaitAsync(read => read.AsOf >= at, Longest, http.RequestAborted))

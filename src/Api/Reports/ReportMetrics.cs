@@ -40,6 +40,7 @@ internal static class ReportMetrics
 
     public static void Map(RouteGroupBuilder api) =>
         api.MapGet(Path, () => Results.Json(Catalogue, WireJson.Options))
+            .WithMetadata(new TellsOfTheService())
             .WithTags("Reports")
             .WithSummary("Every metric of the reports, with its formula, unit and version.")
             .Produces<MetricCatalogue>();

@@ -1,7 +1,6 @@
 using System.ComponentModel;
 using Microsoft.AspNetCore.Mvc;
 using NodaTime;
-using PresenceLedger.Api.Agents;
 using PresenceLedger.Api.Http;
 using PresenceLedger.Domain.Reporting;
 using PresenceLedger.Ledger;
@@ -71,26 +70,26 @@ public class WindowParameters
 public class FilterParameters : WindowParameters
 {
     /// <summary>Queues.</summary>
-    [FromQuery(Name = "queues"), Description("Only sessions of these queues, with commas between them.")]
+    [FromQuery(Name = "queues"), QueryList("queue"), Description("Only sessions of these queues, with commas between them.")]
     public string? Queues { get; init; }
 
     /// <summary>Channels.</summary>
-    [FromQuery(Name = "channels"), Description("Only sessions of these channels.")]
+    [FromQuery(Name = "channels"), QueryList("channel"), Description("Only sessions of these channels.")]
     public string? Channels { get; init; }
 
     /// <summary>Workstreams.</summary>
-    [FromQuery(Name = "workstreams"), Description("Only sessions of these workstreams.")]
+    [FromQuery(Name = "workstreams"), QueryList("workstream"), Description("Only sessions of these workstreams.")]
     public string? Workstreams { get; init; }
 
     /// <summary>Reads the filter of sessions; the problem where it is bad.</summary>
     internal static IResult? ReadFilter(HttpContext http, out SessionFilter filter)
     {
         filter = SessionFilter.All;
-        if (QueryLists.Read(http, "queues", "queue", BodyChecks.Text, out var queues) is { } badQueues)
+        if (QueryLists.Read(http, "queues", "queue", QueryLists.Identifier, out var queues) is { } badQueues)
             return badQueues;
-        if (QueryLists.Read(http, "channels", "channel", BodyChecks.Text, out var channels) is { } badChannels)
+        if (QueryLists.Read(http, "channels", "channel", QueryLists.Identifier, out var channels) is { } badChannels)
             return badChannels;
-        if (QueryLists.Read(http, "workstreams", "workstream", BodyChecks.Text, out var workstreams) is { } badWorkstreams)
+        if (QueryLists.Read(http, "workstreams", "workstream", QueryLists.Identifier, out var workstreams) is { } badWorkstreams)
             return badWorkstreams;
         filter = new SessionFilter(queues, channels, workstreams);
         return null;
@@ -119,38 +118,4 @@ internal sealed record ReportWindow
     public AgentFacts See(AgentFacts facts, DateTimeOffset asOf) => IsRaw ? facts : facts.Corrected(asOf);
 
     public string View => IsRaw ? RawView : CorrectedView;
-}
-
-/// <summary>Lists in a query: commas between the values, or the parameter several times; also by its singular.</summary>
-internal static class QueryLists
-{
-    private const int Most = 1000;
-
-    /// <summary>Reads one; null where it is left out; the problem where a value is bad.</summary>
-    public static IResult? Read(
-        HttpContext http,
-        string name,
-        string singular,
-        Func<string, string?> errorOf,
-        out SortedSet<string>? values
-    )
-    {
-        values = null;
-        var query = http.Request.Query;
-        var given = query[name]
-            .Concat(query[singular])
-            .SelectMany(text => (text ?? "").Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries))
-            .ToArray();
-        if (given.Length == 0)
-            return null;
-        if (given.Length > Most)
-            return Problems.Validation(name, "must be at most 1000");
-        if (given.Select(errorOf).FirstOrDefault(error => error is not null) is { } wrong)
-            return Problems.Validation(name, "each " + wrong);
-        values = new SortedSet<string>(given, StringComparer.Ordinal);
-        return null;
-    }
-
-    /// <summary>What is wrong with an identifier.</summary>
-    public static string? Identifier(string id) => Identifiers.IsValid(id) ? null : Identifiers.Error;
 }

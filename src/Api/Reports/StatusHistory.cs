@@ -18,6 +18,7 @@ internal static class StatusHistory
 {
     public static void Map(RouteGroupBuilder api) =>
         api.MapGet("/reports/historical/agents/{agentId}/statuses", GetAsync)
+            .Allow(Permissions.CheckAudit)
             .WithTags("Reports")
             .WithMetadata(new Paged(), new ReadsYourWrites(), new RecordsReads())
             .WithSummary("Every status of the agent with its start and end; JSON in pages, CSV and NDJSON whole.")
@@ -37,8 +38,6 @@ internal static class StatusHistory
         TimeProvider clock
     )
     {
-        if (Permissions.CheckAudit(http.Actor(), agentId) is { } forbidden)
-            return Problems.Of(forbidden);
         if (asked.Read(clock, out var window) is { } badWindow)
             return badWindow;
         if (ReportFormats.Read(http, asked.Format, out var format) is { } badFormat)
@@ -52,7 +51,7 @@ internal static class StatusHistory
                 return Problems.Validation("cursor", "must be the 'next' of an earlier page");
             after = DateTimeOffset.FromUnixTimeMilliseconds(Math.Min(last, DateTimeOffset.MaxValue.ToUnixTimeMilliseconds()));
         }
-        var (facts, problem) = await ReportFacts.OpenAsync(http, window.KnownAt);
+        var (facts, problem) = await ReportFacts.OpenAsync(http, window.KnownAt, agentId);
         if (facts is null)
             return problem!;
         var asOf = facts.AsOf;

@@ -219,7 +219,7 @@ public sealed class ScenarioRun : IDisposable
                 _signs.Heard(agentId, connection, Now);
                 return null;
             case "configure" when !_known.ContainsKey(agentId):
-                return Refusal.AgentUnknown(agentId);
+                return Permissions.Check<ConfigureAgent>(ActorOf(step, Persona.Administrator), agentId) ?? Refusal.AgentUnknown(agentId);
             case "sign-in":
                 var refusal = await OnAgentAsync(agentId, new SignIn(connection, null), ActorOf(step, Persona.Agent));
                 if (refusal is null)
@@ -269,8 +269,8 @@ public sealed class ScenarioRun : IDisposable
 
     private async Task<Refusal?> ResetCapacityAsync(string profileId, YamlMappingNode step)
     {
-        if (!_configuration.Current.Profiles.ContainsKey(profileId))
-            return Refusal.ProfileUnknown(profileId);
+        if (Api.Configurations.CapacityProfiles.CheckReset(AdministratorOf(step), _configuration.Current, profileId) is { } refused)
+            return refused;
         foreach (
             var agent in _known
                 .Values.Where(a => a.Settings.Profiles.ContainsKey(profileId) || a.DayCounts.ContainsKey(profileId))

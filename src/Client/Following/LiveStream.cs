@@ -94,7 +94,9 @@ internal sealed class LiveStream : IAsyncDisposable
     {
         var query = new List<string>(2);
         if (options.Agents is { } agents)
-            query.Add("agents=" + Uri.EscapeDataString(string.Join(',', agents)));
+            query.Add(
+                "agents=" + Uri.EscapeDataString(string.Join(',', agents.Select(id => id.Replace(",", "\\,", StringComparison.Ordinal))))
+            );
         if (options.Queue is { } queue)
             query.Add("queue=" + Uri.EscapeDataString(queue));
         return query.Count == 0 ? "stream" : "stream?" + string.Join('&', query);

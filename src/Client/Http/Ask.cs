@@ -34,7 +34,7 @@ internal sealed record Ask(HttpMethod Method, string Path)
             [
                 ("Idempotency-Key", key),
                 ("If-Match", version is null ? null : $"\"{version}\""),
-                ("X-Connection", options?.ConnectionId),
+                ("X-Connection", options?.ConnectionId is { } connectionId ? Uri.EscapeDataString(connectionId) : null),
             ],
         };
     }

@@ -144,6 +144,12 @@ internal sealed class Nodes : IDisposable
     private static async Task<Answer> WholeAsync(HttpResponseMessage response, CancellationToken ct) =>
         new((int)response.StatusCode, response.Headers, await response.Content.ReadAsByteArrayAsync(ct));
 
+    /// <summary>KIND:ID with the id percent-encoded, as headers have it.</summary>
+    private static string? Actor(string? actor) =>
+        actor?.IndexOf(':', StringComparison.Ordinal) is > 0 and var colon
+            ? string.Concat(actor.AsSpan(0, colon + 1), Uri.EscapeDataString(actor[(colon + 1)..]))
+            : actor;
+
     private HttpRequestMessage Request(Uri url, Ask ask)
     {
         var request = new HttpRequestMessage(ask.Method, new Uri(url, ask.Path));
@@ -152,7 +158,7 @@ internal sealed class Nodes : IDisposable
             request.Content = new ByteArrayContent(ask.Body);
             request.Content.Headers.ContentType = new MediaTypeHeaderValue("application/json");
         }
-        foreach (var (name, value) in ask.Headers.Append(("X-Actor", _options.Actor)))
+        foreach (var (name, value) in ask.Headers.Append(("X-Actor", Actor(_options.Actor))))
         {
             if (value is null)
                 continue;

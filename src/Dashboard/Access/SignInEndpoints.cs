@@ -5,6 +5,7 @@ using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
 using PresenceLedger.Dashboard.Hosting;
 using PresenceLedger.Domain.Access;
+using PresenceLedger.Domain.Naming;
 
 namespace PresenceLedger.Dashboard.Access;
 
@@ -23,16 +24,29 @@ internal static class SignInEndpoints
 
     private static async Task<IResult> SignInAsync(HttpContext http, DashboardOptions options)
     {
-        var form = await http.Request.ReadFormAsync(http.RequestAborted);
-        var returnTo = form["returnTo"].ToString();
-        if (!Pages.IsLocal(returnTo))
-            returnTo = "/";
+        if (!http.Request.HasFormContentType)
+            return Results.StatusCode(StatusCodes.Status415UnsupportedMediaType);
+        IFormCollection form;
+        try
+        {
+            form = await http.Request.ReadFormAsync(http.RequestAborted);
+        }
+        catch (InvalidDataException)
+        {
+            // More fields, or longer ones, than any form has.
+            return Results.BadRequest();
+        }
+        var returnTo = Pages.LocalAddress(form["returnTo"].ToString()) ?? "/";
         Viewer viewer;
         DateTimeOffset? expires = null;
         if (options.IsOpen)
         {
-            var id = form["id"].ToString().Trim();
-            if (!Enum.TryParse<Persona>(form["kind"].ToString(), ignoreCase: true, out var kind) || kind is Persona.System || !IsId(id))
+            if (
+                !Enum.TryParse<Persona>(form["kind"].ToString(), ignoreCase: true, out var kind)
+                || !Enum.IsDefined(kind)
+                || kind is Persona.System
+                || !Identifier.TryRead(form["id"].ToString().Trim(), out var id)
+            )
                 return Again("actor", returnTo);
             viewer = new Viewer(new Actor(kind, id), null);
         }
@@ -61,7 +75,4 @@ internal static class SignInEndpoints
 
     private static IResult Again(string problem, string returnTo) =>
         Results.LocalRedirect($"{Page}?problem={problem}&returnTo={Uri.EscapeDataString(returnTo)}");
-
-    private static bool IsId(string id) =>
-        id.Length is > 0 and <= 128 && id.All(c => char.IsAsciiLetterOrDigit(c) || "._~:@-".Contains(c, StringComparison.Ordinal));
 }

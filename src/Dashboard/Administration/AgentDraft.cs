@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.Json.Nodes;
+using PresenceLedger.Domain.Naming;
 
 namespace PresenceLedger.Dashboard.Administration;
 
@@ -31,8 +32,8 @@ internal sealed class AgentDraft
             DisplayName = settings.DisplayName,
             DefaultStatusId = settings.DefaultStatusId ?? "",
             Units = settings.Units?.ToString(CultureInfo.InvariantCulture) ?? "",
-            Queues = string.Join(", ", settings.Queues),
-            Skills = string.Join(", ", settings.Skills.Select(s => s.Typed)),
+            Queues = Join(settings.Queues),
+            Skills = Join(settings.Skills.Select(s => s.Typed)),
         };
         foreach (var profile in settings.Profiles)
             draft.Profiles[profile.ProfileId] = profile.CustomLimit?.ToString(CultureInfo.InvariantCulture) ?? "";
@@ -72,7 +73,9 @@ internal sealed class AgentDraft
             ]),
         };
 
-    private static string[] Split(string list) => list.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
+    private static IEnumerable<string> Split(string list) => Identifier.SplitList(list).Where(item => item.Length > 0);
+
+    private static string Join(IEnumerable<string> items) => string.Join(", ", items.Select(item => Identifier.JoinList([item])));
 
     private static int? Whole(string text) =>
         int.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var number) ? number : null;

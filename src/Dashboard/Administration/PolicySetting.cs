@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.Json.Nodes;
+using PresenceLedger.Domain.Naming;
 
 namespace PresenceLedger.Dashboard.Administration;
 
@@ -51,7 +52,10 @@ internal sealed record PolicySetting(string Name, SettingKind Kind, string Rules
         {
             (_, null) => "",
             (SettingKind.Flag, var value) => value.GetValue<bool>() ? "true" : "false",
-            (SettingKind.SecondsByChannel, JsonObject channels) => string.Join(", ", channels.Select(c => $"{c.Key}={Number(c.Value!)}")),
+            (SettingKind.SecondsByChannel, JsonObject channels) => string.Join(
+                ", ",
+                channels.Select(c => $"{Identifier.JoinList([c.Key])}={Number(c.Value!)}")
+            ),
             (SettingKind.TimeOfDay, JsonObject end) => $"{end["time"]} {end["timeZone"]}",
             (_, var value) => Number(value),
         };
@@ -71,14 +75,11 @@ internal sealed record PolicySetting(string Name, SettingKind Kind, string Rules
                 return value is not null;
             case SettingKind.SecondsByChannel:
                 var channels = new JsonObject();
-                foreach (var one in text.Split(',', StringSplitOptions.RemoveEmptyEntries))
-                    if (
-                        one.Split('=', StringSplitOptions.TrimEntries) is not [{ Length: > 0 } channel, var after]
-                        || Seconds(after) is not { } s
-                    )
+                foreach (var one in Identifier.SplitList(text).Where(one => one.Length > 0))
+                    if (one.LastIndexOf('=') is not (> 0 and var at) || Seconds(one[(at + 1)..].Trim()) is not { } s)
                         return false;
                     else
-                        channels[channel] = s;
+                        channels[one[..at].Trim()] = s;
                 value = channels;
                 return true;
             case SettingKind.TimeOfDay:
@@ -102,10 +103,26 @@ internal sealed record PolicySetting(string Name, SettingKind Kind, string Rules
     public static JsonObject Changes(JsonObject present, IReadOnlyDictionary<string, string> typed) =>
         new(
             All.Where(setting => typed.TryGetValue(setting.Name, out var text) && !setting.Same(text, setting.Text(present)))
-                .Select(setting => (setting.Name, CanBeRead: setting.TryRead(typed[setting.Name], out var value), Value: value))
+                .Select(setting =>
+                    (setting.Name, setting.Kind, CanBeRead: setting.TryRead(typed[setting.Name], out var value), Value: value)
+                )
                 .Where(change => change.CanBeRead)
-                .Select(change => KeyValuePair.Create(change.Name, change.Value))
+                .Select(change =>
+                    KeyValuePair.Create(
+                        change.Name,
+                        change.Kind is SettingKind.SecondsByChannel ? WithoutOthers(change.Value, present[change.Name]) : change.Value
+                    )
+                )
         );
+
+    /// <summary>In a map null takes an entry away; one that is left out would stay.</summary>
+    private static JsonNode? WithoutOthers(JsonNode? typed, JsonNode? present)
+    {
+        if (typed is JsonObject map && present is JsonObject before)
+            foreach (var gone in before.Select(b => b.Key).Where(key => !map.ContainsKey(key)).ToArray())
+                map[gone] = null;
+        return typed;
+    }
 
     private static double? Seconds(string text) =>
         double.TryParse(text, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var seconds) ? seconds : null;

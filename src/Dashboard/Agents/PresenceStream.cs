@@ -1,6 +1,7 @@
 using System.Net.ServerSentEvents;
 using System.Text.Json;
 using PresenceLedger.Dashboard.Service;
+using PresenceLedger.Domain.Naming;
 
 namespace PresenceLedger.Dashboard.Agents;
 
@@ -23,7 +24,7 @@ internal static class PresenceStream
         CancellationToken ct
     )
     {
-        var path = LedgerApi.Path($"stream", [("agents", string.Join(',', agents))]);
+        var path = LedgerApi.Path($"stream", [("agents", Identifier.JoinList(agents))]);
         try
         {
             while (true)

@@ -1,4 +1,3 @@
-using System.Diagnostics.CodeAnalysis;
 using Microsoft.AspNetCore.Authentication;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;
@@ -90,7 +89,19 @@ internal static class Pages
         await next(http);
     }
 
-    /// <summary>Whether an address that a request names is one of these pages, to lead to after something else.</summary>
-    public static bool IsLocal([NotNullWhen(true)] string? path) =>
-        path is ['/', ..] && !path.StartsWith("//", StringComparison.Ordinal) && !path.Contains('\\', StringComparison.Ordinal);
+    /// <summary>
+    /// An address of these pages that a request names, to lead to after something else, as it may stand in a header; null where it leads
+    /// elsewhere, or nowhere. Browsers pass over control characters: <c>/&lt;tab&gt;/evil</c> would lead to another site.
+    /// </summary>
+    public static string? LocalAddress(string? path)
+    {
+        if (
+            path is not ['/', ..]
+            || path is [_, '/' or '\\', ..]
+            || path.Any(c => char.IsControl(c) || c == '\\')
+            || !Uri.TryCreate(new Uri("http://localhost"), path, out var address)
+        )
+            return null;
+        return address.PathAndQuery + address.Fragment;
+    }
 }

@@ -26,7 +26,7 @@ internal static class LanguageEndpoint
                                 IsEssential = true,
                             }
                         );
-                    return Results.LocalRedirect(Pages.IsLocal(returnTo) ? returnTo : "/");
+                    return Results.LocalRedirect(Pages.LocalAddress(returnTo) ?? "/");
                 }
             )
             .ExcludeFromDescription();

@@ -1,6 +1,7 @@
 using System.Net.Sockets;
 using PresenceLedger.Dashboard.Hosting;
 using PresenceLedger.Domain.Access;
+using PresenceLedger.Domain.Naming;
 
 namespace PresenceLedger.Dashboard.Service;
 
@@ -57,7 +58,7 @@ public sealed class Door : IDisposable
     )
     {
         using var request = new HttpRequestMessage(method, new Uri("http://presence-ledger/api/v1/" + path)) { Content = content };
-        request.Headers.Add("X-Actor", actor.ToString());
+        request.Headers.Add("X-Actor", (actor with { Id = Identifier.Encode(actor.Id) }).ToString());
         foreach (var (name, value) in headers)
             request.Headers.TryAddWithoutValidation(name, value);
         return await _http.SendAsync(request, ct);

@@ -6,7 +6,13 @@ namespace PresenceLedger.Domain.Access;
 public static class Permissions
 {
     /// <summary>Whether an actor may give this command to this agent; the refusal says who may.</summary>
-    public static Refusal? Check(Actor actor, string agentId, AgentCommand command)
+    public static Refusal? Check(Actor actor, string agentId, AgentCommand command) => Check(actor, agentId, command.GetType());
+
+    /// <summary>Whether an actor may give a command of this kind to this agent, whatever it says; so it can be asked before it is read.</summary>
+    public static Refusal? Check<TCommand>(Actor actor, string agentId)
+        where TCommand : AgentCommand => Check(actor, agentId, typeof(TCommand));
+
+    private static Refusal? Check(Actor actor, string agentId, Type command)
     {
         var allowed = Allowed(command);
         if (actor.Kind is Persona.Administrator or Persona.System)
@@ -45,11 +51,23 @@ public static class Permissions
             ? new(RefusalCodes.Forbidden, $"{actor} reads its own audit only, not that of agent '{agentId}'.")
             : null;
 
+    /// <summary>Signs of life of many agents at once are a gateway's.</summary>
+    public static Refusal? CheckGateway(Actor actor) =>
+        actor.Kind is Persona.Service or Persona.Administrator
+            ? null
+            : new(RefusalCodes.Forbidden, $"{actor} may not do this; service or administrator may.");
+
+    /// <summary>A seal is recorded, so it is an administrator's to make: an auditor changes nothing.</summary>
+    public static Refusal? CheckSeal(Actor actor) =>
+        actor.Kind is Persona.Administrator or Persona.System
+            ? null
+            : new(RefusalCodes.Forbidden, $"{actor} may not seal the ledger; an administrator may.");
+
     /// <summary>Proof of the ledger as a whole is for auditors and administrators.</summary>
     public static Refusal? CheckLedgerAudit(Actor actor) =>
         actor.Kind is Persona.Auditor or Persona.Administrator or Persona.System
             ? null
-            : new(RefusalCodes.Forbidden, $"{actor} may not seal or verify the ledger; an auditor or an administrator may.");
+            : new(RefusalCodes.Forbidden, $"{actor} may not verify the ledger; an auditor or an administrator may.");
 
     /// <summary>Sealing records something: it is the administrator's.</summary>
     public static Refusal? CheckSeal(Actor actor) =>
@@ -83,20 +101,16 @@ public static class Permissions
             ? null
             : new(RefusalCodes.Forbidden, $"{actor} may not see the disputes of all agents; supervisor, auditor or administrator may.");
 
-    private static Persona[] Allowed(AgentCommand command) =>
-        command switch
-        {
-            ConfigureAgent or ResetCapacity => [],
-            SignIn or CloseConnection => [Persona.Agent],
-            SignOut or SetPresence or ResetPresence => [Persona.Agent, Persona.Supervisor],
-            AssignConversation => [Persona.Service, Persona.Supervisor],
-            MoveConversation => [Persona.Service, Persona.Agent],
-            TransferConversation => [Persona.Service, Persona.Agent, Persona.Supervisor],
-            ForceReleaseConversation or CorrectPresence or AnswerDispute => [Persona.Supervisor],
-            DisputeEntry => [Persona.Agent],
-            ErasePerson => [],
-            JoinConsult or LeaveConsult => [Persona.Agent, Persona.Supervisor, Persona.Service],
-            SettleDue or HandOver => [],
-            _ => throw new InvalidOperationException($"Unknown agent command {command.GetType().Name}."),
-        };
+    private static Persona[] Allowed(Type command) =>
+        command == typeof(SignIn) || command == typeof(CloseConnection) || command == typeof(DisputeEntry) ? [Persona.Agent]
+        : command == typeof(SignOut) || command == typeof(SetPresence) || command == typeof(ResetPresence)
+            ? [Persona.Agent, Persona.Supervisor]
+        : command == typeof(AssignConversation) ? [Persona.Service, Persona.Supervisor]
+        : command == typeof(MoveConversation) ? [Persona.Service, Persona.Agent]
+        : command == typeof(TransferConversation) ? [Persona.Service, Persona.Agent, Persona.Supervisor]
+        : command == typeof(ForceReleaseConversation) || command == typeof(CorrectPresence) || command == typeof(AnswerDispute)
+            ? [Persona.Supervisor]
+        : command == typeof(JoinConsult) || command == typeof(LeaveConsult) ? [Persona.Agent, Persona.Supervisor, Persona.Service]
+        // What changes settings, erases, or happens by itself: administrators, and the ledger.
+        : [];
 }

@@ -111,7 +111,7 @@ public static class AgentDecider
         {
             var settings = c.Change(_agent.Settings);
             if (settings.Units < 0 || settings.Profiles.Values.Any(limit => limit < 0))
-                return new(RefusalCodes.Validation, "Units and custom limits cannot be negative.");
+                return new(RefusalCodes.Validation, "Units and custom limits cannot be negative.") { Field = "units" };
             var unfit = settings.DefaultStatusId is { } id && id != _agent.Settings.DefaultStatusId ? Selectable(id) : null;
             if (unfit is { Code: RefusalCodes.StatusUnknown })
                 return unfit;
@@ -235,11 +235,11 @@ public static class AgentDecider
                 return Refusal.StatusUnknown(c.StatusId);
             var (from, to) = (c.From.ToMillisecond(), c.To.ToMillisecond());
             if (from >= to)
-                return new(RefusalCodes.Validation, "A correction begins before it ends.");
+                return new(RefusalCodes.Validation, "A correction begins before it ends.") { Field = "to" };
             if (to > _at)
-                return new(RefusalCodes.Validation, "A correction is of the past: it ends now at the latest.");
+                return new(RefusalCodes.Validation, "A correction is of the past: it ends now at the latest.") { Field = "to" };
             if (from < _agent.RegisteredAt)
-                return new(RefusalCodes.Validation, "A correction begins at the agent's registration at the earliest.");
+                return new(RefusalCodes.Validation, "A correction begins at the agent's registration at the earliest.") { Field = "from" };
             Record(new PresenceCorrected(from, to, status.Id, status.Base));
             return null;
         }
@@ -431,6 +431,9 @@ public static class AgentDecider
                 _ =>
                     c.ToAgentId == _agent.AgentId
                         ? new(RefusalCodes.Validation, "A conversation cannot be transferred to the agent who has it. Name another agent.")
+                        {
+                            Field = "toAgentId",
+                        }
                         : End(
                             new ConversationTransferred(c.ConversationId, c.ToAgentId, c.ToQueue, c.External)
                             {

@@ -1,3 +1,4 @@
+using System.Globalization;
 using PresenceLedger.Domain.Capacity;
 using PresenceLedger.Domain.Policies;
 using PresenceLedger.Domain.Statuses;
@@ -41,12 +42,32 @@ public static class ConfigurationDecider
                 ? Nothing
                 : Of(new CapacityProfileSet(c.Profile)),
             ChangePolicy c => Decide(configuration, c.Policy),
-            AmendPolicy c => Decide(configuration, c.Change(configuration.Policy)),
+            AmendPolicy c => c.Change(configuration.Policy) is var amended && Contradiction(configuration.Policy, amended) is { } refusal
+                ? new([], refusal)
+                : Decide(configuration, amended),
             _ => throw new InvalidOperationException($"Unknown configuration command {command.GetType().Name}."),
         };
         var at = now.ToMillisecond() > configuration.LastOccurredAt ? now.ToMillisecond() : configuration.LastOccurredAt;
         return decision with { Events = [.. decision.Events.Select(e => e with { OccurredAt = at })] };
     }
+
+    /// <summary>
+    /// Why a policy contradicts itself; null where it does not, or did before and the change is of something else.
+    /// </summary>
+    public static Refusal? Contradiction(Policy present, Policy amended) =>
+        amended.HeartbeatTimeout < 2 * amended.HeartbeatInterval
+        && (amended.HeartbeatTimeout, amended.HeartbeatInterval) != (present.HeartbeatTimeout, present.HeartbeatInterval)
+            ? new Refusal(
+                RefusalCodes.Validation,
+                string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"must be at least two heartbeatSeconds, or one late heartbeat is a loss: {amended.HeartbeatTimeout.TotalSeconds} s with a heartbeat every {amended.HeartbeatInterval.TotalSeconds} s. Change both."
+                )
+            )
+            {
+                Field = "heartbeatTimeout",
+            }
+            : null;
 
     private static Decision<ConfigurationEvent> Decide(Configuration configuration, DefineStatus c)
     {

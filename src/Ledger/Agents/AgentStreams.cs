@@ -15,7 +15,10 @@ using PresenceLedger.Ledger.Reasons;
 
 namespace PresenceLedger.Ledger.Agents;
 
-/// <summary>A command on an agent was accepted: the agent after it, and what was recorded of it (nothing for a no-op).</summary>
+/// <summary>
+/// A command on an agent was accepted: the agent after it, and what was recorded (nothing for a no-op): first of this agent, then of the one
+/// that a conversation was transferred to.
+/// </summary>
 public sealed record AgentAccepted(Agent Agent, Configuration Configuration, IReadOnlyList<EventRecord> Events) : CommandOutcome
 {
     /// <summary>Where it ends in the order of all; the start where nothing was recorded.</summary>
@@ -204,7 +207,7 @@ public sealed class AgentStreams(
             await reason.TakeBackAsync();
         var own = changes.Find(c => c.Before.Agent.AgentId == first.Agent.AgentId);
         var outcome =
-            refused is null ? new AgentAccepted((own?.After ?? first).Agent, settings, own?.Append.Events ?? [])
+            refused is null ? new AgentAccepted((own?.After ?? first).Agent, settings, [.. changes.SelectMany(c => c.Append.Events)])
             : refused is CommandOutcome.Refused { Refusal.Code: RefusalCodes.ConversationUnknown }
             && command is TransferConversation transfer
                 ? await TransferredAsync(agents, transfer, envelope.CommandId, settings, ct) ?? refused
@@ -270,7 +273,11 @@ public sealed class AgentStreams(
         if (log.SpansStreams || agents.Length == 1)
             return null;
         return await ReachedAsync(agents, transfer, commandId, ct)
-            ? new AgentAccepted(agents[0].Agent, settings, await CausedByAsync(agents[0].Agent, commandId, ct))
+            ? new AgentAccepted(
+                agents[0].Agent,
+                settings,
+                [.. await CausedByAsync(agents[0].Agent, commandId, ct), .. await CausedByAsync(agents[1].Agent, commandId, ct)]
+            )
             : null;
     }
 

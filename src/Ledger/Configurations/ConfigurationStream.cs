@@ -23,6 +23,7 @@ public sealed class ConfigurationStream(ILog log, IReasonTexts texts, TimeProvid
 
     private readonly SemaphoreSlim _refreshing = new(1, 1);
     private readonly Wake _changed = new();
+    private readonly Trouble _behind = new(logger, clock);
     private volatile Held _held = new(Configuration.Initial, HashChain.Genesis);
 
     /// <summary>The configuration as this node knows it.</summary>
@@ -144,6 +145,7 @@ public sealed class ConfigurationStream(ILog log, IReasonTexts texts, TimeProvid
             try
             {
                 await RefreshAsync(stoppingToken);
+                _behind.IsOver("The configuration is followed again");
                 await Task.WhenAny(next, Task.Delay(Poll, clock, stoppingToken));
                 await Task.Delay(Pause, clock, stoppingToken);
             }
@@ -154,7 +156,7 @@ public sealed class ConfigurationStream(ILog log, IReasonTexts texts, TimeProvid
             catch (Exception e)
             {
                 // What is known goes on to hold; every event names the version it was decided with.
-                logger.LogWarning("The configuration is not followed for now: {Error}", e.Message);
+                _behind.Is("The configuration is not followed for now: " + e.Message);
                 await Task.Delay(Poll, clock, CancellationToken.None);
             }
         }

@@ -35,6 +35,8 @@ public sealed class DueWorker(
     private const int AtOnce = 32;
     private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(200);
 
+    private readonly Trouble _waiting = new(logger, clock);
+
     /// <summary>After this long the node that made a transfer has also recorded its second half, or is gone.</summary>
     public static TimeSpan HandoverPatience { get; } = TimeSpan.FromSeconds(10);
 
@@ -51,6 +53,7 @@ public sealed class DueWorker(
                 var more = await WorkAsync(stoppingToken);
                 if (!log.SpansStreams)
                     await HandOverAsync(stoppingToken);
+                _waiting.IsOver("Due work is done again");
                 if (!more)
                     await Task.Delay(Interval, clock, stoppingToken);
             }
@@ -61,7 +64,7 @@ public sealed class DueWorker(
             catch (Exception e)
             {
                 // Nothing is lost: what is due stays due.
-                logger.LogWarning("Due work waits: {Error}", e.Message);
+                _waiting.Is("Due work waits: " + e.Message);
                 await Task.WhenAny(Task.Delay(TimeSpan.FromSeconds(1), clock, stoppingToken));
             }
         }

@@ -37,6 +37,7 @@ public sealed class Leases(
     private static readonly TimeSpan Late = TimeSpan.FromSeconds(5);
 
     private readonly NodePresence _node = new(database);
+    private readonly Trouble _waiting = new(logger, clock);
     private readonly Lock _lock = new();
     private readonly ConcurrentDictionary<ConnectionKey, Known> _known = new();
     private readonly ConcurrentDictionary<ConnectionKey, DateTimeOffset> _unflushed = new();
@@ -267,6 +268,7 @@ public sealed class Leases(
             {
                 await Task.Delay(FlushInterval, clock, stoppingToken);
                 await FlushAsync(stoppingToken);
+                _waiting.IsOver("Signs of life reach the database again");
             }
             catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
             {
@@ -274,7 +276,7 @@ public sealed class Leases(
             }
             catch (Exception e)
             {
-                logger.LogWarning("Signs of life wait for the database: {Error}", e.Message);
+                _waiting.Is("Signs of life wait for the database: " + e.Message);
             }
         }
         try

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Reflection;
 using Npgsql;
+using PresenceLedger.Ledger.Agents;
 
 namespace PresenceLedger.Ledger.Postgres;
 
@@ -25,6 +26,7 @@ public static class LedgerSchema
         await RunAsync($"select pg_advisory_xact_lock({Lock})");
         await RunAsync("create schema if not exists ledger");
         await RunAsync("create table if not exists ledger.script (name text primary key, applied_at timestamptz not null default now())");
+        await RefuseNewerAsync(connection, ct);
         foreach (var (name, sql) in Scripts())
         {
             await using var done = new NpgsqlCommand("select 1 from ledger.script where name = $1", connection, transaction);
@@ -73,6 +75,30 @@ public static class LedgerSchema
                 grant create on database {Quoted(connection.Database)} to {role};
                 """
             );
+        }
+    }
+
+    /// <summary>Refuses a database that a newer version has worked on; one without a ledger is none of those.</summary>
+    /// <exception cref="NewerLedgerException">It is.</exception>
+    public static async Task RefuseNewerAsync(NpgsqlConnection connection, CancellationToken ct)
+    {
+        var known = Scripts().Select(s => s.Name).ToArray();
+        if (await FirstAsync("script", "name", "name <> all ($1)", known) is { } script)
+            throw new NewerLedgerException($"the schema script {script}");
+        if (await FirstAsync("snapshot", "shape", "shape > $1", AgentSnapshot.Shape) is { } shape)
+            throw new NewerLedgerException($"snapshots of shape {shape}");
+
+        async Task<object?> FirstAsync<T>(string table, string column, string where, T parameter)
+        {
+            await using var there = new NpgsqlCommand($"select to_regclass('ledger.{table}') is not null", connection);
+            if (await there.ExecuteScalarAsync(ct) is not true)
+                return null;
+            await using var first = new NpgsqlCommand(
+                $"select {column} from ledger.{table} where {where} order by 1 desc limit 1",
+                connection
+            );
+            first.Parameters.Add(new NpgsqlParameter<T> { TypedValue = parameter });
+            return await first.ExecuteScalarAsync(ct);
         }
     }
 

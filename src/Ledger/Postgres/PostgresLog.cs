@@ -26,6 +26,7 @@ public sealed class PostgresLog : BackgroundService, ILog
     private readonly NpgsqlDataSource _database;
     private readonly TimeProvider _clock;
     private readonly ILogger<PostgresLog> _logger;
+    private readonly Trouble _failing;
     private readonly AppendSignal _signal;
     private readonly Channel<Pending> _queue = Channel.CreateUnbounded<Pending>();
     private int _epoch = -1;
@@ -35,6 +36,7 @@ public sealed class PostgresLog : BackgroundService, ILog
         _database = database;
         _clock = clock;
         _logger = logger;
+        _failing = new Trouble(logger, clock);
         _signal = new AppendSignal(database, clock, logger);
     }
 
@@ -245,6 +247,7 @@ public sealed class PostgresLog : BackgroundService, ILog
                 sent = true;
                 await ExecuteAsync(connection, epoch, batch);
                 _signal.Appended();
+                _failing.IsOver("Appends succeed again");
                 return;
             }
             catch (Exception e)
@@ -261,21 +264,21 @@ public sealed class PostgresLog : BackgroundService, ILog
                     return;
                 }
                 if (attempt == 0)
-                    _logger.LogWarning(e, "An append failed and is retried for up to {Patience}", Patience);
+                    _failing.Is($"An append failed and is tried again for up to {Patience.TotalSeconds} s: {e.Message}");
                 _database.Clear();
                 await Task.Delay(TimeSpan.FromMilliseconds(Math.Min(50 << Math.Min(attempt, 4), 500)), _clock);
             }
             catch (Exception e) when (batch.Count > 1)
             {
                 // Something in the batch is refused as such; the others must not suffer for it.
-                _logger.LogError(e, "A batch of {Count} commits failed; each is tried alone", batch.Count);
+                _failing.Is($"A batch of {batch.Count} commits failed, and each is tried alone: {e.Message}");
                 foreach (var one in batch.ToArray())
                     await AppendAsync([one]);
                 return;
             }
             catch (Exception e)
             {
-                _logger.LogError(e, "A commit was refused by the database");
+                _failing.Is("A commit was refused by the database: " + e.Message);
                 Fail(batch, new LedgerUnavailableException("The database refused the commit: " + e.Message, e));
                 return;
             }

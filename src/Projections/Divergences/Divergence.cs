@@ -1,3 +1,4 @@
+using PresenceLedger.Ledger;
 using PresenceLedger.Ledger.Reasons;
 
 namespace PresenceLedger.Projections.Divergences;
@@ -30,7 +31,7 @@ public sealed record Divergence(string AgentId, string Model, long Version, stri
             Reasons when Member == Erasure => $"Ask for the erasure of agent '{AgentId}' again: texts of reasons are still kept.",
             Reasons => "Restore the table ledger.reason from a backup: nothing else has the texts, and a rebuild does not bring them back.",
             Memory => "Restart the node.",
-            Snapshot => $"Delete the row of stream 'agent-{AgentId}' in ledger.snapshot and restart the nodes.",
+            Snapshot => $"Delete the row of stream '{StreamNames.Agent(AgentId)}' in ledger.snapshot and restart the nodes.",
             _ => $"presence-ledger rebuild {Model}",
         };
 

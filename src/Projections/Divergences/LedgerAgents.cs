@@ -12,24 +12,25 @@ public sealed class LedgerAgents(ILog log, NpgsqlDataSource database)
     private const int PageSize = 10_000;
 
     // From "agent-" to what comes after all that begins with it.
-    private const string Streams =
-        "select substr(stream, 7) from ledger.stream where stream >= 'agent-' and stream < 'agent.' and version >= 0";
+    private const string Streams = "select stream from ledger.stream where stream >= 'agent-' and stream < 'agent.' and version >= 0";
 
     private bool InDatabase => log.Store == "Postgres";
 
     /// <summary>Some agents, by chance; of a log that is not in the database, those that are read.</summary>
     public async Task<IReadOnlyList<string>> SampleAsync(int count, CancellationToken ct) =>
-        await IdsAsync((InDatabase ? Streams : $"select agent_id from {PresenceModel.Agents}") + " order by random() limit $1", count, ct);
+        InDatabase
+            ? OfStreams(await TextsAsync(Streams + " order by random() limit $1", count, ct))
+            : await TextsAsync($"select agent_id from {PresenceModel.Agents} order by random() limit $1", count, ct);
 
     /// <summary>All agents, in the order of their ids; also those that only a read model has.</summary>
     public async Task<IReadOnlyList<string>> AllAsync(CancellationToken ct)
     {
         var all = new SortedSet<string>(StringComparer.Ordinal);
-        all.UnionWith(InDatabase ? await IdsAsync(Streams, null, ct) : await RegisteredAsync(ct));
+        all.UnionWith(InDatabase ? OfStreams(await TextsAsync(Streams, null, ct)) : await RegisteredAsync(ct));
         foreach (var table in new[] { PresenceModel.Agents, FactsModel.Schema + ".agent", StatesModel.States })
-            all.UnionWith(await IdsAsync($"select distinct agent_id from {table}", null, ct));
+            all.UnionWith(await TextsAsync($"select distinct agent_id from {table}", null, ct));
         foreach (var table in await ClosedFactsCheck.TablesAsync())
-            all.UnionWith(await IdsAsync(Distinct($"{FactsModel.Schema}.{table}"), null, ct));
+            all.UnionWith(await TextsAsync(Distinct($"{FactsModel.Schema}.{table}"), null, ct));
         return [.. all];
     }
 
@@ -44,23 +45,25 @@ public sealed class LedgerAgents(ILog log, NpgsqlDataSource database)
             select id from a where id is not null
             """;
 
-    private async Task<IReadOnlyList<string>> IdsAsync(string select, int? limit, CancellationToken ct)
+    private static string[] OfStreams(IEnumerable<string> streams) => [.. streams.Select(StreamNames.AgentId).OfType<string>()];
+
+    private async Task<IReadOnlyList<string>> TextsAsync(string select, int? limit, CancellationToken ct)
     {
         await using var command = database.CreateCommand(select);
         if (limit is { } most)
             command.Parameters.Add(new() { Value = most });
-        var ids = new List<string>();
+        var texts = new List<string>();
         try
         {
             await using var reader = await command.ExecuteReaderAsync(ct);
             while (await reader.ReadAsync(ct))
-                ids.Add(reader.GetString(0));
+                texts.Add(reader.GetString(0));
         }
         catch (PostgresException e) when (e.SqlState is PostgresErrorCodes.UndefinedTable or PostgresErrorCodes.InvalidSchemaName)
         {
             // A read model that is not begun yet has none.
         }
-        return ids;
+        return texts;
     }
 
     /// <summary>The agents of a log that keeps no list of its streams: by their first events.</summary>

@@ -76,7 +76,7 @@ public sealed class HubTests(HubNodes nodes)
         Assert.Equal("version-conflict", (await client.SetPresenceAsync(new { statusId = "busy", ifMatch = version })).Code);
         var unknown = await client.SetPresenceAsync(new { statusId = "nowhere" });
         Assert.Equal(("status-unknown", 409), (unknown.Code, unknown.Problem!.Value.GetProperty("status").GetInt32()));
-        foreach (var (message, field) in new (object, string)[] { (new { }, "statusId"), (new { statusId = "a b" }, "statusId") })
+        foreach (var (message, field) in new (object, string)[] { (new { }, "statusId"), (new { statusId = "a\u0001b" }, "statusId") })
             AssertBad(await client.SetPresenceAsync(message), field);
         AssertBad(await client.CallAsync("SetPresence", [null]), "statusId");
         Assert.Equal(Version(away), Version((await nodes.TimelineAsync(ana))[^1]));
@@ -116,11 +116,33 @@ public sealed class HubTests(HubNodes nodes)
     }
 
     [Fact]
+    public async Task A_call_that_cannot_be_read_is_answered_with_a_problem()
+    {
+        var ana = await _service.AgentAsync();
+        await using var client = await nodes.ConnectAsync(ana);
+        object?[][] wrong =
+        [
+            ["ana"],
+            [5],
+            [new { agentId = 5 }],
+            [new { statusId = "away", more = 1 }],
+            [new { reason = "x" }],
+            [],
+            [null, null],
+        ];
+        foreach (var arguments in wrong)
+            AssertBad(await client.CallAsync("SignIn", arguments), "SignIn");
+        AssertBad(await client.CallAsync("Heartbeat", [1]), "Heartbeat");
+        AssertBad(await client.CallAsync("Explode", []), "Explode");
+        Assert.Equal(ana, Text((await client.SignInAsync(new { agentId = ana })).Presence, "agentId"));
+    }
+
+    [Fact]
     public async Task Bad_input_is_refused_by_field_and_an_unknown_agent_is_said_so()
     {
         var ana = await _service.AgentAsync();
         await using var client = await nodes.ConnectAsync(ana);
-        AssertBad(await client.SignInAsync(new { agentId = "a b" }), "agentId");
+        AssertBad(await client.SignInAsync(new { agentId = "a\u0001b" }), "agentId");
         AssertBad(await client.SignInAsync(new { connectionId = "" }), "connectionId");
         AssertBad(await client.SignInAsync(new { client = new string('c', 1000) }), "client");
         await using var nobody = await nodes.ConnectAsync(_service.NewId("nobody"));

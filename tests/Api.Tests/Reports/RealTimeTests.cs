@@ -222,8 +222,8 @@ public sealed class RealTimeTests(OpenService service)
                 ("base=inactive", "base"),
                 ("signedIn=maybe", "signedIn"),
                 ("stuck=maybe", "stuck"),
-                ("agents=a%20b", "agents"),
-                ("queue=a%20b", "queue"),
+                ("agents=a%01b", "agents"),
+                ("queue=a%01b", "queue"),
                 ("cursor=-", "cursor"),
             }
         )

@@ -51,6 +51,22 @@ public abstract class LogContract : IAsyncLifetime
         Assert.Equal([0L, 1, 2, 3, 4, 5], Versions(await ReadAsync("a")));
     }
 
+    [Theory]
+    [InlineData("auth0|5f7c")]
+    [InlineData("SIP/8007")]
+    [InlineData("$all")]
+    [InlineData("Jürgen Müller, 100%")]
+    public async Task An_agent_of_any_name_has_a_stream_of_which_the_name_can_be_read(string agentId)
+    {
+        var stream = StreamNames.Agent(agentId);
+        await AppendAsync(new Commit([new StreamAppend(stream, -1, [Some.Event(stream, 0) with { Stream = stream }])]));
+
+        var read = Assert.Single(await Log.ReadStreamAsync(stream, 0, 10, CancellationToken.None));
+
+        Assert.Equal(agentId, StreamNames.AgentId(read.Record.Stream));
+        Assert.All(stream, c => Assert.True(char.IsAsciiLetterOrDigit(c) || "._~:@-%".Contains(c, StringComparison.Ordinal)));
+    }
+
     [Fact]
     public async Task Events_come_back_to_the_letter()
     {

@@ -183,7 +183,7 @@ public sealed class ProofTests : IAsyncLifetime
         using var other = new ServiceClient(keyless.Url);
         var stopped = await UntilAsync(other, seals => seals.GetProperty("stopped").ValueKind is JsonValueKind.String);
         Assert.Contains("does not have it", stopped.GetProperty("stopped").GetString(), StringComparison.Ordinal);
-        var refused = await other.PostAsync("ledger/seals", null, "auditor:al");
+        var refused = await other.PostAsync("ledger/seals", null, "administrator:root");
         Assert.Equal((409, "sealing-key-missing"), (refused.Status, refused.Code));
         var metrics = await other.GetAsync("/metrics");
         Assert.Matches("presence_ledger_seals_stopped[^\n]* 1", metrics.Text);

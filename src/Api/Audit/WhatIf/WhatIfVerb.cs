@@ -1,7 +1,9 @@
 using System.CommandLine;
 using System.Globalization;
 using PresenceLedger.Api.Hosting;
+using PresenceLedger.Api.Http;
 using PresenceLedger.Domain;
+using PresenceLedger.Domain.Naming;
 
 namespace PresenceLedger.Api.Audit.WhatIf;
 
@@ -61,7 +63,7 @@ internal static class WhatIfVerb
                         WhatIfFile.Load(parsed.GetRequiredValue(policy)),
                         ReadInstant("--from", parsed.GetValue(from)),
                         ReadInstant("--to", parsed.GetValue(to)),
-                        parsed.GetValue(agents)?.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries),
+                        parsed.GetValue(agents) is { } some ? [.. QueryLists.Items(Identifier.Normalize(some))] : null,
                         ReadFormat(parsed.GetRequiredValue(format)),
                         parsed.GetValue(first),
                         parsed.GetValue(connection) ?? Environment.GetEnvironmentVariable("PRESENCE_LEDGER_CONNECTION"),

@@ -15,6 +15,7 @@ internal static class RealTimeEndpoints
     public static void Map(RouteGroupBuilder api)
     {
         api.MapGet(Path, ListAsync)
+            .Allow(actor => Permissions.CheckReport(actor))
             .WithTags("Reports")
             .WithMetadata(new Paged(), new ReadsYourWrites())
             .WithSummary("How agents stand now, with the numbers of today or of the last 24 hours; a summary and a page of rows.")
@@ -23,6 +24,7 @@ internal static class RealTimeEndpoints
             .ProducesProblem(StatusCodes.Status403Forbidden)
             .ProducesProblem(StatusCodes.Status503ServiceUnavailable);
         api.MapGet(Path + "/{agentId}", FindAsync)
+            .Allow((actor, agentId) => Permissions.CheckReport(actor, agentId))
             .WithTags("Reports")
             .WithMetadata(new ReadsYourWrites())
             .WithSummary("An agent of the real-time report: conversations, capacity, skills, and the presence history of the range.")
@@ -40,9 +42,7 @@ internal static class RealTimeEndpoints
         [FromKeyedServices(typeof(FactsModel))] ReadPosition position
     )
     {
-        if (Permissions.CheckReport(http.Actor()) is { } forbidden)
-            return Problems.Of(forbidden);
-        if (RealTimeQuery.Read(parameters, out var query) is { } bad)
+        if (RealTimeQuery.Read(http, parameters, out var query) is { } bad)
             return bad;
         if (Paging.Read(http, out var paging) is { } badPage)
             return badPage;
@@ -81,17 +81,15 @@ internal static class RealTimeEndpoints
         [FromKeyedServices(typeof(FactsModel))] ReadPosition position
     )
     {
-        if (Permissions.CheckReport(http.Actor(), agentId) is { } forbidden)
-            return Problems.Of(forbidden);
         var parameters = new RealTimeParameters
         {
             Range = range,
             TimeRange = timeRange,
             TimeZone = timeZone,
         };
-        if (RealTimeQuery.Read(parameters, out var query) is { } bad)
+        if (RealTimeQuery.Read(http, parameters, out var query) is { } bad)
             return bad;
-        if (await ReadPositionHeaders.WaitAsync(http, position) is { } behind)
+        if (await ReadPositionHeaders.WaitAsync(http, position, agentId) is { } behind)
             return behind;
         if (!await HasBegunAsync(position, http.RequestAborted))
             return ReadPositionHeaders.Behind(http);

@@ -40,7 +40,7 @@ internal sealed record RealTimeParameters
     [FromQuery(Name = "text")]
     public string? Text { get; init; }
 
-    [FromQuery(Name = "agents")]
+    [FromQuery(Name = "agents"), QueryList]
     public string? Agents { get; init; }
 
     [FromQuery(Name = "stuck")]
@@ -81,7 +81,7 @@ internal sealed record RealTimeQuery
     private bool? Stuck { get; init; }
 
     /// <summary>Reads it; the problem where it makes no sense.</summary>
-    public static IResult? Read(RealTimeParameters asked, out RealTimeQuery query)
+    public static IResult? Read(HttpContext http, RealTimeParameters asked, out RealTimeQuery query)
     {
         query = new RealTimeQuery();
         var range = asked.Range ?? asked.TimeRange ?? Today;
@@ -107,11 +107,8 @@ internal sealed record RealTimeQuery
             return badSignedIn;
         if (Flag(asked.Stuck, "stuck", out var stuck) is { } badStuck)
             return badStuck;
-        var agents = asked
-            .Agents?.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)
-            .ToHashSet(StringComparer.Ordinal);
-        if (agents is { Count: 0 or > MostAgents } || agents?.All(Identifiers.IsValid) == false)
-            return Problems.Validation("agents", $"must be 1 to {MostAgents} agent ids with commas between them");
+        if (QueryLists.Identifiers(http, "agents", out var agents, MostAgents) is { } badAgents)
+            return badAgents;
         query = new RealTimeQuery
         {
             Range = range,

@@ -35,6 +35,8 @@ internal static class RealTimeStream
 
     public static void Map(RouteGroupBuilder api) =>
         api.MapGet(Path, GetAsync)
+            .Allow(actor => Permissions.CheckReport(actor))
+            .WithMetadata(new ReadsYourWrites())
             .WithTags("Reports")
             .WithSummary("The real-time agents report live, as server-sent events: the report, then rows that change, and the summary.")
             .Produces<string>(contentType: "text/event-stream")
@@ -52,11 +54,13 @@ internal static class RealTimeStream
         TimeProvider clock
     )
     {
-        if (Permissions.CheckReport(http.Actor()) is { } forbidden)
-            return Problems.Of(forbidden);
-        if (RealTimeQuery.Read(parameters, out var query) is { } bad)
+        if (RealTimeQuery.Read(http, parameters, out var query) is { } bad)
             return bad;
         var ct = http.RequestAborted;
+        if (await ReadPositionHeaders.WaitAsync(http, position) is { } unread)
+            return unread;
+        if (http.IsHead())
+            return EventStreamWriter.Empty(http);
         using var follower = await feed.FollowAsync(new Filter(null, null), ct);
         if (
             !await position.WaitAsync(read => read.Position >= follower.From, Longest, ct)
