@@ -69,12 +69,6 @@ public static class Permissions
             ? null
             : new(RefusalCodes.Forbidden, $"{actor} may not verify the ledger; an auditor or an administrator may.");
 
-    /// <summary>Sealing records something: it is the administrator's.</summary>
-    public static Refusal? CheckSeal(Actor actor) =>
-        actor.Kind is Persona.Administrator or Persona.System
-            ? null
-            : new(RefusalCodes.Forbidden, $"{actor} may not seal the ledger; an administrator may.");
-
     /// <summary>Reports of agents are for supervisors, services, auditors and administrators; an agent reads what is about itself.</summary>
     /// <param name="actor">Who asks.</param>
     /// <param name="agentId">Whom it is about; null for all agents.</param>
