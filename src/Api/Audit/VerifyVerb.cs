@@ -111,7 +111,7 @@ internal static class VerifyVerb
                             Keys = Trusted(asked),
                             Noted =
                             [
-                                .. new SealNotes(SealSettings.Of(asked.DataFolder).Keys.NoteFolder, opened.Log.Name).Noted(),
+                                .. new SealNotes(SealSettings.Of(asked.Choice).Keys.NoteFolder, opened.Log.Name).Noted(),
                                 .. noted,
                             ],
                             SinceSeal = parsed.GetValue(since),

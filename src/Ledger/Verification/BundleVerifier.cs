@@ -94,17 +94,8 @@ public static class BundleVerifier
 
         public BundleVerification Run()
         {
-<<<<<<< HEAD
-            var manifest = JsonSerializer.Deserialize<Manifest>(File("manifest.json"), LedgerJson.Options)!;
-            if (manifest.Format is not (Format or Unbroken))
-                throw new FormatException($"its format is '{manifest.Format}'.");
-            CheckFiles(manifest);
-            CheckEvents(manifest);
-            CheckSeals(isUnbroken: manifest.Format == Unbroken);
-            CheckProofs();
-=======
             var manifest = One<Manifest>("manifest.json");
-            if (manifest.Format != Format)
+            if (manifest.Format is not (Format or Unbroken))
                 throw new FormatException($"its format is '{manifest.Format}'.");
             if (manifest.AgentId is not { Length: > 0 and <= LongestId } || manifest.AgentId.Any(TerminalText.IsSteering))
                 throw new FormatException("its agentId is no identifier.");
@@ -119,7 +110,6 @@ public static class BundleVerifier
             {
                 // What was found so far says enough.
             }
->>>>>>> x-proof-a
             return new BundleVerification(
                 manifest.AgentId,
                 _events.Count,
@@ -188,7 +178,8 @@ public static class BundleVerifier
                     Apply(introductions.Dequeue());
                 var before = last?.Seal;
                 var text = seal.Statement().SignedText();
-<<<<<<< HEAD
+                var hash = seal.Statement().Hash();
+                _seals[seal.Number] = new KeptSeal(seal.Number, seal.Count, seal.Root, hash, seal.SealedAt);
                 if (before is not null && seal.Number > before.Number + 1)
                 {
                     if (isUnbroken)
@@ -201,17 +192,10 @@ public static class BundleVerifier
                     before is not null
                     && (
                         seal.Number <= before.Number
-                        || seal.Previous != before.Statement().Hash()
+                        || seal.Previous != last?.Hash
                         || seal.First != before.First + before.Count
                     )
                 )
-=======
-                var hash = seal.Statement().Hash();
-                _seals[seal.Number] = new KeptSeal(seal.Number, seal.Count, seal.Root, hash, seal.SealedAt);
-                if (before is not null && seal.Number != before.Number + 1)
-                    Report(FindingKind.SealMissing, Invariant($"Seal {before.Number + 1} is gone."), seal: before.Number + 1);
-                else if (before is not null && (seal.Previous != last?.Hash || seal.First != before.First + before.Count))
->>>>>>> x-proof-a
                     Report(
                         FindingKind.SealChanged,
                         Invariant($"Seal {seal.Number} does not follow from the seal before it."),
@@ -227,18 +211,13 @@ public static class BundleVerifier
                 unvouched = verdict.Trusted ? null : unvouched ?? seal;
                 last = (seal, hash);
             }
-<<<<<<< HEAD
-            while (introductions.TryDequeue(out var last))
-                Apply(last);
+            while (introductions.TryDequeue(out var left))
+                Apply(left);
             ReportUnvouched(unvouched);
         }
 
         private void ReportUnvouched(Seal? unvouched)
         {
-=======
-            while (introductions.TryDequeue(out var left))
-                Apply(left);
->>>>>>> x-proof-a
             if (unvouched is not null)
                 Report(
                     FindingKind.SignatureWrong,
