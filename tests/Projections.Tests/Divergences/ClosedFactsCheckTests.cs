@@ -1,3 +1,4 @@
+using PresenceLedger.Api.Configurations;
 using PresenceLedger.Domain.Agents;
 using PresenceLedger.Domain.Capacity;
 using PresenceLedger.Domain.Configurations;
