@@ -1,4 +1,5 @@
 using PresenceLedger.Domain.Configurations;
+using PresenceLedger.Domain.Policies;
 
 namespace PresenceLedger.Domain.Agents;
 

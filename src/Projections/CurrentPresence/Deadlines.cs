@@ -3,7 +3,6 @@ using PresenceLedger.Domain.Agents;
 using PresenceLedger.Domain.Configurations;
 using PresenceLedger.Domain.Policies;
 using PresenceLedger.Ledger;
-using PresenceLedger.Ledger.Clock;
 using PresenceLedger.Ledger.Due;
 
 namespace PresenceLedger.Projections.CurrentPresence;
@@ -31,7 +30,7 @@ internal sealed class Deadlines(bool handovers, ICalendar calendar)
         if (handovers && fold.Handovers.Count > 0)
             await KeepHandoversAsync(connection, fold.Handovers, ct);
         if (fold.PolicyChangedAt is { } changedAt)
-            await DueAgainAsync(connection, clock.NotAfterNow(changedAt), ct);
+            await DueAgainAsync(connection, changedAt, ct);
     }
 
     /// <summary>
