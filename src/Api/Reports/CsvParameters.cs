@@ -20,7 +20,7 @@ public sealed class CsvParameters
     public string? Decimal { get; init; }
 
     /// <summary>Which columns.</summary>
-    [FromQuery(Name = "columns"), Description("CSV: only these columns, in this order, with commas between their names.")]
+    [QueryList, FromQuery(Name = "columns"), Description("CSV: only these columns, in this order, with commas between their names.")]
     public string? Columns { get; init; }
 
     /// <summary>Reads them; the problem where one is bad, or where it is no CSV that they are given for.</summary>

@@ -1,3 +1,5 @@
+using PresenceLedger.Domain.Naming;
+
 namespace PresenceLedger.Api.Reports;
 
 /// <summary>A column of a CSV.</summary>
@@ -40,14 +42,14 @@ public static class CsvColumns
 {
     /// <summary>The columns of these names, in their order; what is wrong with the names where something is.</summary>
     /// <param name="all">What there is.</param>
-    /// <param name="names">With commas between; null for all.</param>
+    /// <param name="names">With commas between, as lists of identifiers are; null for all.</param>
     /// <param name="chosen">Those.</param>
     public static string? Choose<T>(IReadOnlyList<CsvColumn<T>> all, string? names, out IReadOnlyList<CsvColumn<T>> chosen)
     {
         chosen = all;
         if (names is null)
             return null;
-        var wanted = names.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
+        var wanted = Identifier.SplitList(names).Where(name => name.Length > 0).ToArray();
         if (wanted.Length == 0)
             return "must be names of columns, with commas between them";
         var found = new List<CsvColumn<T>>();
