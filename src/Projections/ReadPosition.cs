@@ -36,9 +36,7 @@ public sealed class ReadPosition(NpgsqlDataSource database, ProjectionLoop loop,
     public async Task<Read> ReadAsync(CancellationToken ct)
     {
         await using var connection = await database.OpenConnectionAsync(ct);
-        return await _place.FindAsync(connection, ct) is { } at
-            ? new Read(at.Position, clock.NotAfterNow(at.AsOf), at.Newest)
-            : Read.None;
+        return await _place.FindAsync(connection, ct) is { } at ? new Read(at.Position, clock.NotAfterNow(at.AsOf), at.Newest) : Read.None;
     }
 
     /// <summary>How far the log of a store was read by any read model; null where none has.</summary>

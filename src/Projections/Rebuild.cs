@@ -158,7 +158,12 @@ public sealed partial class Rebuild(IReadModel model, ILog log, NpgsqlDataSource
             using var done = CancellationTokenSource.CreateLinkedTokenSource(ct);
             try
             {
-                await new Filling(_live, log, database, connection, clock, Filling.LargestWrite).RunAsync(at, until: null, TellAsync, done.Token);
+                await new Filling(_live, log, database, connection, clock, Filling.LargestWrite).RunAsync(
+                    at,
+                    until: null,
+                    TellAsync,
+                    done.Token
+                );
             }
             catch (OperationCanceledException) when (!ct.IsCancellationRequested)
             {

@@ -102,7 +102,8 @@ public abstract class ReadSideTests : IAsyncLifetime
             );
             Assert.Equal(string.Join(',', replayed.Connections.Keys), leases);
 
-            var due = DueWork.NextAt(replayed, configuration, TzdbCalendar.Instance) ?? (replayed.DayCounts.IsEmpty ? null : DueWorker.Never);
+            var due =
+                DueWork.NextAt(replayed, configuration, TzdbCalendar.Instance) ?? (replayed.DayCounts.IsEmpty ? null : DueWorker.Never);
             var row = (DateTime?)await ScalarAsync($"select due_at from ledger.due where agent_id = '{id}'");
             Assert.Equal(due is null, row is null);
             // A change of policy lets the worker look again, so a row may be early, never late.

@@ -254,7 +254,11 @@ public abstract class RebuildTests : ReadSideTests
     {
         var all = new Told(told);
         await using var database = Api.Hosting.Serving.DataSource(_database.ServiceConnectionString);
-        await new Rebuild(new PresenceModel(_node.Log, TzdbCalendar.Instance), log ?? _node.Log, database, _clock).RunAsync(restart, all, ct);
+        await new Rebuild(new PresenceModel(_node.Log, TzdbCalendar.Instance), log ?? _node.Log, database, _clock).RunAsync(
+            restart,
+            all,
+            ct
+        );
         return all;
     }
 

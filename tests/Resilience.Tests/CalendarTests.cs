@@ -33,12 +33,18 @@ public sealed class CalendarTests
                 Administrator
             )
         );
-        await HeartbeatingAgents.DoneAsync(client.PutAsync("agents/ana", new { profiles = new[] { new { profileId = "cases" } } }, Administrator));
+        await HeartbeatingAgents.DoneAsync(
+            client.PutAsync("agents/ana", new { profiles = new[] { new { profileId = "cases" } } }, Administrator)
+        );
         // In 2026 Vancouver stays at UTC-7, which data of the year before do not know. The next minute is at least ten seconds away.
         var end = DateTimeOffset.UtcNow.AddSeconds(70).ToOffset(TimeSpan.FromHours(-7));
         var time = end.ToString("HH:mm", CultureInfo.InvariantCulture);
         await HeartbeatingAgents.DoneAsync(
-            client.PutAsync("policy", new { heartbeatTimeout = 3600, endOfDay = new { time, timeZone = "America/Vancouver" } }, Administrator)
+            client.PutAsync(
+                "policy",
+                new { heartbeatTimeout = 3600, endOfDay = new { time, timeZone = "America/Vancouver" } },
+                Administrator
+            )
         );
         await HeartbeatingAgents.DoneAsync(client.PostAsync("agents/ana/sign-in", new { connectionId = "main" }, "agent:ana"));
         await HeartbeatingAgents.DoneAsync(
@@ -96,13 +102,9 @@ public sealed class CalendarTests
             await HeartbeatingAgents.DoneAsync(client.PostAsync("agents/ana/sign-in", new { connectionId = "main" }, "agent:ana"));
             var assigned = await client.PutAsync("agents/ana/conversations/c1", new { profiles = new[] { "cases" } }, "service:routing");
             Assert.True(assigned.Status == 200, assigned.ToString());
-            var presence = await client.GetAsync(
-                "agents/ana/presence",
-                null,
-                ("Ledger-Position", assigned.Headers["Ledger-Position"])
-            );
+            var presence = await client.GetAsync("agents/ana/presence", null, ("Ledger-Position", assigned.Headers["Ledger-Position"]));
             Assert.True(presence.Status == 200, presence.ToString());
-            Assert.DoesNotContain("stands still", (await client.GetAsync("/api/v1/health")).Text, StringComparison.Ordinal);
+            Assert.DoesNotContain("stands still", (await client.GetAsync("/health/ready")).Text, StringComparison.Ordinal);
         }
 
         string[] serve = ["serve", "--urls", "http://127.0.0.1:0", .. database.Arguments];
@@ -113,7 +115,9 @@ public sealed class CalendarTests
         Assert.DoesNotContain("   at ", refused.Errors, StringComparison.Ordinal);
         Assert.Equal(2, (await ServiceProcess.RunAsync([.. serve, "--Policy:EndOfDayTimeZone", "Mars/Arsia_Mons"])).ExitCode);
 
-        await using (var mended = await ServiceProcess.StartAsync([.. database.Arguments, "--Policy:EndOfDayTimeZone", "Africa/Casablanca"]))
+        await using (
+            var mended = await ServiceProcess.StartAsync([.. database.Arguments, "--Policy:EndOfDayTimeZone", "Africa/Casablanca"])
+        )
         {
             using var client = new ServiceClient(mended.Url);
             var end = (await client.GetAsync("policy")).Json.GetProperty("endOfDay");

@@ -84,13 +84,19 @@ public sealed class ClockTests
         var bens = new Beats(_ => service.Url, ["ben", "eva"], Beat);
 
         await File.WriteAllTextAsync(time, "+86400\n");
-        await HeartbeatingAgents.UntilAsync(() => client.GetAsync("/api/v1/health"), a => Now(a) > DateTimeOffset.UtcNow.AddHours(12));
+        await HeartbeatingAgents.UntilAsync(
+            () => client.GetAsync("health", "supervisor:sam"),
+            a => Now(a) > DateTimeOffset.UtcNow.AddHours(12)
+        );
         await HeartbeatingAgents.SignInAsync(client, "ana");
         await BeatsAsync(bens, 20);
         Assert.Empty(await HeartbeatingAgents.LossesAsync(source));
 
         await File.WriteAllTextAsync(time, "+0\n");
-        await HeartbeatingAgents.UntilAsync(() => client.GetAsync("/api/v1/health"), a => Now(a) < DateTimeOffset.UtcNow.AddHours(12));
+        await HeartbeatingAgents.UntilAsync(
+            () => client.GetAsync("health", "supervisor:sam"),
+            a => Now(a) < DateTimeOffset.UtcNow.AddHours(12)
+        );
         await HeartbeatingAgents.SignInAsync(client, "cai");
         await using (new Beats(_ => service.Url, ["cai"], Beat))
         {
@@ -130,7 +136,10 @@ public sealed class ClockTests
     {
         var from = DateTimeOffset.UtcNow.AddHours(-2).ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture);
         var to = DateTimeOffset.UtcNow.AddDays(3).ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture);
-        var report = await client.GetAsync($"reports/historical/agents?from={from}&to={to}&bucket=total&agents={agentId}", "supervisor:sam");
+        var report = await client.GetAsync(
+            $"reports/historical/agents?from={from}&to={to}&bucket=total&agents={agentId}",
+            "supervisor:sam"
+        );
         Assert.True(report.Status == 200, report.ToString());
         Assert.True(report.Json.GetProperty("conserved").GetBoolean(), report.Text);
         return (report.Json.GetProperty("asOf").GetDateTimeOffset(), report.Json.GetProperty("items")[0]);
@@ -138,7 +147,7 @@ public sealed class ClockTests
 
     private static async Task<JsonElement> HealthAsync(ServiceClient client, string check)
     {
-        var health = await client.GetAsync("/api/v1/health");
+        var health = await client.GetAsync("health", "supervisor:sam");
         Assert.True(health.Status == 200, health.ToString());
         return health.Json.GetProperty("checks").EnumerateArray().Single(c => c.GetProperty("name").GetString() == check);
     }
@@ -181,7 +190,10 @@ public sealed class ClockTests
         foreach (var (name, before) in new[] { ("postgres", environment + " "), ("initdb", "") })
         {
             var script = Path.Combine(binaries, name);
-            await File.WriteAllTextAsync(script, $"#!/bin/sh\n{(before.Length > 0 ? "export " + before : ":")}\nexec '{real}/{name}' \"$@\"\n");
+            await File.WriteAllTextAsync(
+                script,
+                $"#!/bin/sh\n{(before.Length > 0 ? "export " + before : ":")}\nexec '{real}/{name}' \"$@\"\n"
+            );
             if (!OperatingSystem.IsWindows())
                 File.SetUnixFileMode(script, File.GetUnixFileMode(time) | (UnixFileMode)Convert.ToInt32("755", 8));
         }

@@ -15,13 +15,13 @@ public static class Faketime
     public static (string Name, string Value)[] By(string file) =>
         [.. Always, ("FAKETIME_TIMESTAMP_FILE", file), ("FAKETIME_CACHE_DURATION", "1")];
 
-    private static (string Name, string Value)[] Always =>
-        [("LD_PRELOAD", Find()), ("DONT_FAKE_MONOTONIC", "1"), ("NO_FAKE_STAT", "1")];
+    private static (string Name, string Value)[] Always => [("LD_PRELOAD", Find()), ("DONT_FAKE_MONOTONIC", "1"), ("NO_FAKE_STAT", "1")];
 
     private static string Find() =>
         new[] { "/usr/lib", "/usr/lib64", "/usr/local/lib" }
             .Where(Directory.Exists)
             .SelectMany(folder => new[] { folder }.Concat(Directory.GetDirectories(folder, "*-linux-*")))
             .Select(folder => Path.Combine(folder, "faketime", Name))
-            .FirstOrDefault(File.Exists) ?? throw new InvalidOperationException($"There is no {Name}; install faketime (see eng/prepare.sh).");
+            .FirstOrDefault(File.Exists)
+        ?? throw new InvalidOperationException($"There is no {Name}; install faketime (see eng/prepare.sh).");
 }

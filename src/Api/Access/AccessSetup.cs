@@ -110,7 +110,10 @@ internal static class AccessSetup
             .Configure<TimeProvider>(
                 (jwt, clock) =>
                     jwt.TokenValidationParameters.LifetimeValidator = (from, until, _, rules) =>
-                        until is { } end && clock.GetUtcNow() is var now && now < end + rules.ClockSkew && !(from > (now + rules.ClockSkew).UtcDateTime)
+                        until is { } end
+                        && clock.GetUtcNow() is var now
+                        && now < end + rules.ClockSkew
+                        && !(from > (now + rules.ClockSkew).UtcDateTime)
             );
         return options;
     }

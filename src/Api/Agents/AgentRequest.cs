@@ -124,7 +124,12 @@ internal static class CommandEndpoint
         // The trace that the caller is in; without one the command is an interaction of its own.
         var correlation =
             request.Headers.TraceParent.Count > 0 && Activity.Current is { } activity ? activity.TraceId.ToString() : id.ToString("N");
-        envelope = new CommandEnvelope(context.Actor(), id, correlation) { Reason = reason, Fingerprint = fingerprint, ArrivedAt = context.ArrivedAt() };
+        envelope = new CommandEnvelope(context.Actor(), id, correlation)
+        {
+            Reason = reason,
+            Fingerprint = fingerprint,
+            ArrivedAt = context.ArrivedAt(),
+        };
 
         if (request.Headers[IdempotencyHeader].ToString() is { Length: > 0 } key)
         {

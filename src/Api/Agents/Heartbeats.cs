@@ -46,25 +46,14 @@ internal static class Heartbeats
             .ProducesProblem(StatusCodes.Status404NotFound);
     }
 
-    private static async Task<IResult> BeatAsync(
-        HttpContext http,
-        string agentId,
-        string connectionId,
-        AgentStreams agents,
-        Leases leases
-    )
+    private static async Task<IResult> BeatAsync(HttpContext http, string agentId, string connectionId, AgentStreams agents, Leases leases)
     {
         return await IsAliveAsync(agentId, connectionId, agents, leases, http.ArrivedAt(), http.RequestAborted)
             ? Results.NoContent()
             : Results.Problem(Problems.Details(Refusal.ConnectionUnknown(agentId, connectionId), RefusalCodes.ConnectionUnknown));
     }
 
-    private static async Task<IResult> BeatAllAsync(
-        HttpContext http,
-        Body<HeartbeatsBody> body,
-        AgentStreams agents,
-        Leases leases
-    )
+    private static async Task<IResult> BeatAllAsync(HttpContext http, Body<HeartbeatsBody> body, AgentStreams agents, Leases leases)
     {
         if (body.Problem is { } bad)
             return bad;

@@ -76,13 +76,7 @@ internal static class ExportVerb
         var records = opened.Records();
         BundleSummary summary;
         await using (var zip = new FileStream(file, FileMode.Create, FileAccess.ReadWrite))
-            summary = await new EvidenceBundle(records, new Entries(records), book, opened.Clock).WriteAsync(
-                zip,
-                agentId,
-                from,
-                to,
-                ct
-            );
+            summary = await new EvidenceBundle(records, new Entries(records), book, opened.Clock).WriteAsync(zip, agentId, from, to, ct);
         await Console.Out.WriteLineAsync(
             string.Create(
                 CultureInfo.InvariantCulture,

@@ -25,7 +25,9 @@ internal sealed class StoredZone(ConfigurationStream stream, IConfiguration conf
             $"The policy's end of day is in the time zone '{endOfDay.TimeZone}', which the time-zone data of this version ({Zones.Version}) "
             + "do not have. ";
         if (configuration[Setting] is not { } given)
-            throw new MisconfiguredException($"{problem}Start once with --{Setting} and an IANA name, such as Europe/Berlin, to change it.");
+            throw new MisconfiguredException(
+                $"{problem}Start once with --{Setting} and an IANA name, such as Europe/Berlin, to change it."
+            );
         if (Zones.Find(given) is null)
             throw new MisconfiguredException($"{problem}Nor do they have '{given}', which {Setting} names.");
         var id = Guid.NewGuid();

@@ -37,7 +37,11 @@ public static class RebuildVerb
             foreach (var model in models.Where(m => names.Length == 0 || names.Contains(m.Name, StringComparer.Ordinal)))
             {
                 var progress = new Progress(model, output, rewrites: output == Console.Out && !Console.IsOutputRedirected);
-                await new Rebuild(model, opened.Log, database, opened.Services.GetRequiredService<TimeProvider>()).RunAsync(restart, progress, interrupted.Token);
+                await new Rebuild(model, opened.Log, database, opened.Services.GetRequiredService<TimeProvider>()).RunAsync(
+                    restart,
+                    progress,
+                    interrupted.Token
+                );
             }
             return 0;
         }

@@ -185,8 +185,11 @@ public static class Serving
         services.AddOpenTelemetry().WithMetrics(m => m.AddAspNetCoreInstrumentation().AddMeter(Telemetry.Name).AddPrometheusExporter());
         services.AddSingleton<ProjectionMetrics>();
         services.AddSingleton<ClockHealth>();
-        services.AddHealthChecks().AddCheck<Readiness>("ledger", tags: ["ready"])
-            .AddCheck<ClockHealth>("clock", tags: ["ready"]).AddCheck<DivergenceWatch>("divergence", tags: ["ready"]);
+        services
+            .AddHealthChecks()
+            .AddCheck<Readiness>("ledger", tags: ["ready"])
+            .AddCheck<ClockHealth>("clock", tags: ["ready"])
+            .AddCheck<DivergenceWatch>("divergence", tags: ["ready"]);
     }
 
     /// <summary>The endpoints.</summary>

@@ -15,7 +15,9 @@ internal static class Arrival
         app.Use(
             async (context, next) =>
             {
-                if (HttpMethods.IsGet(context.Request.Method) || !Array.Exists(SignsOfLife, p => context.Request.Path.StartsWithSegments(p)))
+                if (
+                    HttpMethods.IsGet(context.Request.Method) || !Array.Exists(SignsOfLife, p => context.Request.Path.StartsWithSegments(p))
+                )
                 {
                     await next(context);
                     return;

@@ -36,7 +36,10 @@ public static class Zones
     /// <summary>The zone of a name; null where the data that the product brings along have none (TIM-5).</summary>
     public static DateTimeZone? Find(string? name) =>
         // The provider also knows fixed offsets (UTC+05), which are no names of the database.
-        name is not null && TzdbDateTimeZoneSource.Default.CanonicalIdMap.ContainsKey(name) ? DateTimeZoneProviders.Tzdb[name] : null;
+        name is not null
+        && TzdbDateTimeZoneSource.Default.CanonicalIdMap.ContainsKey(name)
+            ? DateTimeZoneProviders.Tzdb[name]
+            : null;
 
     /// <summary>An RFC 3339 instant, or a date: its first instant in the zone. Null where it is left out; the problem where it is neither.</summary>
     public static IResult? ReadInstant(string? text, string field, DateTimeZone zone, out DateTimeOffset? instant)

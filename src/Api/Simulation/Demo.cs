@@ -54,12 +54,7 @@ internal sealed record Demo(int Agents, int Days, double Speed)
                 if (await target.Log.ReadAllAsync(LogPosition.Start, 1, stop) is [])
                 {
                     await output.WriteLineAsync($"Writing {Days} days of {Agents} agents …");
-                    return await Simulate.WriteAsync(
-                        target,
-                        Simulate.Plan(Agents, Days, Seed, null, Zone, target.Clock),
-                        output,
-                        stop
-                    );
+                    return await Simulate.WriteAsync(target, Simulate.Plan(Agents, Days, Seed, null, Zone, target.Clock), output, stop);
                 }
                 var first = StreamNames.Agent(Centre.Desks(1).First().AgentId);
                 return await target.Log.ReadStreamBackwardsAsync(first, long.MaxValue, 1, stop) is []
@@ -98,16 +93,7 @@ internal sealed record Demo(int Agents, int Days, double Speed)
             };
             (await caller.CallAsync(HttpMethod.Put, "agents/" + Visitor, visitor, Administrator))?.Dispose();
         }
-        await LiveCentre.RunAsync(
-            url,
-            Agents,
-            Seed,
-            Speed,
-            null,
-            TextWriter.Null,
-            services.GetRequiredService<TimeProvider>(),
-            stopping
-        );
+        await LiveCentre.RunAsync(url, Agents, Seed, Speed, null, TextWriter.Null, services.GetRequiredService<TimeProvider>(), stopping);
     }
 
     /// <summary>On a small machine, who works while days of events are read into the models makes both slow.</summary>

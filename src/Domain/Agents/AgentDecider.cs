@@ -21,7 +21,14 @@ public static class AgentDecider
     /// <summary>The events of a command, those that were due before it first, or why it is refused.</summary>
     public static Decision<AgentEvent> Decide(Agent agent, AgentCommand command, AgentContext context)
     {
-        var unfolding = new Unfolding(agent, context with { Now = context.Now.ToMillisecond(), NoticedAt = context.NoticedAt.ToMillisecond() });
+        var unfolding = new Unfolding(
+            agent,
+            context with
+            {
+                Now = context.Now.ToMillisecond(),
+                NoticedAt = context.NoticedAt.ToMillisecond(),
+            }
+        );
         unfolding.Settle();
         var due = unfolding.Events.Count;
         var refusal = unfolding.Handle(command);

@@ -59,7 +59,8 @@ public abstract record DueWork(DateTimeOffset At)
             .Connections.Select(c => LossOf(c.Key, c.Value, signsOfLife ?? AgentContext.NoSigns, configuration))
             .Where(loss => loss.Cause is LossCause.Closed)
             .Select(loss => loss.At);
-        var others = All(agent with { Connections = agent.Connections.Clear() }, configuration, AgentContext.NoSigns, calendar).Select(due => due.At);
+        var others = All(agent with { Connections = agent.Connections.Clear() }, configuration, AgentContext.NoSigns, calendar)
+            .Select(due => due.At);
         return closings.Concat(others).Select(at => (DateTimeOffset?)at).Min();
     }
 
@@ -132,7 +133,10 @@ public abstract record DueWork(DateTimeOffset At)
                 yield return new ConsultEnd(configuration.RestoreUntil(captured.At) + Beyond, id, captured.At);
 
         foreach (var (id, count) in agent.DayCounts)
-            if (configuration.FallsDue(count.Since, policy => policy.EndOfDay is { } end ? calendar.Next(end, count.Since) : null) is { } dayEnd)
+            if (
+                configuration.FallsDue(count.Since, policy => policy.EndOfDay is { } end ? calendar.Next(end, count.Since) : null) is
+                { } dayEnd
+            )
                 yield return new DayEnd(dayEnd, id);
 
         if (agent.Status.Until is { } until)

@@ -267,7 +267,11 @@ public sealed record Reasoning(IReadOnlyList<Phrase> Sentences, IReadOnlyList<st
             var takesNothing = inputs.UnitsUsed == 0 && inputs.Profiles.All(p => p.Used == 0);
             if (takesNothing && e.To.Base is BaseStatus.Busy)
                 Say(new Phrase("why.takes-nothing"), Domain.Rules.Cap14);
-            else if (takesNothing && !evidence.DecidedWith.Policy.ZeroCapacityWorkSetsBusy && _agent.Conversations.Values.Any(c => c.HoldsCapacity))
+            else if (
+                takesNothing
+                && !evidence.DecidedWith.Policy.ZeroCapacityWorkSetsBusy
+                && _agent.Conversations.Values.Any(c => c.HoldsCapacity)
+            )
                 Say(new Phrase("why.takes-nothing.ignored"), Domain.Rules.Cap14);
 
             foreach (var p in inputs.Profiles)

@@ -34,8 +34,7 @@ public sealed class Alternative
     public ConfigurationHistory Other { get; }
 
     /// <summary>Everything as it was recorded.</summary>
-    public static Alternative None(ConfigurationHistory recorded, ICalendar calendar) =>
-        new(recorded, calendar, c => c, (_, s) => s);
+    public static Alternative None(ConfigurationHistory recorded, ICalendar calendar) => new(recorded, calendar, c => c, (_, s) => s);
 
     /// <summary>
     /// The settings that an agent would have had. What the catalogue does not have yet, or not any more, cannot be set: there the

@@ -50,7 +50,8 @@ internal sealed class Silences
             case ConnectionLost e:
                 var after = e.Cause is LossCause.Closed && _closing.TryGetValue(e.ConnectionId, out var closing) ? closing.Happening : -1;
                 // What a restart granted (CON-8) is in the deadline.
-                var countsFrom = e.Cause is LossCause.Closed ? e.LastSeenAt : e.Deadline - configuration.PolicyAt(e.Deadline).HeartbeatTimeout;
+                var countsFrom =
+                    e.Cause is LossCause.Closed ? e.LastSeenAt : e.Deadline - configuration.PolicyAt(e.Deadline).HeartbeatTimeout;
                 Add(e.ConnectionId, new Silence(after, new SignOfLife(e.LastSeenAt, countsFrom), e.Deadline, happening, int.MaxValue));
                 _closing.Remove(e.ConnectionId);
                 break;

@@ -371,7 +371,11 @@ public sealed class AgentStreams(
     )
     {
         var heard = await signsOfLife.OfAsync(agent, settings, at, wait, ct);
-        return AgentDecider.Decide(agent, command, new AgentContext(heard.AsOf, settings, heard.Signs, calendar) { NoticedAt = clock.Now() });
+        return AgentDecider.Decide(
+            agent,
+            command,
+            new AgentContext(heard.AsOf, settings, heard.Signs, calendar) { NoticedAt = clock.Now() }
+        );
     }
 
     private static Change Seal(

@@ -115,8 +115,7 @@ public sealed class LedgerClock : TimeProvider, IDisposable
     }
 
     /// <summary>Whether an exception says that the database could not be asked.</summary>
-    internal static bool IsAway(Exception e) =>
-        e is DbException or TimeoutException or IOException or OperationCanceledException;
+    internal static bool IsAway(Exception e) => e is DbException or TimeoutException or IOException or OperationCanceledException;
 
     private async Task MeasuredAsync()
     {
@@ -135,7 +134,10 @@ public sealed class LedgerClock : TimeProvider, IDisposable
             _measure = new Measure(fresh, taken, wall);
             var ahead = OwnAhead!.Value;
             if (ahead.Duration() >= Step)
-                _logger.LogWarning("This node's clock is {Seconds:0.0} s ahead of the database's, by which events are dated", ahead.TotalSeconds);
+                _logger.LogWarning(
+                    "This node's clock is {Seconds:0.0} s ahead of the database's, by which events are dated",
+                    ahead.TotalSeconds
+                );
             return;
         }
 
@@ -248,6 +250,5 @@ public static class Clocks
         clock is LedgerClock measured ? measured.KnownAsync(ct) : ValueTask.CompletedTask;
 
     /// <summary>An instant up to which something is complete, as it may be told: never later than now (TIM-1).</summary>
-    public static DateTimeOffset NotAfterNow(this TimeProvider clock, DateTimeOffset at) =>
-        clock.Now() is var now && at > now ? now : at;
+    public static DateTimeOffset NotAfterNow(this TimeProvider clock, DateTimeOffset at) => clock.Now() is var now && at > now ? now : at;
 }

@@ -138,13 +138,7 @@ public sealed class Leases(
     }
 
     /// <inheritdoc />
-    public async ValueTask<Heard> OfAsync(
-        Agent agent,
-        Configuration configuration,
-        DateTimeOffset now,
-        bool wait,
-        CancellationToken ct
-    )
+    public async ValueTask<Heard> OfAsync(Agent agent, Configuration configuration, DateTimeOffset now, bool wait, CancellationToken ct)
     {
         if (agent.Connections.IsEmpty)
             return new Heard(AgentContext.NoSigns, now);
@@ -391,10 +385,7 @@ public sealed class Leases(
         foreach (var lease in told.LookedUp)
             _known.TryAdd(lease.Key, new Known(lease.LastSeenAt, lease.ClosingAt, HasLease: true));
         foreach (var lease in told.Closing)
-            Update(
-                lease.Key,
-                known => known.ClosingAt >= lease.ClosingAt ? known : known with { ClosingAt = lease.ClosingAt }
-            );
+            Update(lease.Key, known => known.ClosingAt >= lease.ClosingAt ? known : known with { ClosingAt = lease.ClosingAt });
     }
 
     private void Update(ConnectionKey key, Func<Known, Known> change)

@@ -16,13 +16,7 @@ namespace PresenceLedger.Api.Tests.Audit;
 /// <summary>What presence would have been: the replay of whole ledgers, and the verb.</summary>
 public sealed class WhatIfTests : IAsyncLifetime
 {
-    private static readonly SimulationPlan Month = new(
-        35,
-        30,
-        7,
-        new DateOnly(2026, 3, 10),
-        DateTimeZoneProviders.Tzdb["Europe/Berlin"]
-    );
+    private static readonly SimulationPlan Month = new(35, 30, 7, new DateOnly(2026, 3, 10), DateTimeZoneProviders.Tzdb["Europe/Berlin"]);
 
     private readonly string _folder = Directory.CreateTempSubdirectory("presence-ledger-what-if-").FullName;
     private readonly StillClock _clock = new();

@@ -10,13 +10,7 @@ namespace PresenceLedger.Api.Tests.Simulation;
 /// <summary>A simulated ledger in a PostgreSQL.</summary>
 public sealed class ImportTests : IAsyncLifetime
 {
-    private static readonly SimulationPlan Plan = new(
-        30,
-        2,
-        1,
-        new DateOnly(2026, 3, 16),
-        DateTimeZoneProviders.Tzdb["Europe/Berlin"]
-    );
+    private static readonly SimulationPlan Plan = new(30, 2, 1, new DateOnly(2026, 3, 16), DateTimeZoneProviders.Tzdb["Europe/Berlin"]);
 
     private TestDatabase _database = null!;
     private Node _node = null!;

@@ -3,7 +3,6 @@ using PresenceLedger.Api.Configurations;
 using PresenceLedger.Domain.Agents;
 using PresenceLedger.Domain.Capacity;
 using PresenceLedger.Domain.Policies;
-
 using static PresenceLedger.Domain.Tests.Commands;
 
 namespace PresenceLedger.Domain.Tests.Agents;
@@ -38,7 +37,8 @@ public class EndOfDayTests
     [InlineData("America/Winnipeg", "2026-11-02T12:00:00Z", "2026-11-02T23:00:00Z")]
     [InlineData("America/Havana", "2026-11-02T12:00:00Z", "2026-11-02T22:00:00Z")]
     [InlineData("Africa/Casablanca", "2026-11-02T12:00:00Z", "2026-11-02T18:00:00Z")]
-    public void A_day_ends_by_the_data_that_reports_use(string zone, string after, string expected) => Check("18:00", zone, after, expected);
+    public void A_day_ends_by_the_data_that_reports_use(string zone, string after, string expected) =>
+        Check("18:00", zone, after, expected);
 
     [Fact, Trait("Rule", Rules.Tim5)]
     public void In_a_time_zone_that_is_not_known_no_day_ends_and_everything_else_goes_on()

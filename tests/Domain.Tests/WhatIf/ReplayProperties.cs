@@ -61,7 +61,13 @@ public class ReplayProperties
                     var (streams, configurations) = Live(history);
                     foreach (var (id, recorded) in streams)
                     {
-                        var replay = AgentReplay.Of(id, recorded, Alternative.None(configurations, TzdbCalendar.Instance), window.From, window.To);
+                        var replay = AgentReplay.Of(
+                            id,
+                            recorded,
+                            Alternative.None(configurations, TzdbCalendar.Instance),
+                            window.From,
+                            window.To
+                        );
                         Assert.Equal(
                             recorded
                                 .Select(e => e.Event)
@@ -86,7 +92,13 @@ public class ReplayProperties
                     var (streams, configurations) = Live(history);
                     foreach (var (id, recorded) in streams)
                     {
-                        var replay = AgentReplay.Of(id, recorded, new Alternative(configurations, TzdbCalendar.Instance, other, settings), window.From, window.To);
+                        var replay = AgentReplay.Of(
+                            id,
+                            recorded,
+                            new Alternative(configurations, TzdbCalendar.Instance, other, settings),
+                            window.From,
+                            window.To
+                        );
                         var before = recorded.Take(replay.Begin).Aggregate(Agent.Unknown(id), (agent, e) => agent.Evolve(e.Event));
                         var (status, at) = (before.Status, before.LastOccurredAt);
                         foreach (var e in replay.Events.Select(e => e.Event))

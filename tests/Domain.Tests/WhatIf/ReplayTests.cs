@@ -446,7 +446,13 @@ public class ReplayTests
     [Fact]
     public void Of_nobody_there_is_nothing()
     {
-        var replay = AgentReplay.Of("nobody", [], Alternative.None(ConfigurationHistory.Of([]), TzdbCalendar.Instance), DateTimeOffset.MinValue, Late);
+        var replay = AgentReplay.Of(
+            "nobody",
+            [],
+            Alternative.None(ConfigurationHistory.Of([]), TzdbCalendar.Instance),
+            DateTimeOffset.MinValue,
+            Late
+        );
         Assert.Equal((0, 0, 0, 0), (replay.Begin, replay.End, replay.Events.Length, replay.Refused.Length));
     }
 }

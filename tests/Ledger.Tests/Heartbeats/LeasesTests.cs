@@ -426,7 +426,11 @@ public sealed class LeasesTests : IAsyncLifetime
     public async Task Very_many_connections_that_a_node_has_not_heard_of_cost_few_statements()
     {
         await SignInAsync("ana");
-        await ExecuteAsync("insert into ledger.lease (agent_id, connection_id, last_seen_at) select $1, n::text, $2 from generate_series(1, 5000) n", "ana", _clock.Now);
+        await ExecuteAsync(
+            "insert into ledger.lease (agent_id, connection_id, last_seen_at) select $1, n::text, $2 from generate_series(1, 5000) n",
+            "ana",
+            _clock.Now
+        );
         await using var other = await Node.StartAsync(_database, _clock);
         await other.StartAsync(other.Leases);
         using var statements = new Statements(_database);

@@ -41,7 +41,11 @@ public abstract class StatesTests : ReadSideTests
         {
             await using var database = Api.Hosting.Serving.DataSource(_database.ServiceConnectionString);
             var paged = new PagedLog(_node.Log, pageSize, _ => Task.CompletedTask);
-            await new Rebuild(Model, paged, database, TimeProvider.System).RunAsync(restart: true, new Progress<RebuildProgress>(), default);
+            await new Rebuild(Model, paged, database, TimeProvider.System).RunAsync(
+                restart: true,
+                new Progress<RebuildProgress>(),
+                default
+            );
 
             Assert.NotEmpty(before);
             Assert.Equal(before, await RowsAsync());
