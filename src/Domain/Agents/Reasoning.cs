@@ -182,7 +182,7 @@ public sealed record Reasoning(IReadOnlyList<Phrase> Sentences, IReadOnlyList<st
         /// <summary>By which policy a notification set the status.</summary>
         private void TellLimit(CausedChange standing)
         {
-            var (policy, from) = (evidence.Policy, ("from", (object)Name(standing.Event.From.StatusId)));
+            var (policy, from) = (evidence.DecidedWith.Policy, ("from", (object)Name(standing.Event.From.StatusId)));
             switch (standing.Event.Rule)
             {
                 case Domain.Rules.Not6:
