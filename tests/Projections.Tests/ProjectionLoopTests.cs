@@ -64,19 +64,6 @@ public abstract class ProjectionLoopTests : ReadSideTests
     }
 
     [Fact]
-    public async Task A_connection_that_is_projected_late_has_a_full_timeout_from_then_on()
-    {
-        await _node.RegisterAsync("ana");
-        await _node.AcceptAsync("ana", new SignIn("main", null));
-        _clock.Advance(TimeSpan.FromHours(2));
-        var projectedAt = _clock.Now();
-
-        await CaughtUpAsync(await StartAsync(_node));
-
-        Assert.Empty(await _node.Leases.ClaimOverdueAsync(new Policy(), projectedAt + new Policy().HeartbeatTimeout, 10, default));
-    }
-
-    [Fact]
     public async Task One_loop_works_and_another_takes_over_when_its_connection_is_gone()
     {
         await using var second = await Node.StartAsync(_database, _clock);

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.Json;
 using NodaTime;
+using PresenceLedger.Api.Configurations;
 using PresenceLedger.Api.Simulation;
 using PresenceLedger.Domain.Access;
 using PresenceLedger.Domain.Agents;
@@ -10,6 +11,7 @@ using PresenceLedger.Ledger;
 using PresenceLedger.Ledger.Events;
 using PresenceLedger.Testing;
 using PresenceLedger.Testing.EventStoreDb;
+using Instant = PresenceLedger.Ledger.Instant;
 
 namespace PresenceLedger.Api.Tests.Audit;
 
@@ -414,7 +416,7 @@ public sealed class WhatIfTests : IAsyncLifetime
         var replay = AgentReplay.Of(
             StreamNames.AgentId(stream)!,
             recorded,
-            Alternative.None(configurations),
+            Alternative.None(configurations, TzdbCalendar.Instance),
             from ?? DateTimeOffset.MinValue,
             to ?? new DateTimeOffset(2100, 1, 1, 0, 0, 0, TimeSpan.Zero)
         );

@@ -400,7 +400,7 @@ public class AgentProperties
                 Assert.Equal(Origin.Manual, turn.After.Status.Origin);
                 Assert.True(turn.After.SignedIn);
                 Assert.Contains(
-                    DueWork.Of(turn.After, turn.Context.Configuration, turn.Context.SignsOfLife),
+                    DueWork.Of(turn.After, turn.Context.Configuration, turn.Context.SignsOfLife, turn.Context.Calendar),
                     due => due is DueWork.ManualEnd && due.At == until
                 );
             }

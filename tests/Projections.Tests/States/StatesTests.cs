@@ -7,6 +7,7 @@ using PresenceLedger.Ledger.Copying;
 using PresenceLedger.Ledger.Events;
 using PresenceLedger.Projections.States;
 using PresenceLedger.Testing;
+using Instant = PresenceLedger.Ledger.Instant;
 
 namespace PresenceLedger.Projections.Tests.States;
 
