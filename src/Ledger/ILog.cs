@@ -11,6 +11,12 @@ public interface ILog
     /// <summary>What keeps it; a position of one store means nothing in another.</summary>
     string Store { get; }
 
+    /// <summary>
+    /// Which ledger this is for whoever keeps something beside it: the store, and the name of the database or the prefix of the streams.
+    /// From what was configured, not from what is stored: whoever can write to the store cannot change it.
+    /// </summary>
+    string Name => Store;
+
     /// <summary>Whether a commit may have several streams. Where not, each of them is a commit of its own.</summary>
     bool SpansStreams { get; }
 

@@ -8,6 +8,8 @@ internal sealed class PagedLog(ILog log, int mostEvents, Func<LogPage, Task> bef
 {
     public string Store => log.Store;
 
+    public string Name => log.Name;
+
     public bool SpansStreams => log.SpansStreams;
 
     public Task NextAppend => log.NextAppend;

@@ -9,6 +9,8 @@ public sealed class DyingLog(ILog log, int appends) : ILog
 
     public string Store => log.Store;
 
+    public string Name => log.Name;
+
     public bool SpansStreams => log.SpansStreams;
 
     public Task NextAppend => log.NextAppend;

@@ -32,7 +32,7 @@ internal static class AuditLog
         {
             return await run();
         }
-        catch (Exception e) when (e is SealingKeyException or InvalidDataException)
+        catch (Exception e) when (e is SealingKeyException or SealNoteException or InvalidDataException)
         {
             throw new MisconfiguredException(e.Message);
         }

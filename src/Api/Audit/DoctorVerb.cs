@@ -178,7 +178,7 @@ internal static class DoctorVerb
         {
             _said = TimeProvider.System.GetTimestamp();
             if (rewrites)
-                output.Write("\r\e[K");
+                Terminal.ClearLine(output);
             output.Write(open ? text : text + Environment.NewLine);
             output.Flush();
         }

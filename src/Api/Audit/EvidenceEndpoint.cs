@@ -60,7 +60,7 @@ internal static class EvidenceEndpoint
             if (seals)
                 await SealAsync(records.Log, book, sealer, agentId, http.RequestAborted);
         }
-        catch (SealingKeyException e)
+        catch (Exception e) when (e is SealingKeyException or SealNoteException)
         {
             logger.LogWarning("Evidence is given with events that are not sealed: {Problem}", e.Message);
         }

@@ -76,7 +76,7 @@ internal static class ExportVerb
         {
             await EvidenceEndpoint.SealAsync(opened.Log, book, sealer, agentId, ct);
         }
-        catch (SealingKeyException e)
+        catch (Exception e) when (e is SealingKeyException or SealNoteException)
         {
             await Console.Error.WriteLineAsync("What came after the last seal stays without proof: " + e.Message);
         }

@@ -79,7 +79,8 @@ internal static class ReplayVerb
         {
             "csv" => new CsvView(output),
             "json" => new JsonView(output),
-            _ => new TextView(output, Wording.English, TextView.IsColoured(output)),
+            _ when TextView.IsColoured(output) => new TextView(Terminal.Raw(output), Wording.English, coloured: true),
+            _ => new TextView(output, Wording.English, coloured: false),
         };
 
     private static async Task<int> RunAsync(

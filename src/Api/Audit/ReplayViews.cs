@@ -70,7 +70,7 @@ public sealed class TextView(TextWriter output, Wording wording, bool coloured) 
 
     /// <summary>Without what a terminal would obey: names and clients are other people's words.</summary>
     public static string Visible(string text) =>
-        text.Any(char.IsControl) ? string.Concat(text.Select(c => char.IsControl(c) ? '\uFFFD' : c)) : text;
+        text.Any(TerminalText.IsSteering) ? string.Concat(text.Select(c => TerminalText.IsSteering(c) ? '\uFFFD' : c)) : text;
 
     private string? WhyNoText(ReasonAnswer reason) => reason.WhyNoText is { } why ? wording.Say(why, id => id) : null;
 

@@ -46,6 +46,10 @@ internal static class SealEndpoints
         {
             return Problems.Of(StatusCodes.Status409Conflict, "sealing-key-missing", e.Message);
         }
+        catch (SealNoteException e)
+        {
+            return Problems.Of(StatusCodes.Status409Conflict, "seal-missing", e.Message);
+        }
         catch (InvalidDataException e)
         {
             return Problems.Of(StatusCodes.Status409Conflict, "ledger-damaged", e.Message);

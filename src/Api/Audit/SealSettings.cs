@@ -29,16 +29,21 @@ internal sealed record SealSettings(TimeSpan Interval, SealingKeys Keys)
                 $"Seals:Interval={text} cannot be; it is a number of seconds up to {MostSeconds}, 0 for never."
             );
         var folder = configuration[FolderKey];
+        var keyFolder = Path.GetFullPath(string.IsNullOrEmpty(folder) ? Path.Combine(dataFolder, "keys") : folder);
+        var notes = configuration["Seals:NoteFolder"];
         var given = configuration["Seals:Key"];
         return new SealSettings(
             TimeSpan.FromSeconds(seconds),
             new SealingKeys(
-                Path.GetFullPath(string.IsNullOrEmpty(folder) ? Path.Combine(dataFolder, "keys") : folder),
+                keyFolder,
                 // A variable of one line has its line feeds escaped.
                 string.IsNullOrWhiteSpace(given)
                     ? null
                     : given.Replace("\\n", "\n", StringComparison.Ordinal)
             )
+            {
+                NoteFolder = Path.GetFullPath(string.IsNullOrEmpty(notes) ? keyFolder : notes),
+            }
         );
     }
 

@@ -12,6 +12,7 @@ internal sealed class SealWorker : BackgroundService
 {
     private const string Lock = "seals";
     private static readonly TimeSpan Takeover = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan Glance = TimeSpan.FromMinutes(1);
 
     private readonly Sealer _sealer;
     private readonly NpgsqlDataSource _database;
@@ -20,6 +21,7 @@ internal sealed class SealWorker : BackgroundService
     private readonly ILogger<SealWorker> _logger;
     private readonly Meter _meter = new(Telemetry.Name);
     private volatile string? _stopped;
+    private volatile string? _mismatch;
 
     public SealWorker(
         Sealer sealer,
@@ -42,6 +44,11 @@ internal sealed class SealWorker : BackgroundService
             () => _stopped is null ? 0 : 1,
             description: "1 where this node cannot seal the ledger; why is in /health/ready"
         );
+        _meter.CreateObservableGauge(
+            "presence_ledger.seals.mismatch",
+            () => _mismatch is null ? 0 : 1,
+            description: "1 where the ledger is not the one that this node has noted its newest seal of"
+        );
     }
 
     /// <summary>The seals, as far as this node knows.</summary>
@@ -49,6 +56,9 @@ internal sealed class SealWorker : BackgroundService
 
     /// <summary>Why this node cannot seal; null where it can, or another does.</summary>
     public string? Stopped => _stopped;
+
+    /// <summary>Why the ledger is not the one that this node has noted the newest seal of; null where it is.</summary>
+    public string? Mismatch => _mismatch;
 
     /// <inheritdoc />
     public override void Dispose()
@@ -60,20 +70,26 @@ internal sealed class SealWorker : BackgroundService
     /// <inheritdoc />
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        while (_interval > TimeSpan.Zero && !stoppingToken.IsCancellationRequested)
+        var seals = _interval > TimeSpan.Zero;
+        while (!stoppingToken.IsCancellationRequested)
         {
             try
             {
                 // Who has no key must not keep from it who has.
-                if (await _sealer.ProblemAsync(stoppingToken) is { } problem)
-                    Stop(problem);
-                else
+                if (await _sealer.ProblemAsync(stoppingToken) is not { } problem || !seals)
                     await LeadAsync(stoppingToken);
-                await Task.Delay(Takeover, _clock, stoppingToken);
+                else
+                    Stop(problem);
+                await Task.Delay(seals ? Takeover : Glance, _clock, stoppingToken);
             }
             catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
             {
                 return;
+            }
+            catch (SealNoteException e)
+            {
+                Stop(e.Message, isMismatch: true);
+                await Task.WhenAny(Task.Delay(Takeover, _clock, stoppingToken));
             }
             catch (Exception e) when (e is SealingKeyException or InvalidDataException)
             {
@@ -90,10 +106,15 @@ internal sealed class SealWorker : BackgroundService
 
     private async Task LeadAsync(CancellationToken ct)
     {
+        if (_interval == TimeSpan.Zero)
+        {
+            Go();
+            return;
+        }
         await using var connection = await _database.OpenConnectionAsync(ct);
         if (!await Locks.TryAsync(connection, Lock, ct))
         {
-            _stopped = null;
+            Go();
             return;
         }
         try
@@ -101,7 +122,7 @@ internal sealed class SealWorker : BackgroundService
             while (true)
             {
                 var made = await _sealer.SealAsync(Actor.Ledger, gently: true, ct);
-                _stopped = null;
+                Go();
                 if (made.Seals > 1)
                     _logger.LogInformation("{Seals} seals were made; {Events} events are sealed", made.Seals, made.Last!.EndOrdinal());
                 await Task.Delay(_interval, _clock, ct);
@@ -116,10 +137,12 @@ internal sealed class SealWorker : BackgroundService
         }
     }
 
-    private void Stop(string problem)
+    private void Go() => (_stopped, _mismatch) = (null, null);
+
+    private void Stop(string problem, bool isMismatch = false)
     {
         if (_stopped != problem)
             _logger.LogError("The ledger is not sealed by this node: {Problem}", problem);
-        _stopped = problem;
+        (_stopped, _mismatch) = (problem, isMismatch ? problem : null);
     }
 }

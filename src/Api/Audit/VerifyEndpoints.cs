@@ -89,16 +89,22 @@ internal static class VerifyEndpoints
             return Problems.Validation("full", "must be true or false");
         var postgres = log is PostgresLog ? database : null;
         IReadOnlyList<PublicKey> keys;
+        IReadOnlyList<NotedSeal> noted;
         try
         {
             keys = settings.Keys.Public();
+            noted = new SealNotes(settings.Keys.NoteFolder, log.Name).Noted();
         }
         catch (SealingKeyException e)
         {
             return Problems.Of(StatusCodes.Status409Conflict, "sealing-key-missing", e.Message);
         }
+        catch (SealNoteException e)
+        {
+            return Problems.Of(StatusCodes.Status409Conflict, "seal-missing", e.Message);
+        }
         if (!isFull)
-            return Results.Json(await new SealVerifier(log, postgres, keys).VerifyAsync(http.RequestAborted), WireJson.Options);
+            return Results.Json(await new SealVerifier(log, postgres, keys, noted).VerifyAsync(http.RequestAborted), WireJson.Options);
         if (!await Scans.WaitAsync(0, http.RequestAborted))
         {
             http.Response.Headers.RetryAfter = "10";
@@ -108,7 +114,7 @@ internal static class VerifyEndpoints
         {
             http.Response.ContentType = Ndjson;
             var told = clock.GetTimestamp();
-            var verifier = new Verifier(log, postgres, new VerifierOptions { Keys = keys, Parallel = 1 });
+            var verifier = new Verifier(log, postgres, new VerifierOptions { Keys = keys, Noted = noted, Parallel = 1 });
             var scan = Task.Run(() => verifier.RunAsync(progress: null, http.RequestAborted), http.RequestAborted);
             while (await Task.WhenAny(scan, Task.Delay(Between, clock, http.RequestAborted)) != scan)
                 await WriteAsync(http, new { seconds = Math.Round(clock.GetElapsedTime(told).TotalSeconds), events = verifier.Events });

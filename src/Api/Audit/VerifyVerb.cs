@@ -43,7 +43,13 @@ internal static class VerifyVerb
         };
         var resume = new Option<bool>("--resume") { Description = "Goes on where a run was broken off." };
         var json = new Option<bool>("--json") { Description = "Writes the result as JSON." };
-        var bundle = new Option<string?>("--bundle") { Description = "Checks an evidence bundle, without a ledger." };
+        var bundle = new Option<string?>("--bundle") { Description = "Checks an evidence bundle, without a ledger unless --ledger is given." };
+        var ledger = new Option<bool>("--ledger") { Description = "Checks too that the ledger contains what the bundle has." };
+        var seals = new Option<string[]>("--seal")
+        {
+            Description = "A seal that was noted elsewhere, as NUMBER:HASH, which the ledger is to contain.",
+            DefaultValueFactory = _ => [],
+        };
         var prefix = AuditLog.Prefix();
         var verify = new Command("verify", "Checks streams, order, hash chains, seals and signatures; names every event that is wrong.")
         {
@@ -54,6 +60,8 @@ internal static class VerifyVerb
             resume,
             json,
             bundle,
+            ledger,
+            seals,
             prefix,
         };
         verify.SetAction(
@@ -68,11 +76,21 @@ internal static class VerifyVerb
                             parsed.GetRequiredValue(data),
                             Console.Out
                         );
-                        if (parsed.GetValue(bundle) is { } file)
-                            return await BundleAsync(file, asked);
+                        var noted = (parsed.GetValue(seals) ?? []).Select(ReadSeal).ToArray();
+                        var file = parsed.GetValue(bundle);
+                        var withLedger = parsed.GetValue(ledger);
+                        if (withLedger && file is null)
+                            throw new MisconfiguredException("--ledger goes with --bundle FILE; without it, the ledger is what is verified.");
+                        if (noted.Length > 0 && (asked.Agents.Length > 0 || file is not null))
+                            throw new MisconfiguredException("--seal is checked with the whole ledger: leave out AGENT and --bundle.");
+                        if (asked.Agents.Length > 0 && file is not null)
+                            throw new MisconfiguredException("A bundle is about one agent: leave out AGENT.");
+                        if (file is not null && !withLedger)
+                            return await TellAsync(ReadBundle(file, asked), inLedger: null, asked);
                         using var stop = CancellationTokenSource.CreateLinkedTokenSource(ct);
                         using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Stop);
                         using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Stop);
+                        var verified = file is null ? null : ReadBundle(file, asked);
                         await using var opened = await AuditLog.OpenAsync(
                             parsed.GetValue(connection),
                             asked.DataFolder,
@@ -81,11 +99,21 @@ internal static class VerifyVerb
                             stop.Token
                         );
                         await opened.Log.SettleAsync(stop.Token);
+                        if (verified is not null)
+                        {
+                            using var book = new SealBook(opened.Log);
+                            return await TellAsync(
+                                verified,
+                                await new BundleInLedger(opened.Log, book).CompareAsync(verified, stop.Token),
+                                asked
+                            );
+                        }
                         if (asked.Agents.Length > 0)
                             return await AgentsAsync(opened, asked, stop.Token);
                         var options = new VerifierOptions
                         {
                             Keys = Trusted(asked),
+                            Noted = [.. new SealNotes(SealSettings.Of(asked.DataFolder).Keys.NoteFolder, opened.Log.Name).Noted(), .. noted],
                             SinceSeal = parsed.GetValue(since),
                             Parallel = Math.Clamp(parsed.GetValue(parallel), 1, 64),
                             Resume = parsed.GetValue(resume),
@@ -151,7 +179,23 @@ internal static class VerifyVerb
                 ) + Invariant($"{result.UnsealedEvents} are not yet, and only their chains could be checked.")
                 : "The ledger has no seals: only its chains could be checked. Whoever can write to the store could have made them anew."
         );
-        await TellTrustAsync(result.TrustGiven, result.Keys, "the ledger's first key was taken at its word", output);
+        foreach (var noted in result.Noted)
+            if (!result.Findings.Any(f => f.Stream == StreamNames.Seals && f.Version is null && f.Seal == noted.Number))
+                await output.WriteLineAsync(Invariant($"It contains seal {noted.Number}, noted {noted.Where}."));
+        if (result.Noted.Count == 0)
+            await output.WriteLineAsync(
+                "No seal is noted here or was named with --seal: that the newest seals were taken away would not be seen."
+            );
+        foreach (var restored in result.Restores)
+            await output.WriteLineAsync(
+                TerminalText.Escape(
+                    Invariant($"A restore from a backup was accepted at {Instant.Format(restored.AcceptedAt)}")
+                        + Invariant($", after seal {restored.LastSeal?.ToString(CultureInfo.InvariantCulture) ?? "none"}")
+                        + (restored.NotedSeal is { } seal ? Invariant($", where seal {seal} had been made") : "")
+                        + $": {restored.Reason}"
+                )
+            );
+        await TellTrustAsync(result.TrustGiven, result.Keys, "the ledger's first key was trusted because it is the first", output);
         await output.WriteLineAsync(
             result.Sound ? "The ledger is sound." : Invariant($"The ledger is not sound: {result.Findings.Count} findings.")
         );
@@ -171,7 +215,7 @@ internal static class VerifyVerb
         {
             var kind = JsonNamingPolicy.KebabCaseLower.ConvertName(finding.Kind.ToString());
             var id = finding.EventId is { } eventId ? $" (event {eventId:D})" : "";
-            await output.WriteLineAsync($"{kind}: {finding.Text}{id}");
+            await output.WriteLineAsync($"{kind}: {TerminalText.Escape(finding.Text)}{id}");
         }
         if (findings.Count > MostTold)
             await output.WriteLineAsync(Invariant($"… and {findings.Count - MostTold} more; --json writes all of them."));
@@ -223,13 +267,21 @@ internal static class VerifyVerb
             ? "the chain holds, and texts of reasons are not as they were given"
         : "the chain does not hold";
 
-    private static async Task<int> BundleAsync(string file, Asked asked)
+    private static BundleVerification ReadBundle(string file, Asked asked)
     {
         if (!File.Exists(file))
             throw new MisconfiguredException($"There is no file {file}.");
-        await using var stream = File.OpenRead(file);
+        using var stream = File.OpenRead(file);
         // What lies in a key folder here may be of another ledger: for a bundle only what is named counts.
-        var result = BundleVerifier.Verify(stream, asked.Keys);
+        return BundleVerifier.Verify(stream, asked.Keys);
+    }
+
+    /// <param name="bundle">What the bundle came to by itself.</param>
+    /// <param name="inLedger">What the ledger has otherwise; null where it was not asked.</param>
+    /// <param name="asked">What was asked for.</param>
+    private static async Task<int> TellAsync(BundleVerification bundle, IReadOnlyList<Finding>? inLedger, Asked asked)
+    {
+        var result = bundle with { Findings = [.. bundle.Findings, .. inLedger ?? []] };
         if (asked.Json)
         {
             await asked.Output.WriteLineAsync(JsonSerializer.Serialize(result, Json));
@@ -240,9 +292,28 @@ internal static class VerifyVerb
             Invariant($"{result.Events} events of agent {result.AgentId}, {result.Unsealed} of them not sealed; {result.Seals} seals")
                 + (result.SealedAt is { } at ? $", the newest of {Instant.Format(at)}." : ".")
         );
-        await TellTrustAsync(result.TrustGiven, result.Keys, "the keys of the bundle were taken at their word", asked.Output);
-        await asked.Output.WriteLineAsync(result.Sound ? "The bundle is sound." : "The bundle is not sound.");
+        await TellTrustAsync(result.TrustGiven, result.Keys, "the keys in the bundle were trusted", asked.Output);
+        await asked.Output.WriteLineAsync(bundle.Sound ? "The bundle is sound." : "The bundle is not sound.");
+        if (inLedger is not null)
+            await asked.Output.WriteLineAsync(
+                inLedger.Count == 0
+                    ? "The ledger contains its seals and its events."
+                    : Invariant($"The ledger does not have what the bundle has: {inLedger.Count} findings.")
+            );
         return result.Sound ? 0 : 1;
+    }
+
+    private static NotedSeal ReadSeal(string text)
+    {
+        var colon = text.IndexOf(':', StringComparison.Ordinal);
+        var hash = colon < 0 ? "" : text[(colon + 1)..].ToLowerInvariant();
+        return
+            colon > 0
+            && long.TryParse(text[..colon], NumberStyles.None, CultureInfo.InvariantCulture, out var number)
+            && hash.Length == 64
+            && hash.All(char.IsAsciiHexDigit)
+            ? new NotedSeal(number, hash, "elsewhere")
+            : throw new MisconfiguredException($"--seal {text} is no seal; it is given as NUMBER:HASH, as 'presence-ledger seal' prints it.");
     }
 
     private static string Invariant(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
@@ -265,14 +336,15 @@ internal static class VerifyVerb
             _said = TimeProvider.System.GetTimestamp();
             var part = value.Total > 0 ? Invariant($" of {Math.Max(value.Total, value.Events)}") : "";
             var line = Invariant($"{value.Events}{part} events, {value.Seals} seals, {value.Findings} findings");
-            output.Write(rewrites ? "\r\e[K" + line : line + Environment.NewLine);
+            End();
+            output.Write(rewrites ? line : line + Environment.NewLine);
             _open = rewrites;
         }
 
         public void End()
         {
             if (_open)
-                output.Write("\r\e[K");
+                Terminal.ClearLine(output);
         }
     }
 }

@@ -116,7 +116,7 @@ public static class RebuildVerb
             _said = TimeProvider.System.GetTimestamp();
             var line = $"{model.Name}: {text}";
             if (rewrites)
-                output.Write("\r\e[K");
+                Terminal.ClearLine(output);
             output.Write(open ? line : line + Environment.NewLine);
             output.Flush();
         }

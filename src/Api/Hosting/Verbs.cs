@@ -146,6 +146,8 @@ public static class Verbs
         root.Options.Add(connection);
         string[] verbed =
             args is [] || (args[0].StartsWith('-') && args[0] is not ("-h" or "--help" or "-?" or "--version")) ? ["serve", .. args] : args;
+        if (verbed[0] != serve.Name)
+            Terminal.Guard();
         return await root.Parse(verbed)
             .InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null });
     }

@@ -1,4 +1,5 @@
 using System.Globalization;
+using PresenceLedger.Ledger;
 
 namespace PresenceLedger.Api.Scenarios;
 
@@ -22,7 +23,7 @@ internal static class ScenarioCommand
             }
             catch (ScenarioException e)
             {
-                await Console.Error.WriteLineAsync(e.Message);
+                await Console.Error.WriteLineAsync(TerminalText.Escape(e.Message));
                 unreadable++;
                 continue;
             }
@@ -38,8 +39,8 @@ internal static class ScenarioCommand
             {
                 if (runs[n].Error is { } error)
                 {
-                    await output.WriteLineAsync($"FAIL {scenarios[n].Name}");
-                    await Console.Error.WriteLineAsync(error.Message);
+                    await output.WriteLineAsync($"FAIL {TerminalText.Escape(scenarios[n].Name)}");
+                    await Console.Error.WriteLineAsync(TerminalText.Escape(error.Message));
                     unreadable++;
                 }
                 else if (await ShowAsync(scenarios[n], runs[n].Steps!, quiet, output))
@@ -74,13 +75,13 @@ internal static class ScenarioCommand
         var holds = steps.All(s => s.Failures.Count == 0);
         if (holds && quiet)
             return true;
-        await output.WriteLineAsync($"{(holds ? "PASS" : "FAIL")} {scenario.Name} ({Path.GetFileName(scenario.File)})");
+        await output.WriteLineAsync($"{(holds ? "PASS" : "FAIL")} {TerminalText.Escape(scenario.Name)} ({Path.GetFileName(scenario.File)})");
         foreach (var step in steps)
         {
             if (!quiet)
-                await output.WriteLineAsync($"  {Clock(step.At)}  {step.What, -44}  {step.Led}".TrimEnd());
+                await output.WriteLineAsync($"  {Clock(step.At)}  {TerminalText.Escape(step.What), -44}  {TerminalText.Escape(step.Led)}".TrimEnd());
             foreach (var failure in step.Failures)
-                await output.WriteLineAsync($"      {Clock(step.At)} {failure}");
+                await output.WriteLineAsync($"      {Clock(step.At)} {TerminalText.Escape(failure)}");
         }
         return holds;
     }

@@ -59,7 +59,7 @@ public sealed record Scenario(string File, YamlMappingNode Root)
     };
 
     /// <summary>What it is called.</summary>
-    public string Name => Root.Text("name") ?? "(no name)";
+    public string Name => (Root.Node("name") as YamlScalarNode)?.Value ?? "(no name)";
 
     /// <summary>The rules it is about.</summary>
     public IEnumerable<string> Rules => Root.Sequence("rules").Select(r => r.Scalar());
@@ -112,6 +112,7 @@ public sealed record Scenario(string File, YamlMappingNode Root)
     public void Check()
     {
         Root.RequireKnown(Members, "a scenario");
+        _ = Root.Text("name");
         if (!Root.Sequence("steps").Any())
             throw Root.Wrong("a scenario needs 'steps'");
         foreach (var step in Root.Sequence("steps").OfType<YamlMappingNode>())
@@ -136,7 +137,7 @@ internal static class Nodes
         var yaml = new YamlStream();
         try
         {
-            yaml.Load(text);
+            yaml.Load(new StringReader(YamlLimits.Read(file, text)));
         }
         catch (YamlException e)
         {

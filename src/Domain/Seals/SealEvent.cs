@@ -82,6 +82,25 @@ public sealed record SealingKeyRetired(string KeyId, DateTimeOffset RetiredAt, I
     public string SignedText() => $"presence-ledger key v1\nretires: {KeyId}\nretiredAt: {SealStatement.Instant(RetiredAt)}\n";
 }
 
+/// <summary>
+/// Somebody who may write to the key folder said that the ledger was rightly restored from a backup, although it does not contain the
+/// seal that was noted beside the key.
+/// </summary>
+/// <param name="NotedSeal">Number of the seal that was noted; null where the note could not be read.</param>
+/// <param name="NotedHash">Its hash.</param>
+/// <param name="LastSeal">Number of the newest seal that the ledger has; null for none.</param>
+/// <param name="LastHash">Its hash.</param>
+/// <param name="Reason">Why, in the words of who said so.</param>
+/// <param name="AcceptedAt">When.</param>
+public sealed record RestoreAccepted(
+    long? NotedSeal,
+    string? NotedHash,
+    long? LastSeal,
+    string? LastHash,
+    string Reason,
+    DateTimeOffset AcceptedAt
+) : SealEvent;
+
 /// <summary>What a seal says, as it is signed: with the SHA-256 of the fingerprints in their place.</summary>
 public sealed record SealStatement(
     long Number,

@@ -37,6 +37,7 @@ public sealed class EventStoreDbLog : BackgroundService, ILog
     {
         _settings = choice.Settings;
         _events = new RecordedEvents(choice.Prefix);
+        Name = "eventstoredb/" + choice.Prefix;
         _answers = answers;
         _clock = clock;
         _logger = logger;
@@ -45,6 +46,9 @@ public sealed class EventStoreDbLog : BackgroundService, ILog
 
     /// <inheritdoc />
     public string Store => "EventStoreDb";
+
+    /// <inheritdoc />
+    public string Name { get; }
 
     /// <inheritdoc />
     public bool SpansStreams => false;

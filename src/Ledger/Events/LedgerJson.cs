@@ -53,6 +53,7 @@ namespace PresenceLedger.Ledger.Events;
 [JsonSerializable(typeof(SealingKeyIntroduced))]
 [JsonSerializable(typeof(SealingKeyRetired))]
 [JsonSerializable(typeof(LedgerSealed))]
+[JsonSerializable(typeof(RestoreAccepted))]
 [JsonSerializable(typeof(EventMetadata))]
 [JsonSerializable(typeof(Agent))]
 [JsonSerializable(typeof(Configuration))]

@@ -56,6 +56,7 @@ public static class WireNames
         [typeof(SealingKeyIntroduced)] = "sealing-key-introduced.v1",
         [typeof(SealingKeyRetired)] = "sealing-key-retired.v1",
         [typeof(LedgerSealed)] = "ledger-sealed.v1",
+        [typeof(RestoreAccepted)] = "restore-accepted.v1",
     }.ToFrozenDictionary();
 
     private static readonly FrozenDictionary<string, Type> TypeOf = NameOf.ToFrozenDictionary(

@@ -44,6 +44,9 @@ public sealed class PostgresLog : BackgroundService, ILog
     public string Store => "Postgres";
 
     /// <inheritdoc />
+    public string Name => "postgres/" + new NpgsqlConnectionStringBuilder(_database.ConnectionString).Database;
+
+    /// <inheritdoc />
     public bool SpansStreams => true;
 
     /// <inheritdoc />

@@ -24,7 +24,7 @@ public sealed class SealBook(ILog log) : IDisposable
 
     private readonly SemaphoreSlim _reading = new(1, 1);
     private Task<bool>? _positions;
-    private volatile Content _content = new([], null, [], [], -1, HashChain.Genesis);
+    private volatile Content _content = Content.Empty;
 
     /// <summary>What is known.</summary>
     public Content Current => _content;
@@ -36,12 +36,52 @@ public sealed class SealBook(ILog log) : IDisposable
         await _reading.WaitAsync(ct);
         try
         {
+            return _content = await ReadOnAsync(_content, ct);
+        }
+        finally
+        {
+            _reading.Release();
+        }
+    }
+
+    /// <summary>
+    /// Reads what is new; and everything anew where what was read last is no longer there, for whoever can write to the store can take
+    /// events away while the service runs.
+    /// </summary>
+    /// <exception cref="InvalidDataException">An event of the stream cannot be read.</exception>
+    public async Task<Content> ConfirmAsync(CancellationToken ct)
+    {
+        await _reading.WaitAsync(ct);
+        try
+        {
             var known = _content;
+            if (
+                known.Version >= 0
+                && !(
+                    await log.ReadStreamAsync(StreamNames.Seals, known.Version, 1, ct) is [{ Record: var last }]
+                    && last.Version == known.Version
+                    && last.Hash.AsSpan().SequenceEqual(known.Hash)
+                )
+            )
+            {
+                known = Content.Empty with { Rewinds = known.Rewinds + 1 };
+                Volatile.Write(ref _positions, null);
+            }
+            return _content = await ReadOnAsync(known, ct);
+        }
+        finally
+        {
+            _reading.Release();
+        }
+    }
+
+    private async Task<Content> ReadOnAsync(Content known, CancellationToken ct)
+    {
             // Copied only where there is something, for this is asked for often.
             List<SealPlace>? places = null;
             List<SealEvent>? keys = null;
             List<long>? keyPlaces = null;
-            var (last, version, hash) = (known.Last, known.Version, known.Hash);
+            var (last, version, hash, unbroken) = (known.Last, known.Version, known.Hash, known.UnbrokenFrom);
             while (await log.ReadStreamAsync(StreamNames.Seals, version + 1, PageSize, ct) is { Count: > 0 } page)
             {
                 foreach (var stored in page)
@@ -54,9 +94,11 @@ public sealed class SealBook(ILog log) : IDisposable
                         (places ??= [.. known.Places]).Add(
                             new SealPlace(stored.Record.Version, seal.Number, seal.First, seal.Count, position)
                         );
+                        if (!Follows(last, seal))
+                            unbroken = seal.Number;
                         last = seal;
                     }
-                    else
+                    else if (e is not RestoreAccepted)
                     {
                         (keys ??= [.. known.KeyEvents]).Add(e);
                         (keyPlaces ??= [.. known.KeyPlaces]).Add(last is null ? 0 : last.Number + 1);
@@ -66,18 +108,56 @@ public sealed class SealBook(ILog log) : IDisposable
                 if (page.Count < PageSize)
                     break;
             }
-            return _content = new Content(
-                places ?? known.Places,
-                last,
-                keys ?? known.KeyEvents,
-                keyPlaces ?? known.KeyPlaces,
-                version,
-                hash
-            );
-        }
-        finally
+            return known with
+            {
+                Places = places ?? known.Places,
+                Last = last,
+                KeyEvents = keys ?? known.KeyEvents,
+                KeyPlaces = keyPlaces ?? known.KeyPlaces,
+                Version = version,
+                Hash = hash,
+                UnbrokenFrom = unbroken,
+            };
+    }
+
+    /// <summary>Whether a seal names the one before it.</summary>
+    private static bool Follows(LedgerSealed? before, LedgerSealed seal)
+    {
+        try
         {
-            _reading.Release();
+            return before is null
+                ? seal is { Number: 0, Previous: var none } && none == SealStatement.NonePrevious
+                : seal.Number == before.Number + 1 && seal.Previous == before.Statement().Hash();
+        }
+        catch (FormatException)
+        {
+            return false;
+        }
+    }
+
+    /// <summary>Whether the ledger has a seal with this number and hash.</summary>
+    /// <exception cref="InvalidDataException">It cannot be read.</exception>
+    public async Task<bool> ContainsAsync(long number, string hash, CancellationToken ct)
+    {
+        var content = _content;
+        if (content.Last is { } last && last.Number == number)
+            return HashOf(last) == hash;
+        foreach (var place in content.Places)
+            if (place.Number == number && HashOf(await ReadAsync(place, ct)) == hash)
+                return true;
+        return false;
+    }
+
+    /// <summary>The hash by which the next seal names this one; null where none can be made.</summary>
+    internal static string? HashOf(LedgerSealed seal)
+    {
+        try
+        {
+            return seal.Statement().Hash();
+        }
+        catch (FormatException)
+        {
+            return null;
         }
     }
 
@@ -156,14 +236,25 @@ public sealed class SealBook(ILog log) : IDisposable
         byte[] Hash
     )
     {
+        /// <summary>Nothing was read yet.</summary>
+        public static Content Empty { get; } = new([], null, [], [], -1, HashChain.Genesis);
+
+        /// <summary>From this seal on, each names the one before it.</summary>
+        public long UnbrokenFrom { get; init; }
+
+        /// <summary>How often it turned out that the ledger no longer had what was read of it.</summary>
+        public int Rewinds { get; init; }
+
         /// <summary>The place in the order of all up to which everything is sealed.</summary>
         public long Sealed => Last?.EndOrdinal() ?? 0;
 
         /// <summary>The keys, as the ledger itself tells them.</summary>
-        public Keyring Keys(IEnumerable<PublicKey> given)
+        /// <param name="given">Keys that are trusted; where there are none, the ledger's first.</param>
+        /// <param name="before">As they were when this seal was made; as they are now where left out.</param>
+        public Keyring Keys(IEnumerable<PublicKey> given, long before = long.MaxValue)
         {
             var keys = new Keyring(given);
-            foreach (var e in KeyEvents)
+            foreach (var (e, _) in KeyEvents.Zip(KeyPlaces).TakeWhile(e => e.Second <= before))
                 _ = e is SealingKeyIntroduced introduced ? keys.Apply(introduced) : keys.Apply((SealingKeyRetired)e);
             return keys;
         }

@@ -12,7 +12,8 @@ public sealed record Sealed(int Seals, LedgerSealed? Last);
 
 /// <summary>
 /// Seals what has been recorded since the last seal: the Merkle root over it, signed with every key in use that is at hand. Any number of
-/// nodes may do it at once; the expected version of the stream lets one of them through.
+/// nodes may do it at once; the expected version of the stream lets one of them through. A ledger that does not contain the seal that is
+/// noted beside the key (<see cref="SealNotes"/>) is not sealed.
 /// </summary>
 public sealed class Sealer(ILog log, SealBook book, SealingKeys keys, TimeProvider clock) : IDisposable
 {
@@ -22,16 +23,22 @@ public sealed class Sealer(ILog log, SealBook book, SealingKeys keys, TimeProvid
     private const int Attempts = 20;
 
     private readonly SemaphoreSlim _one = new(1, 1);
-    private readonly SealedEvents _sealed = new(log, book);
+    private readonly SealNotes _notes = new(keys.NoteFolder, log.Name);
+    private SealedEvents _sealed = new(log, book);
 
     // The end of the last seal in this store, once that is known.
     private (long Ordinal, LogPosition Position)? _end = (0, LogPosition.Start);
+    private int _rewinds;
+
+    /// <summary>Where the newest seal is noted.</summary>
+    public string NoteFile => _notes.File;
 
     /// <summary>Seals everything that is recorded by now.</summary>
     /// <param name="by">Who wants it: the ledger itself, or somebody on demand.</param>
     /// <param name="gently">Rests between seals for as long as each took, where nobody waits for them.</param>
     /// <param name="ct">Cancels between seals.</param>
     /// <exception cref="SealingKeyException">There is no key here that the ledger knows.</exception>
+    /// <exception cref="SealNoteException">The ledger does not contain the seal that is noted, or nothing can be noted.</exception>
     /// <exception cref="InvalidDataException">The log does not have what was sealed.</exception>
     public async Task<Sealed> SealAsync(Actor by, bool gently, CancellationToken ct)
     {
@@ -42,12 +49,13 @@ public sealed class Sealer(ILog log, SealBook book, SealingKeys keys, TimeProvid
             for (var conflicts = 0; conflicts < Attempts; )
             {
                 var began = clock.GetTimestamp();
-                var content = await book.RefreshAsync(ct);
+                var (content, note) = await NotedAsync(ct);
                 var signing = await KeysAsync(content, ct);
                 if (signing is null)
                     continue;
                 using var disposing = new Keys(signing);
-                switch (await SealNextAsync(await book.RefreshAsync(ct), signing, by, ct))
+                await CatchUpAsync(content, note, signing, ct);
+                switch (await SealNextAsync(content, note, signing, by, ct))
                 {
                     case null:
                         return new Sealed(made, book.Current.Last);
@@ -71,9 +79,11 @@ public sealed class Sealer(ILog log, SealBook book, SealingKeys keys, TimeProvid
     }
 
     /// <summary>Why this node cannot seal; null where it can.</summary>
+    /// <exception cref="SealNoteException">The ledger does not contain the seal that is noted.</exception>
     public async Task<string?> ProblemAsync(CancellationToken ct)
     {
-        var active = (await book.RefreshAsync(ct)).Keys([]).Active;
+        var (content, _) = await NotedAsync(ct);
+        var active = content.Keys([]).Active;
         try
         {
             using var all = new Keys(keys.Signing());
@@ -82,6 +92,68 @@ public sealed class Sealer(ILog log, SealBook book, SealingKeys keys, TimeProvid
         catch (SealingKeyException e)
         {
             return e.Message;
+        }
+    }
+
+    /// <summary>
+    /// Takes the ledger as it is, although it does not contain the seal that is noted: it was restored from a backup. That is recorded as
+    /// an event, and sealed.
+    /// </summary>
+    /// <param name="reason">Why, for whoever reads it later.</param>
+    /// <param name="ct">Cancellation.</param>
+    /// <exception cref="SealNoteException">Nothing has to be accepted, or nothing can be noted.</exception>
+    /// <exception cref="SealingKeyException">There is no key here that the ledger knows.</exception>
+    public async Task<RestoreAccepted> AcceptRestoreAsync(string reason, CancellationToken ct)
+    {
+        await _one.WaitAsync(ct);
+        RestoreAccepted accepted;
+        try
+        {
+            var (note, readable) = ReadOrNone();
+            if (note is null && readable)
+                throw new SealNoteException($"No seal is noted in {NoteFile}, so there is nothing to accept; the ledger is sealed as it is.");
+            var content = await book.ConfirmAsync(ct);
+            if (note is { Prepared: null } && await ProblemAsync(content, note, ct) is null)
+                throw new SealNoteException(
+                    $"The ledger contains seal {note.Number}, the newest that is noted in {NoteFile}; there is nothing to accept."
+                );
+            using (var all = new Keys(keys.Signing()))
+                if (content.Keys([]).Active is { Count: > 0 } active && !all.Ids.Any(active.Contains))
+                    throw Unknown(active);
+            var last = content.Last;
+            var hash = last is null ? "" : SealBook.HashOf(last) ?? throw Unreadable(last);
+            accepted = new RestoreAccepted(
+                note?.Number,
+                note?.Hash,
+                last?.Number,
+                last is null ? null : hash,
+                reason,
+                At(content)
+            );
+            if (!await AppendAsync(content, accepted, Actor.Ledger))
+                throw new LedgerUnavailableException("The ledger is being sealed by another node; try again.", null);
+            // After the event: broken off in between, it is accepted once more.
+            await _notes.ReplaceAsync(last?.Number ?? -1, hash, ct);
+        }
+        finally
+        {
+            _one.Release();
+        }
+        await log.SettleAsync(ct);
+        await SealAsync(Actor.Ledger, gently: false, ct);
+        return accepted;
+    }
+
+    /// <summary>What is noted; a note that cannot be read is as good as none to who replaces it.</summary>
+    private (SealNote? Note, bool Readable) ReadOrNone()
+    {
+        try
+        {
+            return (_notes.Read(), true);
+        }
+        catch (SealNoteException)
+        {
+            return (null, false);
         }
     }
 
@@ -94,7 +166,7 @@ public sealed class Sealer(ILog log, SealBook book, SealingKeys keys, TimeProvid
         {
             while (true)
             {
-                var content = await book.RefreshAsync(ct);
+                var (content, _) = await NotedAsync(ct);
                 if (await KeysAsync(content, ct) is not { } signing)
                     continue;
                 using var disposing = new Keys(signing);
@@ -122,7 +194,7 @@ public sealed class Sealer(ILog log, SealBook book, SealingKeys keys, TimeProvid
         {
             for (var attempt = 0; attempt < Attempts; attempt++)
             {
-                var content = await book.RefreshAsync(ct);
+                var (content, _) = await NotedAsync(ct);
                 if (!content.Keys([]).Active.Contains(keyId))
                     throw new SealingKeyException($"The ledger has no key {keyId} in use; 'presence-ledger keys list' shows those it has.");
                 if (await KeysAsync(content, ct) is not { } signing)
@@ -150,6 +222,60 @@ public sealed class Sealer(ILog log, SealBook book, SealingKeys keys, TimeProvid
 
     /// <inheritdoc />
     public void Dispose() => _one.Dispose();
+
+    /// <summary>The ledger as it is by now, and what is noted of it, which it contains.</summary>
+    /// <exception cref="SealNoteException">It does not contain it.</exception>
+    private async Task<(SealBook.Content Content, SealNote? Note)> NotedAsync(CancellationToken ct)
+    {
+        // Before the ledger: another node may seal and note meanwhile.
+        var note = _notes.Read();
+        var content = await book.ConfirmAsync(ct);
+        if (content.Rewinds != _rewinds)
+        {
+            _rewinds = content.Rewinds;
+            _sealed = new SealedEvents(log, book);
+            _end = null;
+        }
+        return note is not null && await ProblemAsync(content, note, ct) is { } problem
+            ? throw new SealNoteException(problem)
+            : (content, note);
+    }
+
+    /// <summary>Why this is not the ledger that the note tells of; null where it is.</summary>
+    private async Task<string?> ProblemAsync(SealBook.Content content, SealNote note, CancellationToken ct)
+    {
+        const string then =
+            " It is not sealed on this node. 'presence-ledger verify' says more; if the ledger was rightly restored from a backup, "
+            + "'presence-ledger seal accept-restore' takes it up.";
+        if (note.Number < 0)
+            return null;
+        if (!await book.ContainsAsync(note.Number, note.Hash, ct))
+            return $"The ledger does not contain seal {note.Number}:{note.Hash}, which is noted in {NoteFile}." + then;
+        return content.UnbrokenFrom > note.Number
+            ? $"Seal {content.UnbrokenFrom} of the ledger does not follow from the seals before it, of which seal {note.Number} is noted in {NoteFile}."
+                + then
+            : null;
+    }
+
+    /// <summary>Notes a newer seal than is noted: made by another node, or by this one, which then died before it noted that.</summary>
+    /// <exception cref="SealNoteException">It is not signed by a key that is known here.</exception>
+    private async Task CatchUpAsync(SealBook.Content content, SealNote? note, IReadOnlyList<SigningKey> signing, CancellationToken ct)
+    {
+        if (content.Last is not { } last || last.Number <= note?.Number)
+            return;
+        var hash = SealBook.HashOf(last) ?? throw Unreadable(last);
+        // A seal on top of it would vouch for it, and for all before it.
+        var known = content.Keys(keys.Public().Concat(signing.Select(k => k.Public)), last.Number);
+        if (!known.Check(last.Statement().SignedText(), last.Signatures).Trusted)
+            throw new SealNoteException(
+                $"Seal {last.Number} of the ledger is signed with {string.Join(", ", last.Signatures.Select(s => "key " + s.KeyId))}, which is "
+                    + $"not known here, or the signature is wrong. The ledger is not sealed on this node: 'presence-ledger verify' says more; if a "
+                    + $"node has rightly sealed with another key, put its public half (KEYID.pub) into {keys.Folder}."
+            );
+        await _notes.MadeAsync(last.Number, hash, ct);
+    }
+
+    private static InvalidDataException Unreadable(LedgerSealed seal) => new($"Seal {seal.Number} of the ledger has no fingerprints that can be read.");
 
     /// <summary>The keys to sign with. Null where the ledger had none, and the first one was introduced just now.</summary>
     private async Task<IReadOnlyList<SigningKey>?> KeysAsync(SealBook.Content content, CancellationToken ct)
@@ -183,12 +309,21 @@ public sealed class Sealer(ILog log, SealBook book, SealingKeys keys, TimeProvid
     }
 
     /// <summary>Makes the next seal: true; false where another was faster; null where there is nothing to seal.</summary>
-    private async Task<bool?> SealNextAsync(SealBook.Content content, IReadOnlyList<SigningKey> signing, Actor by, CancellationToken ct)
+    private async Task<bool?> SealNextAsync(
+        SealBook.Content content,
+        SealNote? note,
+        IReadOnlyList<SigningKey> signing,
+        Actor by,
+        CancellationToken ct
+    )
     {
         var after = await EndAsync(content, ct);
         var events = await log.ReadAllAsync(after, Largest, ct);
+        var last = content.Last;
+        var number = last is null ? 0 : last.Number + 1;
+        var prepared = note?.Prepared is { } p && p.Number == number ? p : null;
         // Seals and keys alone need no seal: it would go on for ever.
-        if (events.All(e => e.Record.Stream == StreamNames.Seals))
+        if (prepared is null && events.All(e => e.Record.Stream == StreamNames.Seals && e.Record.Type != WireNames.OfType<RestoreAccepted>()))
             return null;
         var leaves = new byte[events.Count * MerkleTree.HashSize];
         var fingerprints = new byte[events.Count * sizeof(ulong)];
@@ -198,13 +333,21 @@ public sealed class Sealer(ILog log, SealBook book, SealingKeys keys, TimeProvid
             MerkleTree.Leaf(hash, leaves.AsSpan(n * MerkleTree.HashSize, MerkleTree.HashSize));
             BinaryPrimitives.WriteUInt64BigEndian(fingerprints.AsSpan(n * sizeof(ulong)), MerkleTree.Fingerprint(hash));
         }
-        var last = content.Last;
+        // That seal was signed and never seen in the ledger, or taken away again: what it covered must still be there.
+        if (prepared is not null && !(prepared.Count <= events.Count && RootOf(leaves, prepared.Count) == prepared.Root))
+            throw new SealNoteException(
+                $"Seal {number} was about to be made when it was broken off, and the ledger no longer has the events that it covered ({NoteFile} "
+                    + "notes it). The ledger is not sealed on this node: 'presence-ledger verify' says more; if the ledger was rightly restored "
+                    + "from a backup, 'presence-ledger seal accept-restore' takes it up."
+            );
+        if (events.Count == 0)
+            return null;
         var end = events[^1];
         var seal = new LedgerSealed(
-            last is null ? 0 : last.Number + 1,
+            number,
             content.Sealed,
             events.Count,
-            Convert.ToHexStringLower(MerkleTree.Root(leaves)),
+            RootOf(leaves, events.Count),
             Convert.ToBase64String(fingerprints),
             end.Position.ToString(),
             end.Record.EventId,
@@ -212,19 +355,29 @@ public sealed class Sealer(ILog log, SealBook book, SealingKeys keys, TimeProvid
             last?.Statement().Hash() ?? SealStatement.NonePrevious,
             []
         );
+        var hash = seal.Statement().Hash();
+        await _notes.PrepareAsync(new PreparedSeal(seal.Number, hash, seal.Count, seal.Root), ct);
         if (!await AppendAsync(content, seal with { Signatures = Sign(signing, seal.Statement().SignedText()) }, by))
             return false;
+        // Only now it counts.
+        await _notes.MadeAsync(seal.Number, hash, CancellationToken.None);
         _end = (seal.EndOrdinal(), end.Position);
         return true;
     }
+
+    /// <summary>The root over the first of some leaves, which stay as they are.</summary>
+    private static string RootOf(byte[] leaves, int count) =>
+        Convert.ToHexStringLower(MerkleTree.Root(leaves.AsSpan(0, count * MerkleTree.HashSize).ToArray()));
 
     /// <summary>The position in this store of the last event that is sealed.</summary>
     private async Task<LogPosition> EndAsync(SealBook.Content content, CancellationToken ct)
     {
         if (_end is { } end && end.Ordinal == content.Sealed)
             return end.Position;
+        if (content.Last is not { } last)
+            return LogPosition.Start;
         // After a start, or where another node has sealed. The position of a seal is right unless the ledger was copied since.
-        var events = await _sealed.ReadAsync(content.Last!, ct);
+        var events = await _sealed.ReadAsync(last, ct);
         _end = (content.Sealed, events[^1].Position);
         return events[^1].Position;
     }

@@ -13,6 +13,9 @@ public sealed record SealingKeys(string Folder, string? Given = null)
     private const UnixFileMode Owner = UnixFileMode.UserRead | UnixFileMode.UserWrite;
     private const UnixFileMode Others = UnixFileMode.OtherRead | UnixFileMode.OtherWrite;
 
+    /// <summary>Where this node notes its newest seal (<see cref="SealNotes"/>); the folder of the keys unless said otherwise.</summary>
+    public string NoteFolder { get; init; } = Folder;
+
     /// <summary>Whether a new key can be kept here.</summary>
     public bool CanKeep => Given is null;
 
@@ -74,13 +77,10 @@ public sealed record SealingKeys(string Folder, string? Given = null)
         var key = SigningKey.Create();
         try
         {
-            if (OperatingSystem.IsWindows())
-                Directory.CreateDirectory(Folder);
-            else
-                Directory.CreateDirectory(Folder, Owner | UnixFileMode.UserExecute);
+            DurableFile.CreateFolder(Folder);
             // The private one first: a public key without it would be trusted and of no use.
-            Write(Path.Combine(Folder, key.Id + ".pem"), key.ToPem(), Owner);
-            Write(Path.Combine(Folder, key.Id + ".pub"), key.Public.Pem, Owner | UnixFileMode.GroupRead | UnixFileMode.OtherRead);
+            DurableFile.Write(Path.Combine(Folder, key.Id + ".pem"), key.ToPem(), Owner);
+            DurableFile.Write(Path.Combine(Folder, key.Id + ".pub"), key.Public.Pem, Owner | UnixFileMode.GroupRead | UnixFileMode.OtherRead);
             return key;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
@@ -88,22 +88,6 @@ public sealed record SealingKeys(string Folder, string? Given = null)
             key.Dispose();
             throw new SealingKeyException($"A key cannot be kept in {Folder}: {e.Message} Name another folder with Seals:KeyFolder.", e);
         }
-    }
-
-    /// <summary>Written whole or not at all: another node may be looking.</summary>
-    private static void Write(string path, string text, UnixFileMode mode)
-    {
-        var unfinished = path + ".new";
-        File.Delete(unfinished);
-        var options = new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write };
-        if (!OperatingSystem.IsWindows())
-            options.UnixCreateMode = mode;
-        using (var stream = new FileStream(unfinished, options))
-        {
-            stream.Write(System.Text.Encoding.ASCII.GetBytes(text));
-            stream.Flush(flushToDisk: true);
-        }
-        File.Move(unfinished, path, overwrite: true);
     }
 
     private IEnumerable<string> Files(string pattern) =>

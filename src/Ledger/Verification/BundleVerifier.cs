@@ -1,8 +1,6 @@
 using System.Globalization;
-using System.IO.Compression;
-using System.Security.Cryptography;
-using System.Text;
 using System.Text.Json;
+using System.Text.Json.Serialization;
 using PresenceLedger.Domain.Seals;
 using PresenceLedger.Ledger.Events;
 
@@ -30,6 +28,14 @@ public sealed record BundleVerification(
 {
     /// <summary>Nothing is wrong.</summary>
     public bool Sound => Findings.Count == 0;
+
+    /// <summary>The seals in it, as a ledger should contain them.</summary>
+    [JsonIgnore]
+    public IReadOnlyList<NotedSeal> Noted { get; init; } = [];
+
+    /// <summary>The hash of each event in it by version, in hex.</summary>
+    [JsonIgnore]
+    public IReadOnlyDictionary<long, string> Hashes { get; init; } = new Dictionary<long, string>();
 }
 
 /// <summary>Verifies an evidence bundle (docs/proof.md) by itself: no ledger is needed.</summary>
@@ -41,55 +47,69 @@ public static class BundleVerifier
     /// <summary>The format before: with all seals from the first that is needed up to the newest.</summary>
     public const string Unbroken = "presence-ledger evidence v1";
 
+    /// <summary>What is found wrong at most; a bundle in which more is wrong is not looked at to its end.</summary>
+    public const int MostFindings = 1000;
+
+    private const int MostKeyEvents = 1000;
+    private const int LongestId = 256;
+
+    /// <summary>Signatures of a seal, or hashes on a path to its root.</summary>
+    private const int LongestList = 64;
+
+    // As strict as can be: it may come from anybody.
+    private static readonly JsonSerializerOptions Json = new(LedgerJson.Options)
+    {
+        MaxDepth = 16,
+        RespectNullableAnnotations = true,
+        RespectRequiredConstructorParameters = true,
+        AllowDuplicateProperties = false,
+    };
+
     /// <summary>Verifies the bundle in a stream.</summary>
     /// <param name="bundle">A zip.</param>
     /// <param name="keys">Keys whose signatures count; where there are none, those of the bundle are taken at its word.</param>
-    /// <exception cref="InvalidDataException">It is no bundle.</exception>
-    public static BundleVerification Verify(Stream bundle, IReadOnlyList<PublicKey> keys)
+    /// <param name="limits">How much of it is read; as usual where left out.</param>
+    /// <exception cref="InvalidDataException">It is no bundle, or too large.</exception>
+    public static BundleVerification Verify(Stream bundle, IReadOnlyList<PublicKey> keys, BundleLimits? limits = null)
     {
-        var files = Files(bundle);
+        var files = BundleFiles.Read(bundle, limits ?? new BundleLimits());
         try
         {
             return new Check(files, keys).Run();
         }
-        catch (Exception e) when (e is JsonException or KeyNotFoundException or FormatException or InvalidOperationException)
+        catch (Exception e)
+            when (e is JsonException or FormatException or InvalidOperationException or ArgumentException or OverflowException)
         {
-            throw new InvalidDataException("This is no evidence bundle that can be read: " + e.Message, e);
+            throw new InvalidDataException("This is no evidence bundle that can be read: " + TerminalText.Escape(e.Message), e);
         }
     }
 
-    private static Dictionary<string, byte[]> Files(Stream bundle)
-    {
-        var files = new Dictionary<string, byte[]>(StringComparer.Ordinal);
-        using var zip = new ZipArchive(bundle, ZipArchiveMode.Read, leaveOpen: true);
-        foreach (var entry in zip.Entries)
-        {
-            using var from = entry.Open();
-            using var bytes = new MemoryStream();
-            from.CopyTo(bytes);
-            if (!files.TryAdd(entry.FullName, bytes.ToArray()))
-                throw new InvalidDataException($"The bundle has {entry.FullName} twice.");
-        }
-        return files;
-    }
-
-    private sealed class Check(Dictionary<string, byte[]> files, IReadOnlyList<PublicKey> keys)
+    private sealed class Check(BundleFiles files, IReadOnlyList<PublicKey> keys)
     {
         private readonly List<Finding> _findings = [];
         private readonly Keyring _keyring = new(keys);
-        private readonly Dictionary<long, Event> _events = [];
-        private readonly Dictionary<long, Seal> _seals = [];
+        private readonly Dictionary<long, KeptEvent> _events = [];
+        private readonly Dictionary<long, KeptSeal> _seals = [];
         private int _unsealed;
 
         public BundleVerification Run()
         {
-            var manifest = JsonSerializer.Deserialize<Manifest>(File("manifest.json"), LedgerJson.Options)!;
+            var manifest = One<Manifest>("manifest.json");
             if (manifest.Format is not (Format or Unbroken))
                 throw new FormatException($"its format is '{manifest.Format}'.");
-            CheckFiles(manifest);
-            CheckEvents(manifest);
-            CheckSeals(isUnbroken: manifest.Format == Unbroken);
-            CheckProofs();
+            if (manifest.AgentId is not { Length: > 0 and <= LongestId } || manifest.AgentId.Any(TerminalText.IsSteering))
+                throw new FormatException("its agentId is no identifier.");
+            try
+            {
+                CheckFiles(manifest);
+                CheckEvents(manifest);
+                CheckSeals(isUnbroken: manifest.Format == Unbroken);
+                CheckProofs();
+            }
+            catch (TooManyFindingsException)
+            {
+                // What was found so far says enough.
+            }
             return new BundleVerification(
                 manifest.AgentId,
                 _events.Count,
@@ -99,17 +119,21 @@ public static class BundleVerifier
                 _keyring.IsGiven,
                 [.. _keyring.Trusted.Order(StringComparer.Ordinal)],
                 _findings
-            );
+            )
+            {
+                Noted = [.. _seals.Values.Select(s => new NotedSeal(s.Number, s.Hash, "in the bundle"))],
+                Hashes = _events.ToDictionary(e => e.Key, e => e.Value.Hash),
+            };
         }
 
         private void CheckFiles(Manifest manifest)
         {
             foreach (var (name, hash) in manifest.Files)
-                if (!files.TryGetValue(name, out var bytes))
+                if (!files.Hashes.TryGetValue(name, out var actual))
                     Report(FindingKind.Missing, $"The file {name} is gone.");
-                else if (Convert.ToHexStringLower(SHA256.HashData(bytes)) != hash)
+                else if (actual != hash)
                     Report(FindingKind.Changed, $"The file {name} is not the one of the manifest.");
-            foreach (var name in files.Keys.Where(name => name != "manifest.json" && !manifest.Files.ContainsKey(name)))
+            foreach (var name in files.Hashes.Keys.Where(name => name != "manifest.json" && !manifest.Files.ContainsKey(name)))
                 Report(FindingKind.Inserted, $"The file {name} is not in the manifest.");
         }
 
@@ -120,21 +144,21 @@ public static class BundleVerifier
             foreach (var e in Lines<Event>("events.ndjson"))
             {
                 var name = Invariant($"{e.Stream}@{e.Version}");
-                if (e.Stream != stream || !_events.TryAdd(e.Version, e))
-                    Report(FindingKind.Inserted, $"{name} does not belong here.", e);
+                if (e.Stream != stream || !_events.TryAdd(e.Version, new KeptEvent(stream, e.Version, e.EventId, e.Hash)))
+                    Report(FindingKind.Inserted, $"{name} does not belong here.", Kept(e));
                 if (before is not null && e.Version != before.Version + 1)
                     Report(
                         e.Version > before.Version ? FindingKind.Missing : FindingKind.Reordered,
                         Invariant($"{name} comes after version {before.Version}."),
-                        e
+                        Kept(e)
                     );
                 else if (
                     e.PreviousHash != (before?.Hash ?? e.PreviousHash)
                     || (e.Version == 0 && e.PreviousHash != SealStatement.NonePrevious)
                 )
-                    Report(FindingKind.Changed, $"{name} does not follow from the event before it.", e);
+                    Report(FindingKind.Changed, $"{name} does not follow from the event before it.", Kept(e));
                 if (e.Computed() != e.Hash)
-                    Report(FindingKind.Changed, $"{name} is not what its hash was made of.", e);
+                    Report(FindingKind.Changed, $"{name} is not what its hash was made of.", Kept(e));
                 before = e;
             }
             if (_events.Count != manifest.Events)
@@ -143,15 +167,19 @@ public static class BundleVerifier
 
         private void CheckSeals(bool isUnbroken)
         {
-            var introductions = new Queue<Introduction>(Lines<Introduction>("introductions.ndjson"));
-            Seal? before = null;
+            var introductions = new Queue<Introduction>(Lines<Introduction>("introductions.ndjson").Take(MostKeyEvents + 1));
+            if (introductions.Count > MostKeyEvents)
+                throw new FormatException(Invariant($"introductions.ndjson has more than {MostKeyEvents} lines."));
+            (Seal Seal, string Hash)? last = null;
             Seal? unvouched = null;
             foreach (var seal in Lines<Seal>("seals.ndjson"))
             {
                 while (introductions.TryPeek(out var next) && next.BeforeSeal <= seal.Number)
                     Apply(introductions.Dequeue());
-                _seals[seal.Number] = seal;
+                var before = last?.Seal;
                 var text = seal.Statement().SignedText();
+                var hash = seal.Statement().Hash();
+                _seals[seal.Number] = new KeptSeal(seal.Number, seal.Count, seal.Root, hash, seal.SealedAt);
                 if (before is not null && seal.Number > before.Number + 1)
                 {
                     if (isUnbroken)
@@ -164,7 +192,7 @@ public static class BundleVerifier
                     before is not null
                     && (
                         seal.Number <= before.Number
-                        || seal.Previous != before.Statement().Hash()
+                        || seal.Previous != last?.Hash
                         || seal.First != before.First + before.Count
                     )
                 )
@@ -173,7 +201,7 @@ public static class BundleVerifier
                         Invariant($"Seal {seal.Number} does not follow from the seal before it."),
                         seal: seal.Number
                     );
-                var verdict = _keyring.Check(text, seal.Signatures);
+                var verdict = _keyring.Check(text, Present(seal.Signatures));
                 if (verdict.Problem is { } problem)
                     Report(
                         FindingKind.SignatureWrong,
@@ -181,10 +209,10 @@ public static class BundleVerifier
                         seal: seal.Number
                     );
                 unvouched = verdict.Trusted ? null : unvouched ?? seal;
-                before = seal;
+                last = (seal, hash);
             }
-            while (introductions.TryDequeue(out var last))
-                Apply(last);
+            while (introductions.TryDequeue(out var left))
+                Apply(left);
             ReportUnvouched(unvouched);
         }
 
@@ -207,11 +235,11 @@ public static class BundleVerifier
                         introduction.KeyId,
                         introduction.PublicKey ?? "",
                         introduction.IntroducedAt.GetValueOrDefault(),
-                        introduction.Signatures
+                        Present(introduction.Signatures)
                     )
                 ),
                 "sealing-key-retired" => _keyring.Apply(
-                    new SealingKeyRetired(introduction.KeyId, introduction.RetiredAt.GetValueOrDefault(), introduction.Signatures)
+                    new SealingKeyRetired(introduction.KeyId, introduction.RetiredAt.GetValueOrDefault(), Present(introduction.Signatures))
                 ),
                 _ => $"'{introduction.Type}' is not known.",
             };
@@ -221,55 +249,89 @@ public static class BundleVerifier
 
         private void CheckProofs()
         {
-            var proofs = JsonSerializer.Deserialize<Proof[]>(File("proofs.json"), LedgerJson.Options)!;
-            foreach (var e in _events.Values.Where(e => !Array.Exists(proofs, p => p.Version == e.Version)))
-                Report(FindingKind.Inserted, Invariant($"{e.Stream}@{e.Version} has no proof."), e);
-            foreach (var proof in proofs)
+            var proven = new HashSet<long>();
+            var reader = new Utf8JsonReader(files.Content("proofs.json").Span, new JsonReaderOptions { MaxDepth = Json.MaxDepth });
+            if (!reader.Read() || reader.TokenType is not JsonTokenType.StartArray)
+                throw new JsonException("proofs.json is no list.");
+            while (reader.Read() && reader.TokenType is not JsonTokenType.EndArray)
             {
-                if (proof.Seal is not { } number)
-                {
-                    _unsealed++;
-                    continue;
-                }
-                if (!_events.TryGetValue(proof.Version, out var e))
-                    Report(FindingKind.Missing, Invariant($"Version {proof.Version} is gone; seal {number} covers it."), seal: number);
-                else if (!_seals.TryGetValue(number, out var seal))
-                    Report(FindingKind.SealMissing, Invariant($"Seal {number}, which covers version {proof.Version}, is gone."), e, number);
-                else if (Root(e, proof, seal) != seal.Root)
-                    Report(FindingKind.Changed, Invariant($"{e.Stream}@{e.Version} is not what seal {number} covers."), e, number);
+                var proof =
+                    JsonSerializer.Deserialize<Proof>(ref reader, Json) ?? throw new JsonException("proofs.json has an entry that is null.");
+                if (!proven.Add(proof.Version))
+                    Report(FindingKind.Inserted, Invariant($"Version {proof.Version} has two proofs."));
+                else
+                    CheckProof(proof);
             }
+            reader.Read();
+            foreach (var e in _events.Values.Where(e => !proven.Contains(e.Version)))
+                Report(FindingKind.Inserted, Invariant($"{e.Stream}@{e.Version} has no proof."), e);
         }
 
-        private static string? Root(Event e, Proof proof, Seal seal)
+        private void CheckProof(Proof proof)
+        {
+            if (!_events.TryGetValue(proof.Version, out var e))
+                Report(
+                    FindingKind.Missing,
+                    Invariant($"Version {proof.Version} is gone") + (proof.Seal is { } by ? Invariant($"; seal {by} covers it.") : "."),
+                    seal: proof.Seal
+                );
+            else if (proof.Seal is not { } number)
+                _unsealed++;
+            else if (!_seals.TryGetValue(number, out var seal))
+                Report(FindingKind.SealMissing, Invariant($"Seal {number}, which covers version {proof.Version}, is gone."), e, number);
+            else if (Root(e, proof, seal) != seal.Root)
+                Report(FindingKind.Changed, Invariant($"{e.Stream}@{e.Version} is not what seal {number} covers."), e, number);
+        }
+
+        private static string? Root(KeptEvent e, Proof proof, KeptSeal seal)
         {
             var leaf = new byte[MerkleTree.HashSize];
             MerkleTree.Leaf(Convert.FromHexString(e.Hash), leaf);
-            var root = MerkleTree.RootOf(leaf, proof.Index ?? -1, seal.Count, [.. proof.Path.Select(Convert.FromHexString)]);
+            var root = MerkleTree.RootOf(leaf, proof.Index ?? -1, seal.Count, [.. Present(proof.Path).Select(Convert.FromHexString)]);
             return root is null ? null : Convert.ToHexStringLower(root);
         }
 
-        private byte[] File(string name) =>
-            files.TryGetValue(name, out var bytes) ? bytes : throw new KeyNotFoundException($"it has no {name}.");
+        private T One<T>(string name)
+            where T : class =>
+            JsonSerializer.Deserialize<T>(files.Content(name).Span, Json) ?? throw new JsonException($"{name} is null.");
 
         private IEnumerable<T> Lines<T>(string name)
+            where T : class
         {
-            using var lines = new StreamReader(new MemoryStream(File(name)), Encoding.UTF8);
-            while (lines.ReadLine() is { } line)
+            var content = files.Content(name);
+            while (content.Length > 0)
+            {
+                var end = content.Span.IndexOf((byte)'\n');
+                var line = end < 0 ? content : content[..end];
+                content = end < 0 ? default : content[(end + 1)..];
                 if (line.Length > 0)
-                    yield return JsonSerializer.Deserialize<T>(line, LedgerJson.Options)
-                        ?? throw new JsonException($"{name} has an empty line.");
+                    yield return JsonSerializer.Deserialize<T>(line.Span, Json) ?? throw new JsonException($"{name} has a line that is null.");
+            }
         }
 
-        private void Report(FindingKind kind, string text, Event? e = null, long? seal = null) =>
+        /// <summary>A list may have null in it, whatever its type says.</summary>
+        private static IReadOnlyList<T> Present<T>(IReadOnlyList<T> list)
+            where T : class =>
+            list.Count > LongestList ? throw new JsonException("A list has too many entries.")
+            : list.Any(item => item is null) ? throw new JsonException("A list has an entry that is null.")
+            : list;
+
+        private static KeptEvent Kept(Event e) => new(e.Stream, e.Version, e.EventId, e.Hash);
+
+        private void Report(FindingKind kind, string text, KeptEvent? e = null, long? seal = null)
+        {
+            if (_findings.Count == MostFindings)
+                throw new TooManyFindingsException();
             _findings.Add(
-                new Finding(kind, text)
+                new Finding(kind, TerminalText.Escape(text))
                 {
-                    Stream = e?.Stream,
+                    Stream = e is null ? null : TerminalText.Escape(e.Stream),
                     Version = e?.Version,
                     EventId = e?.EventId,
                     Seal = seal,
                 }
             );
+        }
 
         private static string Invariant(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
     }
@@ -314,12 +376,21 @@ public static class BundleVerifier
     private sealed record Introduction(
         string Type,
         string KeyId,
-        string? PublicKey,
-        DateTimeOffset? IntroducedAt,
-        DateTimeOffset? RetiredAt,
         long BeforeSeal,
-        IReadOnlyList<SealSignature> Signatures
+        IReadOnlyList<SealSignature> Signatures,
+        string? PublicKey = null,
+        DateTimeOffset? IntroducedAt = null,
+        DateTimeOffset? RetiredAt = null
     );
 
-    private sealed record Proof(long Version, long? Seal, int? Index, IReadOnlyList<string> Path);
+    private sealed record Proof(long Version, IReadOnlyList<string> Path, long? Seal = null, int? Index = null);
+
+    /// <summary>What is needed of an event once it is checked.</summary>
+    private sealed record KeptEvent(string Stream, long Version, Guid EventId, string Hash);
+
+    /// <summary>What is needed of a seal once it is checked.</summary>
+    private sealed record KeptSeal(long Number, int Count, string Root, string Hash, DateTimeOffset SealedAt);
+
+    /// <summary>Ends a check in which more is wrong than anybody reads.</summary>
+    private sealed class TooManyFindingsException : Exception;
 }

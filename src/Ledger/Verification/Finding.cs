@@ -1,3 +1,5 @@
+using PresenceLedger.Domain.Seals;
+
 namespace PresenceLedger.Ledger.Verification;
 
 /// <summary>What is wrong with a place of the ledger.</summary>
@@ -39,6 +41,12 @@ public enum FindingKind
     /// <summary>The text of a reason is not the one that was given.</summary>
     TextChanged,
 }
+
+/// <summary>A seal that was noted outside of the ledger.</summary>
+/// <param name="Number">Its number.</param>
+/// <param name="Hash">Its hash, in hex.</param>
+/// <param name="Where">Where it was noted, as words that follow "noted".</param>
+public sealed record NotedSeal(long Number, string Hash, string Where);
 
 /// <summary>A place of the ledger that is wrong, and how.</summary>
 /// <param name="Kind">How.</param>
@@ -82,6 +90,8 @@ public sealed record VerificationProgress(long Events, long Total, long Seals, i
 /// <param name="TrustGiven">Whether the signatures were checked with keys that were given, and not with the ledger's own word.</param>
 /// <param name="Keys">Ids of the keys whose signatures counted at the end.</param>
 /// <param name="Findings">What is wrong, by place; none for a sound ledger.</param>
+/// <param name="Noted">Seals noted elsewhere that the ledger was compared with.</param>
+/// <param name="Restores">Restores from a backup that were accepted, as the ledger records them.</param>
 public sealed record VerificationResult(
     long Events,
     long Streams,
@@ -92,7 +102,9 @@ public sealed record VerificationResult(
     long UnsealedEvents,
     bool TrustGiven,
     IReadOnlyList<string> Keys,
-    IReadOnlyList<Finding> Findings
+    IReadOnlyList<Finding> Findings,
+    IReadOnlyList<NotedSeal> Noted,
+    IReadOnlyList<RestoreAccepted> Restores
 )
 {
     /// <summary>Nothing is wrong.</summary>

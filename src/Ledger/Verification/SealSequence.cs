@@ -21,11 +21,15 @@ internal sealed record Stretch(long First, long Count, LedgerSealed? Seal, ulong
 /// <param name="log">The log.</param>
 /// <param name="keys">Whose signatures count.</param>
 /// <param name="lastVersion">The last event of the stream to look at.</param>
-internal sealed class SealSequence(ILog log, Keyring keys, long lastVersion)
+/// <param name="noted">Seals noted elsewhere, which the ledger is to contain.</param>
+internal sealed class SealSequence(ILog log, Keyring keys, long lastVersion, IReadOnlyList<NotedSeal> noted)
 {
     private const int PageSize = 50;
 
     private readonly List<Finding> _findings = [];
+    private readonly List<RestoreAccepted> _restores = [];
+    private readonly HashSet<NotedSeal> _contained = [];
+    private readonly HashSet<long> _numbers = [];
     private long _number = -1;
     private long _end;
     private string? _previous = SealStatement.NonePrevious;
@@ -37,6 +41,9 @@ internal sealed class SealSequence(ILog log, Keyring keys, long lastVersion)
 
     /// <summary>What is wrong with seals and keys.</summary>
     public IReadOnlyList<Finding> Findings => _findings;
+
+    /// <summary>Restores from a backup that were accepted.</summary>
+    public IReadOnlyList<RestoreAccepted> Restores => _restores;
 
     /// <summary>How many seals there are.</summary>
     public long Seals { get; private set; }
@@ -87,6 +94,7 @@ internal sealed class SealSequence(ILog log, Keyring keys, long lastVersion)
         if (doubtful is not null)
             Report(doubtful, FindingKind.SignatureWrong, $"Seal {doubtful.Seal.Number} is not signed as it should be: {doubtful.Problem}");
         ReportUnvouched();
+        ReportNoted();
     }
 
     /// <summary>What an event of the stream says; null where it is no seal, or nothing can be made of it.</summary>
@@ -102,6 +110,9 @@ internal sealed class SealSequence(ILog log, Keyring keys, long lastVersion)
                     break;
                 case SealingKeyRetired e when keys.Apply(e) is { } problem:
                     Report(record, FindingKind.SignatureWrong, problem);
+                    break;
+                case RestoreAccepted restored:
+                    _restores.Add(restored);
                     break;
                 case LedgerSealed found:
                     seal = found;
@@ -138,7 +149,13 @@ internal sealed class SealSequence(ILog log, Keyring keys, long lastVersion)
         var fingerprints = new ulong[seal.Count];
         for (var n = 0; n < fingerprints.Length; n++)
             fingerprints[n] = BinaryPrimitives.ReadUInt64BigEndian(bytes.AsSpan(n * sizeof(ulong)));
-        return new Read(record, seal, statement.Hash(), verdict.Trusted, verdict.Problem, fingerprints, root);
+        var hash = statement.Hash();
+        if (noted.Count > 0 && noted.Any(n => n.Number == seal.Number))
+        {
+            _numbers.Add(seal.Number);
+            _contained.UnionWith(noted.Where(n => n.Number == seal.Number && n.Hash == hash));
+        }
+        return new Read(record, seal, hash, verdict.Trusted, verdict.Problem, fingerprints, root);
     }
 
     /// <summary>The stretch of a seal that is believed, and before it the one that the seals before it left out.</summary>
@@ -181,6 +198,31 @@ internal sealed class SealSequence(ILog log, Keyring keys, long lastVersion)
                 Followers = count - 1,
             }
         );
+    }
+
+    /// <summary>What was noted elsewhere and is not there, or is another one.</summary>
+    private void ReportNoted()
+    {
+        foreach (var seal in noted.Where(seal => !_contained.Contains(seal)))
+        {
+            var how = _numbers.Contains(seal.Number) ? "is another one in the ledger" : "is not in the ledger";
+            var restored = _restores.LastOrDefault(r => r.NotedSeal >= seal.Number && (r.LastSeal ?? -1) < seal.Number);
+            _findings.Add(
+                new Finding(
+                    _numbers.Contains(seal.Number) ? FindingKind.SealChanged : FindingKind.SealMissing,
+                    Invariant($"Seal {seal.Number} with hash {seal.Hash}, noted {seal.Where}, {how}: what it and later seals covered may have been changed.")
+                        + (
+                            restored is null
+                                ? ""
+                                : Invariant($" A restore from a backup was accepted at {Instant.Format(restored.AcceptedAt)}: {restored.Reason}")
+                        )
+                )
+                {
+                    Stream = StreamNames.Seals,
+                    Seal = seal.Number,
+                }
+            );
+        }
     }
 
     private void ReportUnvouched()

@@ -11,6 +11,8 @@ namespace PresenceLedger.Ledger.Verification;
 /// <param name="TrustGiven">Whether the signatures were checked with keys that were given, and not with the ledger's own word.</param>
 /// <param name="Keys">Ids of the keys whose signatures counted at the end.</param>
 /// <param name="Findings">What is wrong; none where all is right.</param>
+/// <param name="Noted">Seals noted elsewhere that the ledger was compared with.</param>
+/// <param name="Restores">Restores from a backup that were accepted, as the ledger records them.</param>
 public sealed record SealVerification(
     long Seals,
     long SealedEvents,
@@ -18,7 +20,9 @@ public sealed record SealVerification(
     DateTimeOffset? SealedAt,
     bool TrustGiven,
     IReadOnlyList<string> Keys,
-    IReadOnlyList<Finding> Findings
+    IReadOnlyList<Finding> Findings,
+    IReadOnlyList<NotedSeal> Noted,
+    IReadOnlyList<RestoreAccepted> Restores
 )
 {
     /// <summary>Nothing is wrong.</summary>
@@ -29,7 +33,12 @@ public sealed record SealVerification(
 /// Verifies what is quickly looked at: the seals by themselves (numbers, places, hashes of those before, signatures) and where the streams
 /// end. The events themselves are the <see cref="Verifier"/>'s.
 /// </summary>
-public sealed class SealVerifier(ILog log, NpgsqlDataSource? postgres, IReadOnlyList<PublicKey> keys)
+public sealed class SealVerifier(
+    ILog log,
+    NpgsqlDataSource? postgres,
+    IReadOnlyList<PublicKey> keys,
+    IReadOnlyList<NotedSeal> noted
+)
 {
     private const string WrongHeads = """
         select h.stream, h.version, e.version from ledger.stream h
@@ -42,7 +51,7 @@ public sealed class SealVerifier(ILog log, NpgsqlDataSource? postgres, IReadOnly
     {
         var keyring = new Keyring(keys);
         var last = await log.ReadStreamBackwardsAsync(StreamNames.Seals, long.MaxValue, 1, ct);
-        var sequence = new SealSequence(log, keyring, last is [var end] ? end.Record.Version : -1);
+        var sequence = new SealSequence(log, keyring, last is [var end] ? end.Record.Version : -1, noted);
         await foreach (var _ in sequence.ReadAsync(ct)) { }
         var findings = new List<Finding>(sequence.Findings);
         if (postgres is not null)
@@ -54,7 +63,9 @@ public sealed class SealVerifier(ILog log, NpgsqlDataSource? postgres, IReadOnly
             sequence.Last?.SealedAt,
             keyring.IsGiven,
             [.. keyring.Trusted.Order(StringComparer.Ordinal)],
-            findings
+            findings,
+            noted,
+            sequence.Restores
         );
     }
 

@@ -14,6 +14,9 @@ public sealed record VerifierOptions
     /// <summary>Keys whose signatures count; where there are none, the ledger's first key is taken at its word.</summary>
     public IReadOnlyList<PublicKey> Keys { get; init; } = [];
 
+    /// <summary>Seals noted elsewhere, before the verification began, which the ledger is to contain.</summary>
+    public IReadOnlyList<NotedSeal> Noted { get; init; } = [];
+
     /// <summary>What seals before this one cover is not looked at.</summary>
     public long SinceSeal { get; init; }
 
@@ -76,7 +79,7 @@ public sealed class Verifier(ILog log, NpgsqlDataSource? postgres, VerifierOptio
         var keys = new Keyring(options.Keys);
         // What is sealed by now is there to be scanned; what is sealed meanwhile is left to the next time.
         var lastSeals = await log.ReadStreamBackwardsAsync(StreamNames.Seals, long.MaxValue, 1, ct);
-        var sequence = new SealSequence(log, keys, lastSeals is [var last] ? last.Record.Version : -1);
+        var sequence = new SealSequence(log, keys, lastSeals is [var last] ? last.Record.Version : -1, options.Noted);
         _total = lastSeals is [{ Record.Type: var type } end] && type == WireNames.OfType<LedgerSealed>() ? EndOf(end) : 0;
         await BeginAsync(ct);
 
@@ -169,7 +172,9 @@ public sealed class Verifier(ILog log, NpgsqlDataSource? postgres, VerifierOptio
             Math.Max(0, _ordinal - sealedEvents),
             keys.IsGiven,
             [.. keys.Trusted.Order(StringComparer.Ordinal)],
-            findings
+            findings,
+            options.Noted,
+            sequence.Restores
         );
 
         static bool Covers(Finding e, long? version) =>

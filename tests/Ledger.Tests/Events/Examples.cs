@@ -113,6 +113,7 @@ internal static class Examples
             SealStatement.NonePrevious,
             [new SealSignature("0123456789abcdef", "MEUC"), new SealSignature("fedcba9876543210", "MEYC")]
         ),
+        new RestoreAccepted(17, new string('a', 64), 12, new string('b', 64), "Disk failed; backup of 02:00", Time),
     ];
 
     public static LedgerEvent Of(string wireName) => All.Single(e => WireNames.Of(e) == wireName);

@@ -70,7 +70,10 @@ internal static class WhatIfWriter
             $"From {Instant.Format(answer.From)} to {Instant.Format(answer.To)}, {answer.AgentsCompared} agents. What would have been other:"
         );
         foreach (var setting in answer.Settings)
-            Say(text, $"  {setting.What}: {(setting.Recorded is { } was ? was + " → " : "")}{setting.WhatIf}");
+            Say(
+                text,
+                $"  {TerminalText.Escape(setting.What)}: {(setting.Recorded is { } was ? TerminalText.Escape(was) + " → " : "")}{TerminalText.Escape(setting.WhatIf)}"
+            );
         if (answer.Settings.Count == 0)
             text.AppendLine("  nothing");
 
