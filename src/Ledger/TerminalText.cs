@@ -8,25 +8,23 @@ namespace PresenceLedger.Ledger;
 public static class TerminalText
 {
     /// <summary>Controls (C0, DEL, C1), separators of lines, and marks, embeddings, overrides and isolates of direction.</summary>
-    private static readonly SearchValues<char> Steering = SearchValues.Create(
-        [
-            .. Enumerable.Range(0x00, 0x20).Concat(Enumerable.Range(0x7f, 0x21)).Select(c => (char)c),
-            '\u061c',
-            '\u200e',
-            '\u200f',
-            '\u2028',
-            '\u2029',
-            '\u202a',
-            '\u202b',
-            '\u202c',
-            '\u202d',
-            '\u202e',
-            '\u2066',
-            '\u2067',
-            '\u2068',
-            '\u2069',
-        ]
-    );
+    private static readonly SearchValues<char> Steering = SearchValues.Create([
+        .. Enumerable.Range(0x00, 0x20).Concat(Enumerable.Range(0x7f, 0x21)).Select(c => (char)c),
+        '\u061c',
+        '\u200e',
+        '\u200f',
+        '\u2028',
+        '\u2029',
+        '\u202a',
+        '\u202b',
+        '\u202c',
+        '\u202d',
+        '\u202e',
+        '\u2066',
+        '\u2067',
+        '\u2068',
+        '\u2069',
+    ]);
 
     /// <summary>Whether a terminal would obey a character, or show what comes after it elsewhere.</summary>
     public static bool IsSteering(char c) => Steering.Contains(c);

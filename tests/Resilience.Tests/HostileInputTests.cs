@@ -25,7 +25,7 @@ public sealed class HostileInputTests : IDisposable
     public void Dispose() => Directory.Delete(_folder, recursive: true);
 
     [Theory]
-    [MemberData(nameof(Yaml))]
+    [MemberData(nameof(Yaml), DisableDiscoveryEnumeration = true)]
     public async Task Yaml_that_is_deeper_or_larger_than_anybody_writes_is_refused(string text, string why)
     {
         var file = await WriteAsync(text);
@@ -41,7 +41,10 @@ public sealed class HostileInputTests : IDisposable
     }
 
     [Theory]
-    [InlineData("name: \"ESCAPE\\nPASS another\"\nagents: { ana: { units: 1 } }\nsteps: [ { at: \"00:00:00\", do: sign-in, agent: ana } ]", 0)]
+    [InlineData(
+        "name: \"ESCAPE\\nPASS another\"\nagents: { ana: { units: 1 } }\nsteps: [ { at: \"00:00:00\", do: sign-in, agent: ana } ]",
+        0
+    )]
     [InlineData("name: \"ESCAPE\"\nsteps: [ { at: \"ESCAPE\", do: sign-in, agent: ana } ]", 2)]
     [InlineData("\"ESCAPE\": 1", 2)]
     [InlineData("name: [a]\nsteps: [ { at: \"00:00:00\", do: sign-in, agent: ana } ]", 2)]
@@ -129,7 +132,10 @@ public sealed class HostileInputTests : IDisposable
     {
         var text = new StringBuilder("l0: &l0 [a, a, a, a, a, a, a, a, a, a]\n");
         for (var n = 1; n < 10; n++)
-            text.Append(System.Globalization.CultureInfo.InvariantCulture, $"l{n}: &l{n} [{string.Join(", ", Enumerable.Repeat($"*l{n - 1}", 10))}]\n");
+            text.Append(
+                System.Globalization.CultureInfo.InvariantCulture,
+                $"l{n}: &l{n} [{string.Join(", ", Enumerable.Repeat($"*l{n - 1}", 10))}]\n"
+            );
         return text.ToString();
     }
 

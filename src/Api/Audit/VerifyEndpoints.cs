@@ -114,7 +114,16 @@ internal static class VerifyEndpoints
         {
             http.Response.ContentType = Ndjson;
             var told = clock.GetTimestamp();
-            var verifier = new Verifier(log, postgres, new VerifierOptions { Keys = keys, Noted = noted, Parallel = 1 });
+            var verifier = new Verifier(
+                log,
+                postgres,
+                new VerifierOptions
+                {
+                    Keys = keys,
+                    Noted = noted,
+                    Parallel = 1,
+                }
+            );
             var scan = Task.Run(() => verifier.RunAsync(progress: null, http.RequestAborted), http.RequestAborted);
             while (await Task.WhenAny(scan, Task.Delay(Between, clock, http.RequestAborted)) != scan)
                 await WriteAsync(http, new { seconds = Math.Round(clock.GetElapsedTime(told).TotalSeconds), events = verifier.Events });

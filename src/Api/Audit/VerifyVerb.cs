@@ -43,7 +43,10 @@ internal static class VerifyVerb
         };
         var resume = new Option<bool>("--resume") { Description = "Goes on where a run was broken off." };
         var json = new Option<bool>("--json") { Description = "Writes the result as JSON." };
-        var bundle = new Option<string?>("--bundle") { Description = "Checks an evidence bundle, without a ledger unless --ledger is given." };
+        var bundle = new Option<string?>("--bundle")
+        {
+            Description = "Checks an evidence bundle, without a ledger unless --ledger is given.",
+        };
         var ledger = new Option<bool>("--ledger") { Description = "Checks too that the ledger contains what the bundle has." };
         var seals = new Option<string[]>("--seal")
         {
@@ -80,7 +83,9 @@ internal static class VerifyVerb
                         var file = parsed.GetValue(bundle);
                         var withLedger = parsed.GetValue(ledger);
                         if (withLedger && file is null)
-                            throw new MisconfiguredException("--ledger goes with --bundle FILE; without it, the ledger is what is verified.");
+                            throw new MisconfiguredException(
+                                "--ledger goes with --bundle FILE; without it, the ledger is what is verified."
+                            );
                         if (noted.Length > 0 && (asked.Agents.Length > 0 || file is not null))
                             throw new MisconfiguredException("--seal is checked with the whole ledger: leave out AGENT and --bundle.");
                         if (asked.Agents.Length > 0 && file is not null)
@@ -113,7 +118,11 @@ internal static class VerifyVerb
                         var options = new VerifierOptions
                         {
                             Keys = Trusted(asked),
-                            Noted = [.. new SealNotes(SealSettings.Of(asked.DataFolder).Keys.NoteFolder, opened.Log.Name).Noted(), .. noted],
+                            Noted =
+                            [
+                                .. new SealNotes(SealSettings.Of(asked.DataFolder).Keys.NoteFolder, opened.Log.Name).Noted(),
+                                .. noted,
+                            ],
                             SinceSeal = parsed.GetValue(since),
                             Parallel = Math.Clamp(parsed.GetValue(parallel), 1, 64),
                             Resume = parsed.GetValue(resume),
@@ -276,6 +285,7 @@ internal static class VerifyVerb
         return BundleVerifier.Verify(stream, asked.Keys);
     }
 
+    /// <summary>Says what came of a bundle; gives the exit code.</summary>
     /// <param name="bundle">What the bundle came to by itself.</param>
     /// <param name="inLedger">What the ledger has otherwise; null where it was not asked.</param>
     /// <param name="asked">What was asked for.</param>
@@ -313,7 +323,9 @@ internal static class VerifyVerb
             && hash.Length == 64
             && hash.All(char.IsAsciiHexDigit)
             ? new NotedSeal(number, hash, "elsewhere")
-            : throw new MisconfiguredException($"--seal {text} is no seal; it is given as NUMBER:HASH, as 'presence-ledger seal' prints it.");
+            : throw new MisconfiguredException(
+                $"--seal {text} is no seal; it is given as NUMBER:HASH, as 'presence-ledger seal' prints it."
+            );
     }
 
     private static string Invariant(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);

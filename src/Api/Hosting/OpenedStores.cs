@@ -24,7 +24,10 @@ internal sealed record OpenedStores(ServiceProvider Services, Serving.RunningDat
         var configuration = Host.CreateApplicationBuilder(
             new HostApplicationBuilderSettings { Args = settings, ContentRootPath = AppContext.BaseDirectory }
         ).Configuration;
-        using var startLogging = LoggerFactory.Create(l => l.AddSimpleConsole(o => (o.SingleLine, o.ColorBehavior) = (true, LoggerColorBehavior.Disabled)).SetMinimumLevel(LogLevel.Warning));
+        using var startLogging = LoggerFactory.Create(l =>
+            l.AddSimpleConsole(o => (o.SingleLine, o.ColorBehavior) = (true, LoggerColorBehavior.Disabled))
+                .SetMinimumLevel(LogLevel.Warning)
+        );
         var store = Serving.LogOf(choice, configuration);
         var database = await Serving.DatabaseAsync(choice, configuration, startLogging.CreateLogger("PostgreSQL"), ct);
         var services = new ServiceCollection().AddLogging();

@@ -75,11 +75,15 @@ internal static class ScenarioCommand
         var holds = steps.All(s => s.Failures.Count == 0);
         if (holds && quiet)
             return true;
-        await output.WriteLineAsync($"{(holds ? "PASS" : "FAIL")} {TerminalText.Escape(scenario.Name)} ({Path.GetFileName(scenario.File)})");
+        await output.WriteLineAsync(
+            $"{(holds ? "PASS" : "FAIL")} {TerminalText.Escape(scenario.Name)} ({Path.GetFileName(scenario.File)})"
+        );
         foreach (var step in steps)
         {
             if (!quiet)
-                await output.WriteLineAsync($"  {Clock(step.At)}  {TerminalText.Escape(step.What), -44}  {TerminalText.Escape(step.Led)}".TrimEnd());
+                await output.WriteLineAsync(
+                    $"  {Clock(step.At)}  {TerminalText.Escape(step.What), -44}  {TerminalText.Escape(step.Led)}".TrimEnd()
+                );
             foreach (var failure in step.Failures)
                 await output.WriteLineAsync($"      {Clock(step.At)} {TerminalText.Escape(failure)}");
         }

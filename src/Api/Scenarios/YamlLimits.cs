@@ -68,7 +68,7 @@ internal static class YamlLimits
                     if (!anchor.IsEmpty)
                         sizes[anchor] = nodes - before;
                     break;
-                case Scalar scalar:
+                case YamlDotNet.Core.Events.Scalar scalar:
                     nodes++;
                     if (!scalar.Anchor.IsEmpty)
                         sizes[scalar.Anchor] = 1;

@@ -77,47 +77,45 @@ public sealed class SealBook(ILog log) : IDisposable
 
     private async Task<Content> ReadOnAsync(Content known, CancellationToken ct)
     {
-            // Copied only where there is something, for this is asked for often.
-            List<SealPlace>? places = null;
-            List<SealEvent>? keys = null;
-            List<long>? keyPlaces = null;
-            var (last, version, hash, unbroken) = (known.Last, known.Version, known.Hash, known.UnbrokenFrom);
-            while (await log.ReadStreamAsync(StreamNames.Seals, version + 1, PageSize, ct) is { Count: > 0 } page)
+        // Copied only where there is something, for this is asked for often.
+        List<SealPlace>? places = null;
+        List<SealEvent>? keys = null;
+        List<long>? keyPlaces = null;
+        var (last, version, hash, unbroken) = (known.Last, known.Version, known.Hash, known.UnbrokenFrom);
+        while (await log.ReadStreamAsync(StreamNames.Seals, version + 1, PageSize, ct) is { Count: > 0 } page)
+        {
+            foreach (var stored in page)
             {
-                foreach (var stored in page)
+                var e = (SealEvent)WireNames.Read(stored.Record);
+                if (e is LedgerSealed seal)
                 {
-                    var e = (SealEvent)WireNames.Read(stored.Record);
-                    if (e is LedgerSealed seal)
-                    {
-                        // What cannot be read is no hint; the events are counted then.
-                        var position = LogPosition.TryParse(seal.Position, out var there) ? there : LogPosition.Start;
-                        (places ??= [.. known.Places]).Add(
-                            new SealPlace(stored.Record.Version, seal.Number, seal.First, seal.Count, position)
-                        );
-                        if (!Follows(last, seal))
-                            unbroken = seal.Number;
-                        last = seal;
-                    }
-                    else if (e is not RestoreAccepted)
-                    {
-                        (keys ??= [.. known.KeyEvents]).Add(e);
-                        (keyPlaces ??= [.. known.KeyPlaces]).Add(last is null ? 0 : last.Number + 1);
-                    }
-                    (version, hash) = (stored.Record.Version, stored.Record.Hash);
+                    // What cannot be read is no hint; the events are counted then.
+                    var position = LogPosition.TryParse(seal.Position, out var there) ? there : LogPosition.Start;
+                    (places ??= [.. known.Places]).Add(new SealPlace(stored.Record.Version, seal.Number, seal.First, seal.Count, position));
+                    if (!Follows(last, seal))
+                        unbroken = seal.Number;
+                    last = seal;
                 }
-                if (page.Count < PageSize)
-                    break;
+                else if (e is not RestoreAccepted)
+                {
+                    (keys ??= [.. known.KeyEvents]).Add(e);
+                    (keyPlaces ??= [.. known.KeyPlaces]).Add(last is null ? 0 : last.Number + 1);
+                }
+                (version, hash) = (stored.Record.Version, stored.Record.Hash);
             }
-            return known with
-            {
-                Places = places ?? known.Places,
-                Last = last,
-                KeyEvents = keys ?? known.KeyEvents,
-                KeyPlaces = keyPlaces ?? known.KeyPlaces,
-                Version = version,
-                Hash = hash,
-                UnbrokenFrom = unbroken,
-            };
+            if (page.Count < PageSize)
+                break;
+        }
+        return known with
+        {
+            Places = places ?? known.Places,
+            Last = last,
+            KeyEvents = keys ?? known.KeyEvents,
+            KeyPlaces = keyPlaces ?? known.KeyPlaces,
+            Version = version,
+            Hash = hash,
+            UnbrokenFrom = unbroken,
+        };
     }
 
     /// <summary>Whether a seal names the one before it.</summary>

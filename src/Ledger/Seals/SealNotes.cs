@@ -70,8 +70,7 @@ public sealed class SealNotes(string folder, string ledger)
 
     /// <summary>The seal that is noted, for <see cref="Verifier"/>; none where nothing is yet.</summary>
     /// <exception cref="SealNoteException">The file cannot be read.</exception>
-    public IReadOnlyList<NotedSeal> Noted() =>
-        Read() is { Number: >= 0 } note ? [new NotedSeal(note.Number, note.Hash, "in " + File)] : [];
+    public IReadOnlyList<NotedSeal> Noted() => Read() is { Number: >= 0 } note ? [new NotedSeal(note.Number, note.Hash, "in " + File)] : [];
 
     /// <summary>Notes a seal that is about to be appended.</summary>
     /// <exception cref="SealNoteException">The file cannot be written.</exception>
@@ -79,7 +78,10 @@ public sealed class SealNotes(string folder, string ledger)
         ChangeAsync(
             note =>
                 // Another node may be at the same seal with more events; what holds for them holds for ours.
-                note?.Prepared is { } other && other.Number == seal.Number && other.Count > seal.Count
+                note?.Prepared
+                    is { } other
+                && other.Number == seal.Number
+                && other.Count > seal.Count
                     ? note
                     : (note ?? new SealNote(ledger, -1, "")) with
                     {

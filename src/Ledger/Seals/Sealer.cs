@@ -111,7 +111,9 @@ public sealed class Sealer(ILog log, SealBook book, SealingKeys keys, TimeProvid
         {
             var (note, readable) = ReadOrNone();
             if (note is null && readable)
-                throw new SealNoteException($"No seal is noted in {NoteFile}, so there is nothing to accept; the ledger is sealed as it is.");
+                throw new SealNoteException(
+                    $"No seal is noted in {NoteFile}, so there is nothing to accept; the ledger is sealed as it is."
+                );
             var content = await book.ConfirmAsync(ct);
             if (note is { Prepared: null } && await ProblemAsync(content, note, ct) is null)
                 throw new SealNoteException(
@@ -122,14 +124,7 @@ public sealed class Sealer(ILog log, SealBook book, SealingKeys keys, TimeProvid
                     throw Unknown(active);
             var last = content.Last;
             var hash = last is null ? "" : SealBook.HashOf(last) ?? throw Unreadable(last);
-            accepted = new RestoreAccepted(
-                note?.Number,
-                note?.Hash,
-                last?.Number,
-                last is null ? null : hash,
-                reason,
-                At(content)
-            );
+            accepted = new RestoreAccepted(note?.Number, note?.Hash, last?.Number, last is null ? null : hash, reason, At(content));
             if (!await AppendAsync(content, accepted, Actor.Ledger))
                 throw new LedgerUnavailableException("The ledger is being sealed by another node; try again.", null);
             // After the event: broken off in between, it is accepted once more.
@@ -230,12 +225,6 @@ public sealed class Sealer(ILog log, SealBook book, SealingKeys keys, TimeProvid
         // Before the ledger: another node may seal and note meanwhile.
         var note = _notes.Read();
         var content = await book.ConfirmAsync(ct);
-        if (content.Rewinds != _rewinds)
-        {
-            _rewinds = content.Rewinds;
-            _sealed = new SealedEvents(log, book);
-            _end = null;
-        }
         return note is not null && await ProblemAsync(content, note, ct) is { } problem
             ? throw new SealNoteException(problem)
             : (content, note);
@@ -275,7 +264,8 @@ public sealed class Sealer(ILog log, SealBook book, SealingKeys keys, TimeProvid
         await _notes.MadeAsync(last.Number, hash, ct);
     }
 
-    private static InvalidDataException Unreadable(LedgerSealed seal) => new($"Seal {seal.Number} of the ledger has no fingerprints that can be read.");
+    private static InvalidDataException Unreadable(LedgerSealed seal) =>
+        new($"Seal {seal.Number} of the ledger has no fingerprints that can be read.");
 
     /// <summary>The keys to sign with. Null where the ledger had none, and the first one was introduced just now.</summary>
     private async Task<IReadOnlyList<SigningKey>?> KeysAsync(SealBook.Content content, CancellationToken ct)
@@ -323,15 +313,18 @@ public sealed class Sealer(ILog log, SealBook book, SealingKeys keys, TimeProvid
         var number = last is null ? 0 : last.Number + 1;
         var prepared = note?.Prepared is { } p && p.Number == number ? p : null;
         // Seals and keys alone need no seal: it would go on for ever.
-        if (prepared is null && events.All(e => e.Record.Stream == StreamNames.Seals && e.Record.Type != WireNames.OfType<RestoreAccepted>()))
+        if (
+            prepared is null
+            && events.All(e => e.Record.Stream == StreamNames.Seals && e.Record.Type != WireNames.OfType<RestoreAccepted>())
+        )
             return null;
         var leaves = new byte[events.Count * MerkleTree.HashSize];
         var fingerprints = new byte[events.Count * sizeof(ulong)];
         for (var n = 0; n < events.Count; n++)
         {
-            var hash = events[n].Record.Hash;
-            MerkleTree.Leaf(hash, leaves.AsSpan(n * MerkleTree.HashSize, MerkleTree.HashSize));
-            BinaryPrimitives.WriteUInt64BigEndian(fingerprints.AsSpan(n * sizeof(ulong)), MerkleTree.Fingerprint(hash));
+            var own = events[n].Record.Hash;
+            MerkleTree.Leaf(own, leaves.AsSpan(n * MerkleTree.HashSize, MerkleTree.HashSize));
+            BinaryPrimitives.WriteUInt64BigEndian(fingerprints.AsSpan(n * sizeof(ulong)), MerkleTree.Fingerprint(own));
         }
         // That seal was signed and never seen in the ledger, or taken away again: what it covered must still be there.
         if (prepared is not null && !(prepared.Count <= events.Count && RootOf(leaves, prepared.Count) == prepared.Root))
@@ -372,6 +365,8 @@ public sealed class Sealer(ILog log, SealBook book, SealingKeys keys, TimeProvid
     /// <summary>The position in this store of the last event that is sealed.</summary>
     private async Task<LogPosition> EndAsync(SealBook.Content content, CancellationToken ct)
     {
+        if (content.Rewinds != _rewinds)
+            (_rewinds, _sealed, _end) = (content.Rewinds, new SealedEvents(log, book), null);
         if (_end is { } end && end.Ordinal == content.Sealed)
             return end.Position;
         if (content.Last is not { } last)

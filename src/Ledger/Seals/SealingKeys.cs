@@ -80,7 +80,11 @@ public sealed record SealingKeys(string Folder, string? Given = null)
             DurableFile.CreateFolder(Folder);
             // The private one first: a public key without it would be trusted and of no use.
             DurableFile.Write(Path.Combine(Folder, key.Id + ".pem"), key.ToPem(), Owner);
-            DurableFile.Write(Path.Combine(Folder, key.Id + ".pub"), key.Public.Pem, Owner | UnixFileMode.GroupRead | UnixFileMode.OtherRead);
+            DurableFile.Write(
+                Path.Combine(Folder, key.Id + ".pub"),
+                key.Public.Pem,
+                Owner | UnixFileMode.GroupRead | UnixFileMode.OtherRead
+            );
             return key;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)

@@ -160,6 +160,10 @@ internal sealed partial class BundleFiles
 
     private static InvalidDataException TooLarge(string how) => new($"The bundle is not read to its end: {how}.");
 
-    [GeneratedRegex(@"\A(?!\.)[A-Za-z0-9._-]{1,100}(/(?!\.)[A-Za-z0-9._-]{1,100})?\z", RegexOptions.CultureInvariant, matchTimeoutMilliseconds: 1000)]
+    [GeneratedRegex(
+        @"\A(?!\.)[A-Za-z0-9._-]{1,100}(/(?!\.)[A-Za-z0-9._-]{1,100})?\z",
+        RegexOptions.CultureInvariant,
+        matchTimeoutMilliseconds: 1000
+    )]
     private static partial Regex IsName();
 }

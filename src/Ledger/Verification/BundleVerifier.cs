@@ -67,7 +67,7 @@ public static class BundleVerifier
 
     /// <summary>Verifies the bundle in a stream.</summary>
     /// <param name="bundle">A zip.</param>
-    /// <param name="keys">Keys whose signatures count; where there are none, those of the bundle are taken at its word.</param>
+    /// <param name="keys">Keys whose signatures count; where there are none, those in the bundle are trusted.</param>
     /// <param name="limits">How much of it is read; as usual where left out.</param>
     /// <exception cref="InvalidDataException">It is no bundle, or too large.</exception>
     public static BundleVerification Verify(Stream bundle, IReadOnlyList<PublicKey> keys, BundleLimits? limits = null)
@@ -256,7 +256,8 @@ public static class BundleVerifier
             while (reader.Read() && reader.TokenType is not JsonTokenType.EndArray)
             {
                 var proof =
-                    JsonSerializer.Deserialize<Proof>(ref reader, Json) ?? throw new JsonException("proofs.json has an entry that is null.");
+                    JsonSerializer.Deserialize<Proof>(ref reader, Json)
+                    ?? throw new JsonException("proofs.json has an entry that is null.");
                 if (!proven.Add(proof.Version))
                     Report(FindingKind.Inserted, Invariant($"Version {proof.Version} has two proofs."));
                 else
@@ -292,8 +293,7 @@ public static class BundleVerifier
         }
 
         private T One<T>(string name)
-            where T : class =>
-            JsonSerializer.Deserialize<T>(files.Content(name).Span, Json) ?? throw new JsonException($"{name} is null.");
+            where T : class => JsonSerializer.Deserialize<T>(files.Content(name).Span, Json) ?? throw new JsonException($"{name} is null.");
 
         private IEnumerable<T> Lines<T>(string name)
             where T : class
@@ -305,7 +305,8 @@ public static class BundleVerifier
                 var line = end < 0 ? content : content[..end];
                 content = end < 0 ? default : content[(end + 1)..];
                 if (line.Length > 0)
-                    yield return JsonSerializer.Deserialize<T>(line.Span, Json) ?? throw new JsonException($"{name} has a line that is null.");
+                    yield return JsonSerializer.Deserialize<T>(line.Span, Json)
+                        ?? throw new JsonException($"{name} has a line that is null.");
             }
         }
 

@@ -210,11 +210,15 @@ internal sealed class SealSequence(ILog log, Keyring keys, long lastVersion, IRe
             _findings.Add(
                 new Finding(
                     _numbers.Contains(seal.Number) ? FindingKind.SealChanged : FindingKind.SealMissing,
-                    Invariant($"Seal {seal.Number} with hash {seal.Hash}, noted {seal.Where}, {how}: what it and later seals covered may have been changed.")
+                    Invariant(
+                        $"Seal {seal.Number} with hash {seal.Hash}, noted {seal.Where}, {how}: what it and later seals covered may have been changed."
+                    )
                         + (
                             restored is null
                                 ? ""
-                                : Invariant($" A restore from a backup was accepted at {Instant.Format(restored.AcceptedAt)}: {restored.Reason}")
+                                : Invariant(
+                                    $" A restore from a backup was accepted at {Instant.Format(restored.AcceptedAt)}: {restored.Reason}"
+                                )
                         )
                 )
                 {

@@ -33,12 +33,7 @@ public sealed record SealVerification(
 /// Verifies what is quickly looked at: the seals by themselves (numbers, places, hashes of those before, signatures) and where the streams
 /// end. The events themselves are the <see cref="Verifier"/>'s.
 /// </summary>
-public sealed class SealVerifier(
-    ILog log,
-    NpgsqlDataSource? postgres,
-    IReadOnlyList<PublicKey> keys,
-    IReadOnlyList<NotedSeal> noted
-)
+public sealed class SealVerifier(ILog log, NpgsqlDataSource? postgres, IReadOnlyList<PublicKey> keys, IReadOnlyList<NotedSeal> noted)
 {
     private const string WrongHeads = """
         select h.stream, h.version, e.version from ledger.stream h

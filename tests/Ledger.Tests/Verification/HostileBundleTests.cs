@@ -33,11 +33,21 @@ public sealed class HostileBundleTests
             { "seals.ndjson", "{\"number\":0}" },
             { "seals.ndjson", Seal.Replace("[]", "[null]", StringComparison.Ordinal) },
             { "seals.ndjson", Seal.Replace("[]", "null", StringComparison.Ordinal) },
-            { "seals.ndjson", Seal.Replace("[]", "[" + string.Join(',', Enumerable.Repeat("{\"keyId\":\"a\",\"signature\":\"b\"}", 100)) + "]", StringComparison.Ordinal) },
+            {
+                "seals.ndjson",
+                Seal.Replace(
+                    "[]",
+                    "[" + string.Join(',', Enumerable.Repeat("{\"keyId\":\"a\",\"signature\":\"b\"}", 100)) + "]",
+                    StringComparison.Ordinal
+                )
+            },
             { "introductions.ndjson", "null" },
             { "introductions.ndjson", "{\"type\":\"sealing-key-introduced\",\"keyId\":null,\"beforeSeal\":0,\"signatures\":[]}" },
             { "introductions.ndjson", "{\"type\":\"sealing-key-introduced\",\"keyId\":\"a\",\"beforeSeal\":0,\"signatures\":[null]}" },
-            { "introductions.ndjson", string.Concat(Enumerable.Repeat("{\"type\":\"x\",\"keyId\":\"a\",\"beforeSeal\":0,\"signatures\":[]}\n", 2000)) },
+            {
+                "introductions.ndjson",
+                string.Concat(Enumerable.Repeat("{\"type\":\"x\",\"keyId\":\"a\",\"beforeSeal\":0,\"signatures\":[]}\n", 2000))
+            },
             { "proofs.json", "null" },
             { "proofs.json", "{}" },
             { "proofs.json", "[null]" },
@@ -55,7 +65,7 @@ public sealed class HostileBundleTests
     public void An_empty_bundle_that_is_as_it_should_be_is_sound() => Assert.Empty(Verify(Zip()).Findings);
 
     [Theory]
-    [MemberData(nameof(Wrong))]
+    [MemberData(nameof(Wrong), DisableDiscoveryEnumeration = true)]
     public void What_is_not_as_it_should_be_in_a_file_is_refused_in_words(string name, string content)
     {
         var refused = Assert.Throws<InvalidDataException>(() => Verify(Zip((name, content))));
@@ -178,7 +188,11 @@ public sealed class HostileBundleTests
         if (!files.ContainsKey("manifest.json"))
         {
             var hashes = files.Select(f => $"\"{f.Key}\":\"{Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(f.Value)))}\"");
-            files["manifest.json"] = Manifest.Replace("\"files\":{}", "\"files\":{" + string.Join(',', hashes) + "}", StringComparison.Ordinal);
+            files["manifest.json"] = Manifest.Replace(
+                "\"files\":{}",
+                "\"files\":{" + string.Join(',', hashes) + "}",
+                StringComparison.Ordinal
+            );
         }
         foreach (var (name, content) in given)
             files[name] = content;
