@@ -162,7 +162,7 @@ internal sealed partial class BundleFiles
 
     [GeneratedRegex(
         @"\A(?!\.)[A-Za-z0-9._-]{1,100}(/(?!\.)[A-Za-z0-9._-]{1,100})?\z",
-        RegexOptions.CultureInvariant,
+        RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture,
         matchTimeoutMilliseconds: 1000
     )]
     private static partial Regex IsName();

@@ -21,7 +21,7 @@ public sealed class BundleInLedger(ILog log, SealBook book)
         findings.AddRange(sequence.Findings.Where(f => f.Kind is not FindingKind.SignatureWrong));
 
         var stream = StreamNames.Agent(bundle.AgentId);
-        var chain = await new StreamVerifier(log, book).VerifyAsync(stream, ct);
+        var chain = await new StreamVerifier(log, book, texts: null).VerifyAsync(stream, ct);
         findings.AddRange(chain.Findings);
         var left = new SortedDictionary<long, string>(bundle.Hashes.ToDictionary());
         while (left.Count > 0 && await log.ReadStreamAsync(stream, left.First().Key, PageSize, ct) is { Count: > 0 } page)

@@ -190,11 +190,7 @@ public static class BundleVerifier
                 }
                 else if (
                     before is not null
-                    && (
-                        seal.Number <= before.Number
-                        || seal.Previous != last?.Hash
-                        || seal.First != before.First + before.Count
-                    )
+                    && (seal.Number <= before.Number || seal.Previous != last?.Hash || seal.First != before.First + before.Count)
                 )
                     Report(
                         FindingKind.SealChanged,
