@@ -63,7 +63,10 @@ public sealed class SealBook(ILog log) : IDisposable
                     && last.Hash.AsSpan().SequenceEqual(known.Hash)
                 )
             )
+            {
                 known = Content.Empty with { Rewinds = known.Rewinds + 1 };
+                Volatile.Write(ref _positions, null);
+            }
             return _content = await ReadOnAsync(known, ct);
         }
         finally
