@@ -47,6 +47,7 @@ internal sealed class Filling(
     private static readonly TimeSpan Breath = TimeSpan.FromSeconds(1);
 
     private long _writtenAt = Stopwatch.GetTimestamp();
+
     /// <summary>The clocks of two nodes are not further apart than this.</summary>
     private static readonly TimeSpan Apart = TimeSpan.FromMilliseconds(500);
 

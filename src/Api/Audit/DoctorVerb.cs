@@ -33,7 +33,10 @@ internal static class DoctorVerb
         {
             agents,
         };
-        doctor.SetAction((parsed, ct) => guard(() => RunAsync(stores.Of(parsed), [.. (parsed.GetValue(agents) ?? []).Select(Identifier.Normalize)], Console.Out, ct)));
+        doctor.SetAction(
+            (parsed, ct) =>
+                guard(() => RunAsync(stores.Of(parsed), [.. (parsed.GetValue(agents) ?? []).Select(Identifier.Normalize)], Console.Out, ct))
+        );
         return doctor;
     }
 

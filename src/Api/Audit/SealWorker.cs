@@ -71,6 +71,7 @@ internal sealed class SealWorker : BackgroundService
                 + (Book.Current.Last is { } last ? $", since {Instant.Format(last.SealedAt)}." : ".")
                 + (_stopped is { } problem ? " " + problem : "")
             : null;
+
     /// <summary>Why the ledger is not the one that this node has noted the newest seal of; null where it is.</summary>
     public string? Mismatch => _mismatch;
 

@@ -109,11 +109,7 @@ internal static class VerifyVerb
                         var options = new VerifierOptions
                         {
                             Keys = Trusted(asked),
-                            Noted =
-                            [
-                                .. new SealNotes(SealSettings.Of(asked.Choice).Keys.NoteFolder, opened.Log.Name).Noted(),
-                                .. noted,
-                            ],
+                            Noted = [.. new SealNotes(SealSettings.Of(asked.Choice).Keys.NoteFolder, opened.Log.Name).Noted(), .. noted],
                             SinceSeal = parsed.GetValue(since),
                             Parallel = Math.Clamp(parsed.GetValue(parallel), 1, 64),
                             Resume = parsed.GetValue(resume),

@@ -55,13 +55,7 @@ internal static class WhyVerb
         return why;
     }
 
-    private static async Task<int> RunAsync(
-        DatabaseChoice choice,
-        string agentId,
-        string? text,
-        bool json,
-        CancellationToken ct
-    )
+    private static async Task<int> RunAsync(DatabaseChoice choice, string agentId, string? text, bool json, CancellationToken ct)
     {
         await using var opened = await OpenedLog.OpenAsync(choice, prepare: false, ct);
         var now = opened.Clock.Now();

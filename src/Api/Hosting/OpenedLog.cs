@@ -131,21 +131,10 @@ internal sealed record OpenedLog(
                 database = Serving.DataSource(settings.ConnectionString);
                 await using var checking = await database.OpenConnectionAsync(ct);
                 await LedgerSchema.RefuseNewerAsync(checking, ct);
-                clock = new LedgerClock(
-                    new PostgresTime(settings.ConnectionString),
-                    TimeProvider.System,
-                    NullLogger<LedgerClock>.Instance
-                );
+                clock = new LedgerClock(new PostgresTime(settings.ConnectionString), TimeProvider.System, NullLogger<LedgerClock>.Instance);
             }
             var opened = store is null
-                ? await StartAsync(
-                    new PostgresLog(database!, clock, NullLogger<PostgresLog>.Instance),
-                    database,
-                    null,
-                    server,
-                    clock,
-                    ct
-                )
+                ? await StartAsync(new PostgresLog(database!, clock, NullLogger<PostgresLog>.Instance), database, null, server, clock, ct)
                 : await StartAsync(
                     new EventStoreDbLog(store, answers: null, clock, NullLogger<EventStoreDbLog>.Instance),
                     null,

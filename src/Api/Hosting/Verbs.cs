@@ -124,7 +124,13 @@ public static class Verbs
             return await run();
         }
         catch (Exception e)
-            when (e is MisconfiguredException or WrongStoreException or EmbeddedPostgresException or LedgerUnavailableException or NewerLedgerException)
+            when (e
+                    is MisconfiguredException
+                        or WrongStoreException
+                        or EmbeddedPostgresException
+                        or LedgerUnavailableException
+                        or NewerLedgerException
+            )
         {
             await Console.Error.WriteLineAsync("presence-ledger: " + e.Message);
             return Misconfigured;

@@ -78,7 +78,12 @@ public sealed class Body<T> : IEndpointParameterMetadataProvider
             if (value is null)
                 return Bad(bytes, Problems.Validation("body", "must be an object"));
             using var document = JsonDocument.Parse(bytes);
-            return Checked(context, value, CanonicalJson.Of(document.RootElement), [.. document.RootElement.EnumerateObject().Select(p => p.Name)]);
+            return Checked(
+                context,
+                value,
+                CanonicalJson.Of(document.RootElement),
+                [.. document.RootElement.EnumerateObject().Select(p => p.Name)]
+            );
         }
         catch (JsonException e)
         {

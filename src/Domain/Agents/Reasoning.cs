@@ -375,8 +375,8 @@ public sealed record Reasoning(IReadOnlyList<Phrase> Sentences, IReadOnlyList<st
                 ConnectionOpened or ConnectionClosing or ConnectionLost or ConsultJoined or ConsultLeft or ConsultEnded => e.Rule,
                 // Whatever stands: so many are not enough yet.
                 ConversationUndelivered x when x.InARow < evidence.Configuration.Policy.UndeliveredLimit => e.Rule,
-                ConversationMissed
-                    when evidence.Configuration.Policy.MissedLimit is > 1 and var limit && _agent.MissedInARow < limit => Domain.Rules.Not7,
+                ConversationMissed when evidence.Configuration.Policy.MissedLimit is > 1 and var limit && _agent.MissedInARow < limit =>
+                    Domain.Rules.Not7,
                 ConversationMissed
                 or ConversationRejected
                 or ConversationUndelivered when !_agent.SignedIn || _agent.Status.IsOwnStickyWord => Domain.Rules.Not3,
