@@ -55,13 +55,13 @@ internal sealed class Readiness(
                 return HealthCheckResult.Unhealthy(trouble, data: data);
             if (presence.Stopped is { } reason)
                 return HealthCheckResult.Unhealthy("The projection stands still: " + reason, data: data);
+            // Degraded, for presence goes on: whoever can write to the database is not to take the service away by it.
+            if (seals.Mismatch is { } mismatch)
+                return HealthCheckResult.Degraded(mismatch, data: data);
             if (seals.Overdue is { } overdue)
                 return HealthCheckResult.Unhealthy(overdue, data: data);
             if (models.Find(m => m.Stopped is not null) is { } stopped)
                 return HealthCheckResult.Degraded($"The read model {stopped.Model.Name} stands still: {stopped.Stopped}", data: data);
-            // Degraded, for presence goes on: whoever can write to the database is not to take the service away by it.
-            if (seals.Mismatch is { } mismatch)
-                return HealthCheckResult.Degraded(mismatch, data: data);
             return models.Find(m => m.Lag.Seconds > TooFarBehind.TotalSeconds) is { } behind
                 ? HealthCheckResult.Degraded($"The read model {behind.Model.Name} is behind.", data: data)
                 : HealthCheckResult.Healthy("The ledger answers.", data);
