@@ -189,10 +189,10 @@ public sealed class EventStoreDbProjectionLoopTests : ProjectionLoopTests
         );
         await reading.StopAsync();
 
-        Assert.Equal(0L, await ScalarAsync("select count(*) from presence_v1.agent"));
+        Assert.Equal(0L, await ScalarAsync("select count(*) from presence_v2.agent"));
         store.LooksAtPerSecond = null;
         await CaughtUpAsync(await StartAsync(_node));
-        Assert.Equal(1L, await ScalarAsync("select count(*) from presence_v1.agent"));
+        Assert.Equal(1L, await ScalarAsync("select count(*) from presence_v2.agent"));
     }
 
     private static TransferConversation Transfer => new("c1", "ben", null, null);

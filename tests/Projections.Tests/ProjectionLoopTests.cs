@@ -3,7 +3,6 @@ using Npgsql;
 using PresenceLedger.Domain;
 using PresenceLedger.Domain.Access;
 using PresenceLedger.Domain.Agents;
-using PresenceLedger.Domain.Policies;
 using PresenceLedger.Ledger;
 using PresenceLedger.Ledger.Events;
 using PresenceLedger.Testing;

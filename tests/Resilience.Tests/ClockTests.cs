@@ -3,7 +3,6 @@ using System.Globalization;
 using System.Text.Json;
 using Npgsql;
 using PresenceLedger.Domain;
-using PresenceLedger.Domain.Agents;
 using PresenceLedger.Ledger.Postgres.Embedded;
 using PresenceLedger.Testing;
 

@@ -10,7 +10,7 @@ namespace PresenceLedger.Resilience.Tests;
 /// Connections exactly at their deadlines (CON-1, CON-6, CON-9, TIM-6), on two service processes that share a database: whoever notices,
 /// what decides is when something arrived.
 /// </summary>
-public sealed class DeadlineTests(ITestOutputHelper output) : IAsyncLifetime
+public sealed class DeadlineTests(ITestOutputHelper output) : IAsyncLifetime, IDisposable
 {
     private const string Administrator = "administrator:root";
     private TestDatabase _database = null!;
@@ -28,10 +28,14 @@ public sealed class DeadlineTests(ITestOutputHelper output) : IAsyncLifetime
         _other = new ServiceClient(_second.Url);
     }
 
-    public async Task DisposeAsync()
+    public void Dispose()
     {
         _one.Dispose();
         _other.Dispose();
+    }
+
+    public async Task DisposeAsync()
+    {
         await _second.DisposeAsync();
         await _first.DisposeAsync();
         await _database.DisposeAsync();

@@ -112,7 +112,7 @@ internal static class AccessSetup
                     jwt.TokenValidationParameters.LifetimeValidator = (from, until, _, rules) =>
                         until is { } end
                         && clock.GetUtcNow() is var now
-                        && now < end + rules.ClockSkew
+                        && now < new DateTimeOffset(end) + rules.ClockSkew
                         && !(from > (now + rules.ClockSkew).UtcDateTime)
             );
         return options;

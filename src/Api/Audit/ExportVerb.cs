@@ -2,7 +2,6 @@ using System.CommandLine;
 using System.Globalization;
 using PresenceLedger.Api.Hosting;
 using PresenceLedger.Api.Http;
-using PresenceLedger.Domain.Access;
 using PresenceLedger.Domain.Naming;
 using PresenceLedger.Ledger;
 using PresenceLedger.Ledger.Seals;

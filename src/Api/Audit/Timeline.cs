@@ -1,6 +1,5 @@
 using System.ComponentModel;
 using System.Globalization;
-using PresenceLedger.Api.Access;
 using PresenceLedger.Api.Http;
 using PresenceLedger.Api.Privacy;
 using PresenceLedger.Domain;

@@ -1,6 +1,5 @@
 using System.Text.Json;
 using Npgsql;
-using PresenceLedger.Api.Access;
 using PresenceLedger.Api.Http;
 using PresenceLedger.Domain;
 using PresenceLedger.Domain.Access;

@@ -1,5 +1,4 @@
 using System.ComponentModel;
-using PresenceLedger.Api.Access;
 using PresenceLedger.Api.Http;
 using PresenceLedger.Api.Privacy;
 using PresenceLedger.Domain;

@@ -4,7 +4,6 @@ using System.Text;
 using System.Text.Json;
 using PresenceLedger.Api.Hosting;
 using PresenceLedger.Api.Http;
-using PresenceLedger.Domain;
 using PresenceLedger.Domain.Naming;
 using PresenceLedger.Ledger;
 

@@ -1,6 +1,5 @@
 using System.Globalization;
 using Npgsql;
-using PresenceLedger.Api.Access;
 using PresenceLedger.Api.Audit.WhatIf;
 using PresenceLedger.Api.Http;
 using PresenceLedger.Api.Scenarios;

@@ -1,5 +1,4 @@
 using System.Globalization;
-using PresenceLedger.Api.Access;
 using PresenceLedger.Api.Audit;
 using PresenceLedger.Api.Http;
 using PresenceLedger.Domain;

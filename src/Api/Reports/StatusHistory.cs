@@ -1,7 +1,6 @@
 using System.Globalization;
 using System.Text.Json;
 using Npgsql;
-using PresenceLedger.Api.Access;
 using PresenceLedger.Api.Agents;
 using PresenceLedger.Api.Audit;
 using PresenceLedger.Api.Http;
@@ -11,7 +10,6 @@ using PresenceLedger.Domain.Access;
 using PresenceLedger.Domain.Agents;
 using PresenceLedger.Domain.Reporting;
 using PresenceLedger.Domain.Statuses;
-using PresenceLedger.Ledger;
 using PresenceLedger.Ledger.Configurations;
 
 namespace PresenceLedger.Api.Reports;

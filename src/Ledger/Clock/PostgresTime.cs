@@ -33,7 +33,7 @@ public sealed class PostgresTime : ITimeSource
         {
             var asked = own.GetTimestamp();
             var time = (DateTime)(await command.ExecuteScalarAsync(ct))!;
-            answers[n] = new TimeAnswer(asked, own.GetTimestamp(), time);
+            answers[n] = new TimeAnswer(asked, own.GetTimestamp(), new DateTimeOffset(time));
         }
         return answers;
     }

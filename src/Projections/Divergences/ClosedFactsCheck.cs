@@ -4,7 +4,6 @@ using System.Text.Json.Nodes;
 using Npgsql;
 using NpgsqlTypes;
 using PresenceLedger.Ledger;
-using PresenceLedger.Ledger.Events;
 using PresenceLedger.Projections.Facts;
 
 namespace PresenceLedger.Projections.Divergences;
@@ -231,12 +230,14 @@ internal sealed class ClosedFactsCheck : IAsyncDisposable
                 : string.Create(CultureInfo.InvariantCulture, $"{Table}[{First}-{Last}]");
     }
 
+    private static readonly string[] Began = ["started_version", "assigned_version"];
+
     /// <summary>The columns with the events that a fact began and ended with.</summary>
     private static (string First, string Last) Edges(string columns)
     {
         var names = columns.Split(',', StringSplitOptions.TrimEntries).ToHashSet(StringComparer.Ordinal);
         var last = names.Contains("ended_version") ? "ended_version" : "version";
-        return (new[] { "started_version", "assigned_version" }.FirstOrDefault(names.Contains) ?? last, last);
+        return (Began.FirstOrDefault(names.Contains) ?? last, last);
     }
 
     /// <summary>Makes one statement of the columns of all tables.</summary>
@@ -301,7 +302,7 @@ internal sealed class ClosedFactsCheck : IAsyncDisposable
             Document[columns[_next++]] = value switch
             {
                 null => null,
-                DateTime at => Instant.Format(at),
+                DateTime at => Instant.Format(new DateTimeOffset(at)),
                 string json when type is NpgsqlDbType.Json => JsonNode.Parse(json),
                 string text => text,
                 bool flag => flag,

@@ -145,7 +145,7 @@ public sealed class LedgerClockTests : IDisposable
     {
         private long _ticks = 12_345;
 
-        public event Action<TimeSpan>? Passed;
+        public Action<TimeSpan>? Passed { get; set; }
 
         public DateTimeOffset Wall { get; set; } = new(2026, 1, 5, 8, 0, 0, TimeSpan.Zero);
 

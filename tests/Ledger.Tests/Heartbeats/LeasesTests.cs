@@ -6,7 +6,6 @@ using PresenceLedger.Domain.Capacity;
 using PresenceLedger.Domain.Configurations;
 using PresenceLedger.Domain.Policies;
 using PresenceLedger.Ledger.Events;
-using PresenceLedger.Ledger.Heartbeats;
 using PresenceLedger.Testing;
 
 namespace PresenceLedger.Ledger.Tests.Heartbeats;

@@ -1,4 +1,3 @@
-using PresenceLedger.Api.Access;
 using PresenceLedger.Api.Http;
 using PresenceLedger.Domain;
 using PresenceLedger.Domain.Access;
