@@ -108,7 +108,7 @@ public sealed class IdentifierTests(OpenService service)
         Assert.Equal($"{id}/b", Text(await GetAsync($"agents/{id}%2fb"), "agentId"));
         Assert.Equal(1, (await GetAsync($"agents/{id}%2Fb")).GetProperty("units").GetInt32());
         Assert.Equal($"{id}%2Fb", Text(await GetAsync($"agents/{id}%252Fb"), "agentId"));
-        Assert.Equal(2, (await GetAsync($"agents/{id}%252fb")).GetProperty("units").GetInt32());
+        Assert.Equal(2, (await GetAsync($"agents/{id}%252Fb")).GetProperty("units").GetInt32());
     }
 
     [Fact]

@@ -247,6 +247,8 @@ public sealed partial class TimelineTests(OpenService service)
             text = Hashes().Replace(text, m => Name("hash", m.Value));
             text = Positions().Replace(text, m => "\"position\": \"" + Name("position", m.Groups[1].Value) + "\"");
             text = PolicyVersions().Replace(text, m => "\"policyVersion\": \"" + Name("policy", "policy " + m.Groups[1].Value) + "\"");
+            // A moment after it took effect, or in the same millisecond.
+            text = Noticed().Replace(text, m => $"\"{m.Groups[1].Value}\": \"{m.Groups[1].Value}\"");
             return Instants().Replace(text, m => Name("instant", m.Value));
         }
 
@@ -271,6 +273,9 @@ public sealed partial class TimelineTests(OpenService service)
 
         [GeneratedRegex("\"policyVersion\": ([0-9]+)")]
         private static partial Regex PolicyVersions();
+
+        [GeneratedRegex("\"(recordedAt|detectedAt)\": \"[^\"]*\"")]
+        private static partial Regex Noticed();
 
         [GeneratedRegex(@"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")]
         private static partial Regex Instants();

@@ -70,6 +70,7 @@ public sealed class WhatIfTests : IAsyncLifetime
                 new
                 {
                     heartbeatTimeout = 1.5,
+                    heartbeatSeconds = 0.5,
                     refreshGrace = 0.3,
                     restoreWindow = 2,
                 }
@@ -82,6 +83,7 @@ public sealed class WhatIfTests : IAsyncLifetime
                 new
                 {
                     heartbeatTimeout = 1,
+                    heartbeatSeconds = 0.5,
                     refreshGrace = 0.6,
                     restoreWindow = 3,
                     maxOpenSessions = 2,
@@ -233,10 +235,10 @@ public sealed class WhatIfTests : IAsyncLifetime
         {
             await node.RegisterAsync("ben");
             await node.AcceptAsync("ben", new SignIn("main", null));
-            _clock.Now = At("09:20:00");
+            BeatUntil(node, "09:20:00");
             var work = new Work("chat", "q1", null, 40, [], WrapUp.Default, null);
             await node.AcceptAsync("ben", new AssignConversation("c1", work, AutoAccept: true), OverMain);
-            _clock.Now = At("09:30:00");
+            BeatUntil(node, "09:30:00");
             await node.AcceptAsync("ben", new MoveConversation("c1", ConversationVerb.Close), OverMain);
         }
         const string fewer = "agents: { '*': { units: 120 }, ben: { units: 40 } }";
@@ -253,6 +255,12 @@ public sealed class WhatIfTests : IAsyncLifetime
         answer = await JsonAsync(fewer, [.. window, "--agents", "ana"]);
         Assert.Equal(1, answer.GetProperty("agentsCompared").GetInt32());
         AssertNoDifference(answer);
+
+        void BeatUntil(Node node, string at)
+        {
+            for (; _clock.Now < At(at); _clock.Now += TimeSpan.FromMinutes(1))
+                node.Leases.Arrived("ben", "main", _clock.Now);
+        }
 
         static CommandEnvelope OverMain(CommandEnvelope envelope) => envelope with { ConnectionId = "main" };
     }
