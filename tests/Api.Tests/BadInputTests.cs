@@ -242,7 +242,6 @@ public sealed class BadInputTests(OpenService service)
     [InlineData("a%E2%80%AEb")]
     [InlineData("a%E2%80%8Bb")]
     [InlineData("a%EF%BF%BEb")]
-    [InlineData("a%zzb")]
     [InlineData("%C3")]
     [InlineData("%ED%A0%80")]
     public async Task An_identifier_in_the_path_that_is_none_is_a_bad_request(string id)

@@ -218,18 +218,18 @@ public sealed class ConventionTests(OpenService service)
             await service.DoneAsync(
                 "PUT",
                 "policy",
-                new { stuckAfterSeconds = new Dictionary<string, double?> { ["chat"] = 60, ["Büro, 1"] = 70 } },
+                new { stuckAfterSeconds = new Dictionary<string, double?> { ["fax"] = 60, ["Büro, 1"] = 70 } },
                 Administrator
             );
             var merged = await service.DoneAsync(
                 "PUT",
                 "policy",
-                new { stuckAfterSeconds = new Dictionary<string, double?> { ["chat"] = null } },
+                new { stuckAfterSeconds = new Dictionary<string, double?> { ["fax"] = null } },
                 Administrator
             );
             var map = merged.GetProperty("stuckAfterSeconds");
             Assert.Equal(70, map.GetProperty("Büro, 1").GetDouble());
-            Assert.False(map.TryGetProperty("chat", out _));
+            Assert.False(map.TryGetProperty("fax", out _));
             Assert.True(map.TryGetProperty("default", out _));
         }
         finally
@@ -237,7 +237,7 @@ public sealed class ConventionTests(OpenService service)
             var after = await service.DoneAsync(
                 "PUT",
                 "policy",
-                new { stuckAfterSeconds = new Dictionary<string, double?> { ["chat"] = null, ["Büro, 1"] = null } },
+                new { stuckAfterSeconds = new Dictionary<string, double?> { ["fax"] = null, ["Büro, 1"] = null } },
                 Administrator
             );
             Assert.Equal(before, after.GetProperty("stuckAfterSeconds").GetRawText());

@@ -71,7 +71,7 @@ public sealed class DiagnosticsTests(OpenService service)
         }
         finally
         {
-            await service.DoneAsync("PUT", "policy", """{"heartbeatSeconds":15,"stuckAfterSeconds":{"default":14400}}""", Administrator);
+            await service.DoneAsync("PUT", "policy", """{"heartbeatSeconds":15,"stuckAfterSeconds":{"chat":null}}""", Administrator);
         }
     }
 

@@ -1,6 +1,7 @@
 using System.Buffers.Text;
 using System.Globalization;
 using System.Text;
+using System.Text.Unicode;
 using System.Text.Json.Serialization;
 
 namespace PresenceLedger.Api.Http;
@@ -42,7 +43,8 @@ internal sealed record Paging(int Limit, string? After)
         }
         if (query["cursor"].ToString() is { Length: > 0 } cursor)
         {
-            var after = Base64Url.IsValid(cursor) ? Encoding.UTF8.GetString(Base64Url.DecodeFromChars(cursor)) : null;
+            var bytes = Base64Url.IsValid(cursor) ? Base64Url.DecodeFromChars(cursor) : null;
+            var after = bytes is not null && Utf8.IsValid(bytes) ? Encoding.UTF8.GetString(bytes) : null;
             if (!(isCursor ?? Identifiers.IsValid)(after))
                 return Problems.Validation("cursor", "must be the 'next' of an earlier page");
             paging = paging with { After = after };
