@@ -48,11 +48,18 @@ public sealed class ProjectionLoop(
     /// <summary>Whether it has reached the end of the log; null where another node projects.</summary>
     public bool? CaughtUp { get; private set; }
 
+    /// <summary>Makes ready for the start.</summary>
+    /// <exception cref="NewerLedgerException">A newer version of the read model is there.</exception>
+    public async Task PrepareAsync(CancellationToken ct)
+    {
+        await Place.CreateTableAsync(database, ct);
+        await _place.RefuseNewerAsync(database, ct);
+    }
+
     /// <inheritdoc />
     public override async Task StartAsync(CancellationToken cancellationToken)
     {
-        await Place.CreateTableAsync(database, cancellationToken);
-        await _place.RefuseNewerAsync(database, cancellationToken);
+        await PrepareAsync(cancellationToken);
         await base.StartAsync(cancellationToken);
     }
 

@@ -190,8 +190,6 @@ public sealed class AccessTests(OpenService service)
     {
         var ana = await service.SignedInAsync();
         var answer = await _client.PutAsync($"agents/{ana}/conversations/closing?actor=supervisor:sue", new { });
-        Assert.Equal(200, answer.Status);
-        var entry = (await _client.GetAsync($"agents/{ana}/timeline?order=desc&limit=1")).Json.GetProperty("items")[0];
-        Assert.Equal("service", entry.GetProperty("actor").GetProperty("kind").GetString());
+        Expect.BadField(answer, "actor");
     }
 }

@@ -53,7 +53,8 @@ internal sealed class AccessMiddleware(RequestDelegate next, AccessOptions optio
     private static IResult? Named(HttpContext context)
     {
         var text = context.Request.Headers[Header].ToString();
-        var isReadable = Identifier.TryDecode(text, out text);
+        // Two headers are joined by a comma, and an encoded identifier has neither that nor white space.
+        var isReadable = !text.AsSpan().ContainsAny(", \t") && Identifier.TryDecode(text, out text);
         // Of a query the server has taken the encoding off already.
         if (text.Length == 0 && MaySayInQuery(context.Request))
             text = context.Request.Query["actor"].ToString();

@@ -90,6 +90,9 @@ public static class Serving
         DashboardHost.Map(app);
         await using (app)
         {
+            // What is refused here would be told with a stack trace by the host.
+            foreach (var loop in app.Services.GetServices<ProjectionLoop>())
+                await loop.PrepareAsync(ct);
             try
             {
                 await app.StartAsync(ct);
