@@ -28,6 +28,8 @@ public sealed class WhyTests
         Rules.Con9,
         Rules.Dia1,
         Rules.Dia2,
+        Rules.Stk3,
+        Rules.Tim6,
         Rules.Who1,
         Rules.Who3,
         // Of what is noticed late; in a scenario nothing is. A test of the ledger's own past has it.
