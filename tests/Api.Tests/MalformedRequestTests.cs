@@ -339,7 +339,8 @@ public sealed class MalformedRequestTests(MalformedRequestTests.OwnService own) 
             if (how is 0 or 1)
                 return "";
             // Who says nothing more cannot be waited for.
-            socket.Client.Shutdown(SocketShutdown.Send);
+            if (random is not null)
+                socket.Client.Shutdown(SocketShutdown.Send);
             using var reader = new StreamReader(stream, Encoding.UTF8);
             return await reader.ReadLineAsync(late.Token) ?? "";
         }
