@@ -97,7 +97,7 @@ public sealed class JwtTests(JwtService service) : IClassFixture<JwtService>
             { "of another issuer", JwtService.Token("ana", ["agent"], issuer: "https://elsewhere.example") },
             { "signed with another key", JwtService.Token("ana", ["agent"], key: "another key of more than 32 bytes, too") },
             { "without a subject", JwtService.Token(null, ["agent"]) },
-            { "of a subject that is no identifier", JwtService.Token("ana banana", ["agent"]) },
+            { "of a subject that is no identifier", JwtService.Token("ana\u202Ebanana", ["agent"]) },
             { "unsigned", new JsonWebTokenHandler().CreateToken("""{"sub":"ana","roles":"administrator","aud":"presence-ledger"}""") },
             { "no token", "ana" },
         };
