@@ -49,7 +49,7 @@ public sealed class ProjectionLoop(
     public bool? CaughtUp { get; private set; }
 
     /// <summary>Makes ready for the start.</summary>
-    /// <exception cref="NewerLedgerException">A newer version of the read model is there.</exception>
+    /// <exception cref="Ledger.Postgres.NewerLedgerException">A newer version of the read model is there.</exception>
     public async Task PrepareAsync(CancellationToken ct)
     {
         await Place.CreateTableAsync(database, ct);
