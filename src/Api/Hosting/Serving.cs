@@ -141,7 +141,9 @@ public static class Serving
         services.AddSingleton<ISnapshots, PostgresSnapshots>();
         services.AddSingleton<ConfigurationStream>();
         services.AddSingleton<Arrivals>();
-        services.AddSingleton<Leases>();
+        services.AddSingleton(s =>
+            ActivatorUtilities.CreateInstance<Leases>(s, ListensAsync(s.GetRequiredService<IHostApplicationLifetime>()))
+        );
         services.AddSingleton<ISignsOfLife>(s => s.GetRequiredService<Leases>());
         services.AddSingleton<AgentStreams>();
         services.AddSingleton<DueWorker>();
@@ -193,6 +195,14 @@ public static class Serving
             .AddCheck<Readiness>("ledger", tags: ["ready"])
             .AddCheck<ClockHealth>("clock", tags: ["ready"])
             .AddCheck<DivergenceWatch>("divergence", tags: ["ready"]);
+    }
+
+    /// <summary>Completes once the service listens.</summary>
+    private static Task ListensAsync(IHostApplicationLifetime lifetime)
+    {
+        var listens = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        lifetime.ApplicationStarted.Register(listens.SetResult);
+        return listens.Task;
     }
 
     /// <summary>The endpoints.</summary>

@@ -22,7 +22,8 @@ public sealed class Leases(
     ConfigurationStream configurations,
     Arrivals arrivals,
     TimeProvider clock,
-    ILogger<Leases> logger
+    ILogger<Leases> logger,
+    Task? listens = null
 ) : BackgroundService, ISignsOfLife
 {
     /// <summary>How often signs of life go to the table.</summary>
@@ -176,7 +177,7 @@ public sealed class Leases(
     public async Task<IReadOnlyList<string>> ClaimOverdueAsync(int atMost, CancellationToken ct)
     {
         var overdue = LostIfSilentSince();
-        if (overdue < _oldest)
+        if (overdue < _oldest || overdue == DateTimeOffset.MinValue)
             return [];
         var now = clock.Now();
         await using var command = database.CreateCommand(
@@ -241,9 +242,9 @@ public sealed class Leases(
     /// <inheritdoc />
     public override async Task StartAsync(CancellationToken cancellationToken)
     {
-        await _node.StartAsync(clock.Now(), cancellationToken);
-        await FlushAsync(cancellationToken);
         _runs = true;
+        if (listens is null)
+            await JoinAsync(cancellationToken);
         await base.StartAsync(cancellationToken);
     }
 
@@ -261,6 +262,13 @@ public sealed class Leases(
         {
             try
             {
+                if (_flushedAt is null)
+                {
+                    // Nobody can be heard before the service listens: until then nothing is known, and the timeout of those who wait
+                    // for it does not run (CON-8).
+                    await listens!.WaitAsync(stoppingToken);
+                    await JoinAsync(stoppingToken);
+                }
                 await Task.Delay(FlushInterval, clock, stoppingToken);
                 await FlushAsync(stoppingToken);
                 _waiting.IsOver("Signs of life reach the database again");
@@ -272,11 +280,13 @@ public sealed class Leases(
             catch (Exception e)
             {
                 _waiting.Is("Signs of life wait for the database: " + e.Message);
+                await Task.WhenAny(Task.Delay(FlushInterval, clock, stoppingToken));
             }
         }
         try
         {
-            await FlushAsync(CancellationToken.None);
+            if (_flushedAt is not null)
+                await FlushAsync(CancellationToken.None);
         }
         catch (Exception e)
         {
@@ -285,6 +295,12 @@ public sealed class Leases(
         _runs = false;
         // Now free, its lock tells the other nodes that this one is gone.
         await _node.LeaveAsync();
+    }
+
+    private async Task JoinAsync(CancellationToken ct)
+    {
+        await _node.StartAsync(clock.Now(), ct);
+        await FlushAsync(ct);
     }
 
     /// <summary>Tells what arrived here, and learns what others were told, up to when, and which outages there were.</summary>
@@ -503,10 +519,10 @@ public sealed class Leases(
         var now = clock.Now();
         var knownThrough = _runs && _view.KnownThrough < now ? _view.KnownThrough : now;
         var current = configurations.Current;
-        var silentSince = knownThrough - current.Policy.HeartbeatTimeout;
+        var silentSince = Minus(knownThrough, current.Policy.HeartbeatTimeout);
         foreach (var earlier in current.Earlier)
             if (earlier.Until <= knownThrough)
-                silentSince = Later(silentSince, earlier.Until - earlier.Policy.HeartbeatTimeout);
+                silentSince = Later(silentSince, Minus(earlier.Until, earlier.Policy.HeartbeatTimeout));
         foreach (var outage in _view.Outages)
             if (outage.Until + current.Policy.HeartbeatTimeout > knownThrough)
                 silentSince = Earlier(silentSince, Minus(outage.From, current.Policy.HeartbeatTimeout));
