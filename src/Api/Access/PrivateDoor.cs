@@ -25,8 +25,19 @@ internal sealed class PrivateDoor : IDisposable
     }
 
     /// <summary>Whether a request came through it.</summary>
-    public bool Admitted(HttpContext http) =>
-        http.Features.Get<IConnectionSocketFeature>()?.Socket.LocalEndPoint is UnixDomainSocketEndPoint at && at.ToString() == Address;
+    public bool Admitted(HttpContext http)
+    {
+        try
+        {
+            return http.Features.Get<IConnectionSocketFeature>()?.Socket.LocalEndPoint is UnixDomainSocketEndPoint at
+                && at.ToString() == Address;
+        }
+        catch (ObjectDisposedException)
+        {
+            // The client has left.
+            return false;
+        }
+    }
 
     /// <inheritdoc />
     public void Dispose()
