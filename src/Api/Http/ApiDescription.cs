@@ -27,6 +27,9 @@ internal sealed record ReadsYourWrites;
 /// <summary>Says that an endpoint records nothing, although its method is not GET.</summary>
 internal sealed record RecordsNothing;
 
+/// <summary>Says that an endpoint answers something else, too, where it is asked otherwise.</summary>
+internal sealed record MayAnswer(Type Type);
+
 /// <summary>Says that doing it again does nothing more: it takes neither Idempotency-Key nor If-Match.</summary>
 internal sealed record NeedsNoKey;
 
@@ -247,7 +250,7 @@ internal static partial class ApiDescription
             described.Content ??= new Dictionary<string, OpenApiMediaType>();
             described.Content[media] = new OpenApiMediaType
             {
-                Schema = media is "application/json" && response.Type is { } type && type != typeof(void) ? d.Schemas.Of(type, answered: true)
+                Schema = media is "application/json" && response.Type is { } type && type != typeof(void) ? Json(d, type)
                     : media is "application/zip" ? new OpenApiSchema { Type = JsonSchemaType.String, Format = "binary" }
                     : String(),
             };
@@ -259,6 +262,11 @@ internal static partial class ApiDescription
         if (d.IsCommand)
             Header(CommandEndpoint.ReplayedHeader, "true where it is the first answer to this Idempotency-Key once more.");
         return described;
+
+        static IOpenApiSchema Json(Described d, Type type) =>
+            d.Metadata.OfType<MayAnswer>().FirstOrDefault() is { } other
+                ? new OpenApiSchema { OneOf = [d.Schemas.Of(type, answered: true), d.Schemas.Of(other.Type, answered: true)] }
+                : d.Schemas.Of(type, answered: true);
 
         void Header(string name, string description) =>
             (described.Headers ??= new Dictionary<string, IOpenApiHeader>())[name] = new OpenApiHeader
