@@ -50,7 +50,11 @@ public sealed class DescribedAnswers
     {
         if (Operation(method, target) is not { } operation)
             return null;
-        if (!operation.GetProperty("responses").TryGetProperty(answer.Status.ToString(System.Globalization.CultureInfo.InvariantCulture), out var response))
+        if (
+            !operation
+                .GetProperty("responses")
+                .TryGetProperty(answer.Status.ToString(System.Globalization.CultureInfo.InvariantCulture), out var response)
+        )
             return $"the status {answer.Status} is not described";
         response = Resolved(response);
         foreach (var header in Headers.Where(h => answer.Headers.ContainsKey(h) && (answer.Status < 400 || h == "Retry-After")))

@@ -75,7 +75,11 @@ public sealed partial class DescriptionTests(OpenService service)
         var less = answer with { Text = "{}" };
         Assert.Contains("restoreWindow", described.Error("GET", "/api/v1/policy", less), StringComparison.Ordinal);
         Assert.Contains("418", described.Error("GET", "/api/v1/policy", answer with { Status = 418 }), StringComparison.Ordinal);
-        Assert.Contains("text/html", described.Error("GET", "/api/v1/policy", answer with { ContentType = "text/html" }), StringComparison.Ordinal);
+        Assert.Contains(
+            "text/html",
+            described.Error("GET", "/api/v1/policy", answer with { ContentType = "text/html" }),
+            StringComparison.Ordinal
+        );
     }
 
     [Fact]

@@ -214,7 +214,12 @@ internal static partial class ApiDescription
         var name = parameter.Name!;
         IOpenApiSchema? one =
             Flags.Contains(name) ? new OpenApiSchema { Type = JsonSchemaType.Boolean }
-            : WholeNumbers.Contains(name) ? Whole(name == "below" ? 1 : name == "after" ? null : 0)
+            : WholeNumbers.Contains(name)
+                ? Whole(
+                    name == "below" ? 1
+                    : name == "after" ? null
+                    : 0
+                )
             : Numbers.Contains(name) ? new OpenApiSchema { Type = JsonSchemaType.Number }
             : Instants.Contains(name) ? Instant()
             // Reports take dates in their time zone, too.
@@ -238,7 +243,10 @@ internal static partial class ApiDescription
         name switch
         {
             "view" when d.Path.EndsWith("/coverage", StringComparison.Ordinal) => [ReportWindow.RawView],
-            "format" when !d.Endpoint.SupportedResponseTypes.Any(r => r.ApiResponseFormats.Any(f => f.MediaType == ReportFormats.Csv)) => ["json"],
+            "format" when !d.Endpoint.SupportedResponseTypes.Any(r => r.ApiResponseFormats.Any(f => f.MediaType == ReportFormats.Csv)) =>
+            [
+                "json",
+            ],
             _ => words,
         };
 
@@ -250,7 +258,8 @@ internal static partial class ApiDescription
             described.Content ??= new Dictionary<string, OpenApiMediaType>();
             described.Content[media] = new OpenApiMediaType
             {
-                Schema = media is "application/json" && response.Type is { } type && type != typeof(void) ? Json(d, type)
+                Schema =
+                    media is "application/json" && response.Type is { } type && type != typeof(void) ? Json(d, type)
                     : media is "application/zip" ? new OpenApiSchema { Type = JsonSchemaType.String, Format = "binary" }
                     : String(),
             };
@@ -394,9 +403,7 @@ internal static partial class ApiDescription
 
         /// <summary>What records events, under a key where one is given; signs of life record none.</summary>
         public bool IsCommand =>
-            !IsQuery
-            && !Path.Contains("heartbeat", StringComparison.Ordinal)
-            && !Metadata.Any(m => m is RecordsNothing or NeedsNoKey);
+            !IsQuery && !Path.Contains("heartbeat", StringComparison.Ordinal) && !Metadata.Any(m => m is RecordsNothing or NeedsNoKey);
 
         /// <summary>Whether the answer names the version that it shows.</summary>
         public bool NamesVersion(Type? answer) =>
@@ -413,7 +420,8 @@ internal static partial class ApiDescription
                 .SelectMany<ParameterInfo, (string, ICustomAttributeProvider)>(p =>
                     p.GetCustomAttribute<AsParametersAttribute>() is null
                         ? [(p.Name!, p)]
-                        : p.ParameterType.GetProperties()
+                        : p
+                            .ParameterType.GetProperties()
                             .Select(m => (m.GetCustomAttribute<FromQueryAttribute>()?.Name ?? m.Name, (ICustomAttributeProvider)m))
                 )
                 .Where(p => p.Item2.IsDefined(typeof(QueryListAttribute), inherit: true))

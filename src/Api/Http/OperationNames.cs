@@ -79,5 +79,7 @@ internal static class OperationNames
 
     /// <summary>The name of an operation; null where the table has none.</summary>
     public static string? Of(HttpMethod method, string path) =>
-        Names.GetValueOrDefault($"{method.Method} {(path.StartsWith(ApiDescription.Root, StringComparison.Ordinal) ? path[ApiDescription.Root.Length..] : path)}");
+        Names.GetValueOrDefault(
+            $"{method.Method} {(path.StartsWith(ApiDescription.Root, StringComparison.Ordinal) ? path[ApiDescription.Root.Length..] : path)}"
+        );
 }

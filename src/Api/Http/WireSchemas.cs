@@ -62,7 +62,13 @@ internal sealed class WireSchemas(OpenApiDocument document, IReadOnlyDictionary<
         : type == typeof(int) ? new() { Type = JsonSchemaType.Integer, Format = "int32" }
         : type == typeof(long) ? new() { Type = JsonSchemaType.Integer, Format = "int64" }
         : type == typeof(double) || type == typeof(decimal) ? new() { Type = JsonSchemaType.Number, Format = "double" }
-        : type == typeof(TimeSpan) ? new() { Type = JsonSchemaType.Number, Format = "double", Description = "Seconds." }
+        : type == typeof(TimeSpan)
+            ? new()
+            {
+                Type = JsonSchemaType.Number,
+                Format = "double",
+                Description = "Seconds.",
+            }
         : type == typeof(Guid) ? new() { Type = JsonSchemaType.String, Format = "uuid" }
         : type == typeof(DateTimeOffset) ? new() { Type = JsonSchemaType.String, Format = "date-time" }
         : type == typeof(JsonElement) || type == typeof(object) || typeof(JsonNode).IsAssignableFrom(type) ? new()
@@ -72,7 +78,9 @@ internal sealed class WireSchemas(OpenApiDocument document, IReadOnlyDictionary<
     {
         if (!_ids.TryGetValue((type, answered), out var id))
         {
-            var plain = type.IsEnum ? type.Name : OpenApiOptions.CreateDefaultSchemaReferenceId(WireJson.Options.GetTypeInfo(type)) ?? type.Name;
+            var plain = type.IsEnum
+                ? type.Name
+                : OpenApiOptions.CreateDefaultSchemaReferenceId(WireJson.Options.GetTypeInfo(type)) ?? type.Name;
             id = !answered || !plain.EndsWith("Body", StringComparison.Ordinal) ? plain : plain[..^4] + "Answer";
             if (document.Components!.Schemas!.ContainsKey(id))
                 id = plain + (answered ? "Answered" : "Sent");
@@ -128,7 +136,8 @@ internal sealed class WireSchemas(OpenApiDocument document, IReadOnlyDictionary<
 
     /// <summary>What the checks of a body miss in an empty one.</summary>
     private static HashSet<string> AskedFor(Type type) =>
-        type.IsSubclassOf(typeof(BodyWithReason)) && ((BodyWithReason)Activator.CreateInstance(type)!).AllErrors(DateTimeOffset.UnixEpoch) is { } errors
+        type.IsSubclassOf(typeof(BodyWithReason))
+        && ((BodyWithReason)Activator.CreateInstance(type)!).AllErrors(DateTimeOffset.UnixEpoch) is { } errors
             ? [.. errors.Keys.Select(field => field.Split('.')[0])]
             : [];
 
