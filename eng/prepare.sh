@@ -135,6 +135,13 @@ need_python() {
     fail 'openssl was not found and could not be installed (see .run/apt.log). Install it: apt-get install openssl'
 }
 
+# A client in TypeScript is generated from the description of the API in the tests, and compiled.
+need_npm() {
+  mkdir -p "$root/.run"
+  command -v npm >/dev/null || apt_install npm ||
+    fail 'npm was not found and could not be installed (see .run/apt.log). Install it: apt-get install npm'
+}
+
 need_psql() {
   mkdir -p "$root/.run"
   if command -v psql >/dev/null || compgen -G '/usr/lib/postgresql/*/bin/psql' >/dev/null; then return 0; fi

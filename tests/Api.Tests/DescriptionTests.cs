@@ -35,6 +35,65 @@ public sealed partial class DescriptionTests(OpenService service)
     }
 
     [Fact]
+    public async Task Every_operation_has_a_name_of_its_own_that_begins_with_a_verb()
+    {
+        var document = (await _client.GetAsync("/openapi/v1.json")).Json;
+        var operations = document
+            .GetProperty("paths")
+            .EnumerateObject()
+            .SelectMany(p => p.Value.EnumerateObject().Select(o => (At: $"{o.Name} {p.Name}", o.Value)))
+            .ToArray();
+        foreach (var (at, operation) in operations)
+        {
+            Assert.True(operation.TryGetProperty("operationId", out var name), $"{at} has no operationId: give it one in OperationNames");
+            Assert.Matches("^[a-z]+([A-Z][a-z]+)+$", name.GetString());
+        }
+        Assert.Equal(operations.Length, operations.Select(o => o.Value.GetProperty("operationId").GetString()).Distinct().Count());
+    }
+
+    [Fact]
+    public async Task The_rows_of_the_historical_report_are_described_with_every_metric_of_the_catalogue()
+    {
+        var document = (await _client.GetAsync("/openapi/v1.json")).Json;
+        var metrics = (await _client.GetAsync("reports/metrics")).Json.GetProperty("items");
+        foreach (var item in new[] { "ReportItem", "TotalsItem" })
+        {
+            var properties = document.GetProperty("components").GetProperty("schemas").GetProperty(item).GetProperty("properties");
+            foreach (var metric in metrics.EnumerateArray())
+                Assert.True(properties.TryGetProperty(metric.GetProperty("name").GetString()!, out _), $"{item}: {metric}");
+        }
+    }
+
+    [Fact]
+    public async Task An_answer_that_is_not_as_described_is_found()
+    {
+        var described = await DescribedAnswers.OfAsync(_client);
+        var answer = await _client.GetAsync("policy");
+        Assert.Null(described.Error("GET", "/api/v1/policy", answer));
+        var more = answer with { Text = answer.Text.Insert(1, "\"unknown\":1,") };
+        Assert.Contains("unknown", described.Error("GET", "/api/v1/policy", more), StringComparison.Ordinal);
+        var less = answer with { Text = "{}" };
+        Assert.Contains("restoreWindow", described.Error("GET", "/api/v1/policy", less), StringComparison.Ordinal);
+        Assert.Contains("418", described.Error("GET", "/api/v1/policy", answer with { Status = 418 }), StringComparison.Ordinal);
+        Assert.Contains(
+            "text/html",
+            described.Error("GET", "/api/v1/policy", answer with { ContentType = "text/html" }),
+            StringComparison.Ordinal
+        );
+    }
+
+    [Fact]
+    public async Task The_description_says_how_callers_show_who_they_are()
+    {
+        var document = (await _client.GetAsync("/openapi/v1.json")).Json;
+        var schemes = document.GetProperty("components").GetProperty("securitySchemes");
+        Assert.Equal("bearer", schemes.GetProperty("bearer").GetProperty("scheme").GetString());
+        Assert.Equal("X-Actor", schemes.GetProperty("X-Actor").GetProperty("name").GetString());
+        Assert.True(document.GetProperty("security")[0].TryGetProperty("X-Actor", out _));
+        Assert.False(document.TryGetProperty("servers", out _));
+    }
+
+    [Fact]
     public async Task The_page_of_the_API_needs_nothing_from_elsewhere()
     {
         var page = await _client.GetAsync("/docs/");

@@ -36,6 +36,7 @@ public sealed class JwtService : IAsyncLifetime
             ("Access__Roles__Contact Centre Lead", "supervisor")
         );
         Client = new ServiceClient(_process.Url);
+        Client.Answered = (await DescribedAnswers.OfAsync(Client)).Check;
         var root = Bearer("root", ["administrator"]);
         foreach (var id in new[] { "ana", "ben" })
         {

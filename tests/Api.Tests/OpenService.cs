@@ -27,6 +27,7 @@ public sealed class OpenService : IAsyncLifetime
         _database = await TestPostgres.CreateDatabaseAsync();
         _process = await ServiceProcess.StartAsync(ArgumentsFor(_database));
         Client = new ServiceClient(_process.Url);
+        Client.Answered = (await DescribedAnswers.OfAsync(Client)).Check;
         Database = NpgsqlDataSource.Create(_database.SuperuserConnectionString);
     }
 

@@ -33,6 +33,9 @@ public sealed class ServiceClient(Uri url) : IDisposable
         Timeout = TimeSpan.FromSeconds(60),
     };
 
+    /// <summary>Is told every answer, with the method and the target of its request; an exception of it is the caller's.</summary>
+    public Action<string, string, Answer>? Answered { get; set; }
+
     public Task<Answer> GetAsync(string path, string? actor = null, params (string Name, string Value)[] headers) =>
         SendAsync("GET", path, null, actor, headers);
 
@@ -83,7 +86,7 @@ public sealed class ServiceClient(Uri url) : IDisposable
                 request.Headers.TryAddWithoutValidation(name, value);
         }
         using var response = await _http.SendAsync(request);
-        return new Answer(
+        var answer = new Answer(
             (int)response.StatusCode,
             response.Content.Headers.ContentType?.ToString(),
             await response.Content.ReadAsStringAsync(),
@@ -91,6 +94,8 @@ public sealed class ServiceClient(Uri url) : IDisposable
                 .Headers.Concat(response.Content.Headers)
                 .ToDictionary(h => h.Key, h => string.Join(", ", h.Value), StringComparer.OrdinalIgnoreCase)
         );
+        Answered?.Invoke(method, target, answer);
+        return answer;
     }
 
     public void Dispose() => _http.Dispose();

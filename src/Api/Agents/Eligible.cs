@@ -31,7 +31,7 @@ internal static class Eligible
     public static void Map(RouteGroupBuilder api) =>
         api.MapGet("/routing/eligible", GetAsync)
             .WithTags("Queries")
-            .WithMetadata(new Paged(), new ReadsYourWrites())
+            .WithMetadata(new Paged(), new ReadsYourWrites(), new MayAnswer(typeof(EligibilityAnswer)))
             .WithSummary(
                 "Signed-in agents whose base status is allowed and whose capacity suffices, most available first; or why an agent is not."
             )

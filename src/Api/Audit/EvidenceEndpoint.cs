@@ -17,7 +17,7 @@ internal static class EvidenceEndpoint
             .WithSummary(
                 "A bundle of the agent's events with their proofs, seals and keys (zip), to be checked by anybody; from and to by when they took effect. With seal=true (administrators) the ledger is sealed first where the agent's last events are not."
             )
-            .Produces(StatusCodes.Status200OK, contentType: "application/zip")
+            .Produces<byte[]>(contentType: "application/zip")
             .ProducesProblem(StatusCodes.Status400BadRequest)
             .ProducesProblem(StatusCodes.Status403Forbidden)
             .ProducesProblem(StatusCodes.Status404NotFound)

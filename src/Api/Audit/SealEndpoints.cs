@@ -16,6 +16,7 @@ internal static class SealEndpoints
         api.MapPost("/ledger/seals", SealAsync)
             .Allow(Permissions.CheckSeal)
             .WithTags("Audit")
+            .WithMetadata(new NeedsNoKey())
             .WithSummary("Seal everything that is recorded by now; administrators.")
             .Produces<SealedAnswer>()
             .ProducesProblem(StatusCodes.Status403Forbidden)

@@ -37,7 +37,7 @@ internal static class VerifyEndpoints
             .WithSummary(
                 "The seals and their signatures, and the ends of all streams; with full=true every event, told as it goes (NDJSON)."
             )
-            .Produces<SealVerification>()
+            .Produces<SealVerification>(contentType: "application/json", additionalContentTypes: [Ndjson])
             .ProducesProblem(StatusCodes.Status403Forbidden)
             .ProducesProblem(StatusCodes.Status409Conflict)
             .ProducesProblem(StatusCodes.Status429TooManyRequests);

@@ -48,6 +48,7 @@ internal static class CapacityProfiles
         api.MapPost("/capacity-profiles/{profileId}/reset", ResetAsync)
             .Allow(Permissions.CheckConfigure)
             .WithTags("Configuration")
+            .WithMetadata(new NeedsNoKey())
             .WithSummary("Give back what an end-of-day profile has counted, for every agent who has it (CAP-7).")
             .Produces<CapacityResetAnswer>()
             .ProducesProblem(StatusCodes.Status404NotFound);

@@ -91,9 +91,10 @@ internal static partial class HistoricalReport
     }
 }
 
-/// <summary>What all agents of a report did together.</summary>
-public sealed record TotalsAnswer
+/// <summary>What a historical report is of.</summary>
+public abstract record HistoricalHead
 {
+    /// <summary>The instant up to which it is complete.</summary>
     public required DateTimeOffset AsOf { get; init; }
     public required DateTimeOffset From { get; init; }
     public required DateTimeOffset To { get; init; }
@@ -108,15 +109,31 @@ public sealed record TotalsAnswer
 
     /// <summary>Whether in every bucket of every agent the statuses fill the bucket.</summary>
     public required bool Conserved { get; init; }
+
+    /// <summary>Where the metrics are defined.</summary>
     public required string Definitions { get; init; }
     public required IReadOnlyList<string> Notes { get; init; }
+}
 
+/// <summary>What agents did, by agent and bucket.</summary>
+public sealed record HistoricalAnswer : HistoricalHead
+{
+    public required IReadOnlyList<ReportItem> Items { get; init; }
+
+    /// <summary>The cursor of the page after; left out of the last one.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? Next { get; init; }
+}
+
+/// <summary>What all agents of a report did together.</summary>
+public sealed record TotalsAnswer : HistoricalHead
+{
     /// <summary>How many agents these are the totals of.</summary>
     public required int Agents { get; init; }
 
-    /// <summary>Of the whole window, every metric by its name.</summary>
-    public required IReadOnlyDictionary<string, JsonElement> Total { get; init; }
+    /// <summary>Of the whole window.</summary>
+    public required TotalsItem Total { get; init; }
 
-    /// <summary>Of each bucket, every metric by its name.</summary>
-    public required IReadOnlyList<IReadOnlyDictionary<string, JsonElement>> Items { get; init; }
+    /// <summary>Of each bucket.</summary>
+    public required IReadOnlyList<TotalsItem> Items { get; init; }
 }

@@ -61,10 +61,7 @@ internal static partial class HistoricalReport
             .WithTags("Reports")
             .WithMetadata(new Paged(ReportCursor.Most), new ReadsYourWrites())
             .WithSummary("What agents did, by agent and bucket; JSON in pages, CSV and NDJSON whole and streamed.")
-            .Produces<Page<IReadOnlyDictionary<string, JsonElement>>>(
-                contentType: "application/json",
-                additionalContentTypes: [ReportFormats.Csv, ReportFormats.Ndjson]
-            )
+            .Produces<HistoricalAnswer>(contentType: "application/json", additionalContentTypes: [ReportFormats.Csv, ReportFormats.Ndjson])
             .ProducesProblem(StatusCodes.Status400BadRequest)
             .ProducesProblem(StatusCodes.Status503ServiceUnavailable);
 

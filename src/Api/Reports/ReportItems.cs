@@ -44,6 +44,19 @@ internal sealed class ReportItems(IReadOnlyCollection<string>? statuses)
         ),
     ];
 
+    /// <summary>The numbers of an item in their order: name, whether it may be undefined (null), and what it is.</summary>
+    internal static IEnumerable<(string Name, bool MayBeUndefined, string Formula)> Numbers =>
+        Metrics.All.SelectMany(metric =>
+            metric.IsAverage
+                ? new (string, bool, string)[]
+                {
+                    (metric.Name, true, metric.Formula),
+                    (metric.Name + "Numerator", false, $"what is added up for {metric.Name}"),
+                    (metric.Name + "Denominator", false, $"what {metric.Name} is divided by"),
+                }
+                : [(metric.Name, metric.Over is not null, metric.Formula)]
+        );
+
     /// <summary>Instants as bytes: every agent has the same buckets.</summary>
     private readonly Dictionary<DateTimeOffset, byte[]> _instants = [];
 
@@ -143,3 +156,16 @@ internal sealed class ReportItems(IReadOnlyCollection<string>? statuses)
 /// <param name="DisplayName">The name in the directory; null where there is none, or it was erased.</param>
 /// <param name="Cell">What the agent did in the bucket.</param>
 internal sealed record ReportRow(string AgentId, string? DisplayName, Cell Cell);
+
+/// <summary>An agent in a bucket: every metric of the catalogue. It is written without a copy of its own; this stands for it in the description.</summary>
+public sealed record ReportItem;
+
+/// <summary>All agents of a report in a bucket, likewise.</summary>
+public sealed record TotalsItem;
+
+/// <summary>How long a status stood in a bucket.</summary>
+/// <param name="Seconds">How long.</param>
+/// <param name="Episodes">In how many episodes.</param>
+/// <param name="MinSeconds">The shortest of them; null where it did not stand.</param>
+/// <param name="MaxSeconds">The longest.</param>
+public sealed record StatusSecondsAnswer(double Seconds, int Episodes, double? MinSeconds, double? MaxSeconds);

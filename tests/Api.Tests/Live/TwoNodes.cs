@@ -21,7 +21,7 @@ public abstract class TwoNodes(object policy) : IAsyncLifetime
         await First.DoneAsync("PUT", "policy", policy, Administrator);
         // Far fewer requests at once than there are streams: those do not count.
         _second = await First.StartAnotherAsync("--Limits:ConcurrentRequests", "4", "--Limits:WaitingRequests", "0");
-        Second = new ServiceClient(_second.Url);
+        Second = new ServiceClient(_second.Url) { Answered = First.Client.Answered };
     }
 
     public async Task DisposeAsync()

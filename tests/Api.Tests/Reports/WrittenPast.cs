@@ -31,6 +31,7 @@ public sealed class WrittenPast : IAsyncLifetime
             await WriteAsync();
         _process = await ServiceProcess.StartAsync(OpenService.ArgumentsFor(_database));
         Client = new ServiceClient(_process.Url);
+        Client.Answered = (await DescribedAnswers.OfAsync(Client)).Check;
     }
 
     public async Task DisposeAsync()
