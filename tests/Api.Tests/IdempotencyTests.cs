@@ -94,7 +94,12 @@ public sealed class IdempotencyTests(OpenService service)
         );
         // A no-op, and a refusal, under that key are other commands too.
         Expect.Problem(
-            await _client.PutAsync($"agents/{ana}/presence", new { statusId = "away", reason = new { code = "lunch" } }, "agent:" + ana, key),
+            await _client.PutAsync(
+                $"agents/{ana}/presence",
+                new { statusId = "away", reason = new { code = "lunch" } },
+                "agent:" + ana,
+                key
+            ),
             422,
             "idempotency-key-reused"
         );

@@ -16,7 +16,8 @@ internal static class Arrival
             async (context, next) =>
             {
                 if (
-                    HttpMethods.IsGet(context.Request.Method) || !Array.Exists(SignsOfLife, p => context.Request.Path.StartsWithSegments(p, StringComparison.OrdinalIgnoreCase))
+                    HttpMethods.IsGet(context.Request.Method)
+                    || !Array.Exists(SignsOfLife, p => context.Request.Path.StartsWithSegments(p, StringComparison.OrdinalIgnoreCase))
                 )
                 {
                     await next(context);

@@ -210,7 +210,15 @@ public sealed class LeasesTests : IAsyncLifetime
         await RunAsync(_node);
         await SignInAsync("ana");
         await PassAsync(TimeSpan.FromSeconds(20));
-        await _node.ConfigureAsync(new AmendPolicy(policy => policy with { HeartbeatTimeout = TimeSpan.FromSeconds(10), HeartbeatInterval = TimeSpan.FromSeconds(2) }));
+        await _node.ConfigureAsync(
+            new AmendPolicy(policy =>
+                policy with
+                {
+                    HeartbeatTimeout = TimeSpan.FromSeconds(10),
+                    HeartbeatInterval = TimeSpan.FromSeconds(2),
+                }
+            )
+        );
         var changedAt = (await _node.StreamAsync(StreamNames.Configuration))[^1].OccurredAt;
 
         await PassAsync(TimeSpan.FromSeconds(1));
