@@ -72,7 +72,7 @@ public sealed class DescribedAnswers
 
     private JsonElement? Operation(string method, string target)
     {
-        var name = Methods.FirstOrDefault(m => m.ToUpperInvariant() == method);
+        var name = Methods.FirstOrDefault(m => string.Equals(m, method, StringComparison.OrdinalIgnoreCase));
         if (name is null)
             return null;
         var segments = target.Split('?', '#')[0].Split('/');

@@ -36,6 +36,7 @@ public sealed class GeneratedClientTests(OpenService service)
         var start = new ProcessStartInfo(program.Contains('/') ? Path.Combine(folder, program) : program, arguments)
         {
             WorkingDirectory = folder,
+            UseShellExecute = false,
             RedirectStandardOutput = true,
             RedirectStandardError = true,
         };
