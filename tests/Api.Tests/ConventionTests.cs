@@ -126,6 +126,13 @@ public sealed class ConventionTests(OpenService service)
     public async Task What_takes_one_value_is_given_once_and_a_list_may_be_repeated()
     {
         var (ana, ben) = (await service.AgentAsync(), await service.AgentAsync());
+        // Waits until the facts have them.
+        var registered = await _client.PutAsync($"agents/{ben}", new { units = 7 }, Administrator);
+        await _client.GetAsync(
+            $"reports/historical/agents?{Window}",
+            Administrator,
+            ("Ledger-Position", registered.Headers["Ledger-Position"])
+        );
         Expect.BadField(await _client.GetAsync("agents?queue=a&queue=b"), "queue");
         Expect.BadField(await _client.GetAsync("agents?limit=5&limit=6"), "limit");
         var path = $"reports/historical/agents?bucket=total&{Window}&";

@@ -134,6 +134,8 @@ public sealed class IdentifierTests(OpenService service)
     {
         var id = service.NewId("Sales, Füssen/");
         await service.DoneAsync("PUT", "agents/" + Encode(id), new { units = 100 }, Administrator);
+        // Waits until it is there to read.
+        await GetAsync($"agents/{Encode(id)}/presence?minVersion=0");
         using var http = new HttpClient();
         using var response = await http.GetAsync(
             new Uri(service.Url, "/api/v1/stream?agents=" + Encode(id.Replace(",", "\\,", StringComparison.Ordinal))),
