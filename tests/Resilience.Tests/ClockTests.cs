@@ -19,11 +19,11 @@ public sealed class ClockTests
     {
         await using var database = await TestPostgres.CreateDatabaseAsync();
         await using var source = NpgsqlDataSource.Create(database.SuperuserConnectionString);
+        var began = await NowAsync(source);
         await using var slow = await ServiceProcess.StartAsync(database.Arguments, Faketime.Off("-70"));
         await using var fast = await ServiceProcess.StartAsync(database.Arguments, Faketime.Off("+600"));
         using var onSlow = new ServiceClient(slow.Url);
         using var onFast = new ServiceClient(fast.Url);
-        var began = await NowAsync(source);
         await HeartbeatingAgents.SignInAsync(onSlow, "ana");
         await using var anas = new Beats(_ => slow.Url, ["ana"], Beat);
         await HeartbeatingAgents.SignInAsync(onFast, "cai");
@@ -88,7 +88,8 @@ public sealed class ClockTests
             a => Now(a) > DateTimeOffset.UtcNow.AddHours(12)
         );
         await HeartbeatingAgents.SignInAsync(client, "ana");
-        await BeatsAsync(bens, 20);
+        await using (new Beats(_ => service.Url, ["ana"], Beat))
+            await BeatsAsync(bens, 20);
         Assert.Empty(await HeartbeatingAgents.LossesAsync(source));
 
         await File.WriteAllTextAsync(time, "+0\n");

