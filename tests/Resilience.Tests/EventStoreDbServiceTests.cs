@@ -171,8 +171,6 @@ public sealed class EventStoreDbServiceTests
         {
             store.Truncate(store.Count - 1);
             await store.RestartAsync(0);
-            var refused = await client.PutAsync("agents/ana/presence", new { statusId = "away" }, "agent:ana");
-            Assert.Equal((503, "ledger-unavailable"), (refused.Status, refused.Code));
             var ready = await client.GetAsync("/health/ready");
             for (var tries = 0; tries < 400 && !ready.Text.Contains("restored to an older state", StringComparison.Ordinal); tries++)
             {
@@ -181,6 +179,8 @@ public sealed class EventStoreDbServiceTests
             }
             Assert.Equal(503, ready.Status);
             Assert.Contains("restored to an older state", ready.Text, StringComparison.Ordinal);
+            var refused = await client.PutAsync("agents/ana/presence", new { statusId = "away" }, "agent:ana");
+            Assert.Equal((503, "ledger-unavailable"), (refused.Status, refused.Code));
         }
     }
 

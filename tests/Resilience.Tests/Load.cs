@@ -175,7 +175,14 @@ public sealed class Load(Func<int, Uri> service, int seed = 20260105) : IDisposa
         if (status == 200)
         {
             foreach (var e in json.GetProperty("events").EnumerateArray())
-                Events.Enqueue(new Acknowledged(e.GetProperty("eventId").GetGuid(), agentId, e.GetProperty("version").GetInt64(), key));
+                Events.Enqueue(
+                    new Acknowledged(
+                        e.GetProperty("eventId").GetGuid(),
+                        e.GetProperty("agentId").GetString()!,
+                        e.GetProperty("version").GetInt64(),
+                        key
+                    )
+                );
             return;
         }
         var code = json.GetProperty("code").GetString()!;

@@ -48,6 +48,7 @@ internal sealed record OpenedLog(
         return OpenAsync(
             Serving.LogOf(choice, configuration),
             choice.GivenDatabase(configuration),
+            configuration["Ledger:OwnerConnectionString"],
             choice.DataFolder,
             configuration["Ledger:PostgresBinaries"],
             prepare,
@@ -63,6 +64,7 @@ internal sealed record OpenedLog(
         return OpenAsync(
             Serving.LogOf(choice, configuration),
             choice.GivenDatabase(configuration),
+            configuration["Ledger:OwnerConnectionString"],
             choice.DataFolder,
             configuration["Ledger:PostgresBinaries"],
             prepare: true,
@@ -82,17 +84,19 @@ internal sealed record OpenedLog(
             ? OpenAsync(
                 new EventStoreDbChoice(Serving.Parse(connection), choice.Configuration()["Ledger:StreamPrefix"] ?? ""),
                 given: null,
+                owner: null,
                 dataFolder: null,
                 binaries: null,
                 prepare,
                 isChecked: false,
                 ct
             )
-            : OpenAsync(null, connection, dataFolder: null, binaries: null, prepare, isChecked: !isTarget, ct);
+            : OpenAsync(null, connection, owner: null, dataFolder: null, binaries: null, prepare, isChecked: !isTarget, ct);
 
     private static async Task<OpenedLog> OpenAsync(
         EventStoreDbChoice? store,
         string? given,
+        string? owner,
         string? dataFolder,
         string? binaries,
         bool prepare,
@@ -122,9 +126,10 @@ internal sealed record OpenedLog(
             if ((given ?? server?.ConnectionString(EmbeddedPostgres.Superuser, EmbeddedPostgres.Database)) is { } connection)
             {
                 var settings = Serving.Settings(connection);
+                // The schema by its owner, the work by the service's own role, where both are given.
                 if (prepare)
                     await LedgerSchema.ApplyAsync(
-                        settings.ConnectionString,
+                        given is not null && owner is not null ? owner : settings.ConnectionString,
                         server is null ? Serving.RoleOf(settings) : EmbeddedPostgres.ServiceRole,
                         ct
                     );
