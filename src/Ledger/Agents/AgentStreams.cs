@@ -391,7 +391,8 @@ public sealed class AgentStreams(
         var last = before.Agent.Version;
         // What became due by itself has no reason of the command's.
         if (decision.Events.Length > decision.Due)
-            envelope = reason.Of(stream, envelope, now);
+            // Its time is that of its event, so that an erasure takes all up to its own.
+            envelope = reason.Of(stream, envelope, decision.Events[^1].OccurredAt);
         var records = Sealing.Seal(stream, last, before.Hash, decision.Events, decision.Due, envelope, policyVersion, now);
         return new Change(before, decision.Events, new StreamAppend(stream, last, records), before.After(decision.Events, records));
     }

@@ -229,8 +229,12 @@ public sealed class CsvTests(OpenService service)
         Assert.Equal("2019-12-31T15:00:00.000Z", item.GetProperty("bucketStart").GetString());
     }
 
-    private async Task<string> PositionAsync(string agentId) =>
-        (await _client.GetAsync($"agents/{agentId}/presence", null)).Headers["Ledger-Position"];
+    /// <summary>A position that has all that is recorded of an agent.</summary>
+    private async Task<string> PositionAsync(string agentId)
+    {
+        var version = (await _client.GetAsync($"agents/{agentId}/state")).Json.GetProperty("presence").GetProperty("version").GetInt64();
+        return (await _client.GetAsync($"agents/{agentId}/presence?minVersion={version}")).Headers["Ledger-Position"];
+    }
 
     private async Task<string> TextAsync(string path, string position) =>
         Encoding.UTF8.GetString(await BytesAsync(path, position)).TrimStart('\uFEFF');
