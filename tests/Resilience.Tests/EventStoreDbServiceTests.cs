@@ -179,7 +179,8 @@ public sealed class EventStoreDbServiceTests
             }
             Assert.Equal(503, ready.Status);
             Assert.Contains("restored to an older state", ready.Text, StringComparison.Ordinal);
-            var refused = await client.PutAsync("agents/ana/presence", new { statusId = "away" }, "agent:ana");
+            // What would be recorded; what a rule refuses is refused as before.
+            var refused = await client.PutAsync("agents/ben", new { units = 100 }, Administrator);
             Assert.Equal((503, "ledger-unavailable"), (refused.Status, refused.Code));
         }
     }

@@ -57,7 +57,7 @@ public sealed class RestartTests(ITestOutputHelper output)
         await using (var first = await folder.StartAsync())
         {
             using var client = new ServiceClient(first.Url);
-            await DoneAsync(client, "PUT", "policy", new { heartbeatTimeout = 6, heartbeatSeconds = 0.5 }, Administrator);
+            await DoneAsync(client, "PUT", "policy", new { heartbeatTimeout = 10, heartbeatSeconds = 0.5 }, Administrator);
             foreach (var id in new[] { "ana", "ben" })
             {
                 await DoneAsync(client, "PUT", "agents/" + id, new { units = 100 }, Administrator);
@@ -66,7 +66,7 @@ public sealed class RestartTests(ITestOutputHelper output)
             await first.StopAsync("KILL");
         }
         // Longer than the timeout, with nobody there to take a heartbeat.
-        await Task.Delay(TimeSpan.FromSeconds(6.5));
+        await Task.Delay(TimeSpan.FromSeconds(10.5));
 
         await using var second = await folder.StartAsync();
         using var again = new ServiceClient(second.Url);
