@@ -17,6 +17,12 @@ public static class Instants
     public static DateTimeOffset ToMillisecond(this DateTimeOffset instant) =>
         new(instant.UtcTicks - instant.UtcTicks % TimeSpan.TicksPerMillisecond, TimeSpan.Zero);
 
+    /// <summary>The later of two instants.</summary>
+    public static DateTimeOffset Later(DateTimeOffset a, DateTimeOffset b) => a > b ? a : b;
+
+    /// <summary>The earlier of two instants.</summary>
+    public static DateTimeOffset Earlier(DateTimeOffset a, DateTimeOffset b) => a < b ? a : b;
+
     /// <summary>Reads an RFC 3339 instant, to the millisecond; its offset is needed: <c>Z</c>, <c>+02:00</c> or <c>+0200</c>.</summary>
     public static bool TryRead(string text, out DateTimeOffset instant)
     {

@@ -1,5 +1,7 @@
 using System.Globalization;
 using System.Text.Json;
+using PresenceLedger.Ledger;
+using PresenceLedger.Ledger.Clock;
 using PresenceLedger.Testing;
 using static PresenceLedger.Api.Tests.OpenService;
 
@@ -9,8 +11,7 @@ namespace PresenceLedger.Api.Tests;
 [Collection(OpenServiceCollection.Name)]
 public sealed class ManualUntilTests(OpenService service)
 {
-    private static string In(double seconds) =>
-        DateTimeOffset.UtcNow.AddSeconds(seconds).ToString("yyyy-MM-dd'T'HH:mm:ss.fff'Z'", CultureInfo.InvariantCulture);
+    private static string In(double seconds) => Instant.Format(DateTimeOffset.UtcNow.AddSeconds(seconds));
 
     private Task<Answer> SetAsync(string agentId, object body, string? actor = null) =>
         service.Client.PutAsync($"agents/{agentId}/presence", body, actor ?? "agent:" + agentId);
@@ -33,7 +34,7 @@ public sealed class ManualUntilTests(OpenService service)
     public async Task At_its_instant_capacity_decides_by_itself_and_all_say_why()
     {
         var ana = await service.WithConversationAsync();
-        var until = In(2);
+        var until = In(5);
         var set = await SetAsync(ana, new { statusId = "away", until });
         Assert.Equal((200, until), (set.Status, Text(set.Json, "until")));
 
@@ -53,12 +54,8 @@ public sealed class ManualUntilTests(OpenService service)
 
         var why = await service.DoneAsync("GET", $"agents/{ana}/why?at={until}", null, Auditor);
         Assert.Contains("(MAN-6, MAN-1)", why.GetRawText(), StringComparison.Ordinal);
-        var before = DateTimeOffset.Parse(until, CultureInfo.InvariantCulture).AddMilliseconds(-1).UtcDateTime;
-        var then = await service.Client.GetAsync(
-            $"agents/{ana}/why?at={before.ToString("yyyy-MM-dd'T'HH:mm:ss.fff'Z'", CultureInfo.InvariantCulture)}",
-            Auditor,
-            ("Accept-Language", "ru")
-        );
+        var before = DateTimeOffset.Parse(until, CultureInfo.InvariantCulture).AddMilliseconds(-1);
+        var then = await service.Client.GetAsync($"agents/{ana}/why?at={Instant.Format(before)}", Auditor, ("Accept-Language", "ru"));
         Assert.Contains("Он стоит самое большее до", then.Text, StringComparison.Ordinal);
     }
 
@@ -66,7 +63,7 @@ public sealed class ManualUntilTests(OpenService service)
     public async Task A_later_change_forgets_it_and_the_same_status_with_another_end_is_recorded()
     {
         var ana = await service.SignedInAsync();
-        var (soon, later) = (In(1), In(3600));
+        var (soon, later) = (In(5), In(3600));
         await SetAsync(ana, new { statusId = "away", until = soon });
         var moved = (await SetAsync(ana, new { statusId = "away", until = later }, Supervisor)).Json;
         Assert.Equal(1, moved.GetProperty("events").GetArrayLength());
@@ -77,7 +74,9 @@ public sealed class ManualUntilTests(OpenService service)
         Assert.False(endless.TryGetProperty("until", out _));
 
         // Whatever is due is settled before a command is decided: by then the first end would have come.
-        await Task.Delay(DateTimeOffset.Parse(soon, CultureInfo.InvariantCulture) - DateTimeOffset.UtcNow + TimeSpan.FromMilliseconds(1));
+        var end = DateTimeOffset.Parse(soon, CultureInfo.InvariantCulture) + LedgerClock.LeastExact;
+        if (end - DateTimeOffset.UtcNow is { Ticks: > 0 } left)
+            await Task.Delay(left);
         var now = (await SetAsync(ana, new { statusId = "away" })).Json;
         Assert.Empty(now.GetProperty("events").EnumerateArray());
         Assert.Equal("away", Text(now, "statusId"));

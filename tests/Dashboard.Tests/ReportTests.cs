@@ -264,7 +264,7 @@ public sealed class ReportTests(SimulatedWeek site) : IClassFixture<SimulatedWee
         await tab.Page.GetByRole(AriaRole.Button, new() { Name = "Read anew" }).ClickAsync();
 
         // The command is in the facts soon after its answer, and the report has two reads to make of them.
-        await Expect(tab.Page.GetByRole(AriaRole.Columnheader, new() { Name = "Busy" })).ToBeVisibleAsync(new() { Timeout = 3000 });
+        await Expect(tab.Page.GetByRole(AriaRole.Columnheader, new() { Name = "Busy" })).ToBeVisibleAsync();
         tab.IsClean();
     }
 

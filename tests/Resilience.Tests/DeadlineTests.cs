@@ -85,7 +85,7 @@ public sealed class DeadlineTests(ITestOutputHelper output) : IAsyncLifetime, ID
                     await SignInAsync(agent);
                     var since = (await EventsAsync(agent)).OfType<AgentSignedIn>().Single().OccurredAt;
                     // A moment after the deadline, another one for each.
-                    var until = since.AddSeconds(3).AddMilliseconds(5 + n * 30) - DateTimeOffset.UtcNow;
+                    var until = since.AddSeconds(3).AddMilliseconds(50 + n * 30) - DateTimeOffset.UtcNow;
                     await Task.Delay(until > TimeSpan.Zero ? until : TimeSpan.Zero);
                     var refused = await (n % 2 == 0 ? _one : _other).PutAsync(
                         $"agents/{agent}/presence",
@@ -136,7 +136,7 @@ public sealed class DeadlineTests(ITestOutputHelper output) : IAsyncLifetime, ID
     [Fact]
     public async Task Every_loss_is_at_its_deadline_and_no_heartbeat_in_time_is_forgotten_while_nodes_are_killed()
     {
-        await PolicyAsync(timeout: 2.5, grace: 1);
+        await PolicyAsync(Soak.Timeout.TotalSeconds, Soak.Grace.TotalSeconds);
         await using var soak = new Soak(_database, [_first.Url, _second.Url], agents: 40);
         foreach (var agent in soak.Agents)
             await RegisterAsync(agent);

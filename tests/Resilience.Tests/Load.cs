@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
+using System.Net.Sockets;
 using System.Text;
 using System.Text.Json;
 
@@ -153,7 +154,8 @@ public sealed class Load(Func<int, Uri> service, int seed = 20260105) : IDisposa
                     return $"{status} {text}";
                 }
             }
-            catch (Exception e) when (e is HttpRequestException or IOException or OperationCanceledException)
+            // The client of .NET throws a bare SocketException where a server ends right after a connection was made.
+            catch (Exception e) when (e is HttpRequestException or IOException or SocketException or OperationCanceledException)
             {
                 // Whether it is recorded is not known; the same key finds out.
             }

@@ -1,9 +1,9 @@
 using System.Collections.Concurrent;
 using System.Globalization;
+using System.Net.Sockets;
 using Npgsql;
 using PresenceLedger.Domain;
 using PresenceLedger.Domain.Agents;
-using PresenceLedger.Domain.Configurations;
 using PresenceLedger.Ledger;
 using PresenceLedger.Ledger.Events;
 using PresenceLedger.Testing;
@@ -16,6 +16,12 @@ namespace PresenceLedger.Resilience.Tests;
 /// </summary>
 internal sealed class Soak : IAsyncDisposable
 {
+    /// <summary>The policy of the soak.</summary>
+    public static readonly TimeSpan Timeout = TimeSpan.FromSeconds(2.5);
+
+    /// <summary>The policy of the soak: how long a connection that said it closes may take to come back.</summary>
+    public static readonly TimeSpan Grace = TimeSpan.FromSeconds(1);
+
     // Instants are told apart by the millisecond.
     private static readonly TimeSpan Millisecond = TimeSpan.FromMilliseconds(1);
 
@@ -54,9 +60,6 @@ internal sealed class Soak : IAsyncDisposable
     {
         await using var source = NpgsqlDataSource.Create(_database.SuperuserConnectionString);
         var records = await Audit.ReadAsync(source);
-        var configuration = records
-            .Where(r => r.Stream == StreamNames.Configuration)
-            .Aggregate(Configuration.Initial, (c, r) => c.Evolve((ConfigurationEvent)WireNames.Read(r)));
         var outages = await OutagesAsync(source);
         var calls = _calls.ToLookup(c => c.Agent, StringComparer.Ordinal);
         var (losses, refreshes, heartbeats) = (0, 0, _calls.Count(c => c is { What: "heartbeat", Status: 204 }));
@@ -70,11 +73,11 @@ internal sealed class Soak : IAsyncDisposable
                 {
                     case ConnectionLost lost:
                         losses++;
-                        CheckLoss(agent, lost, configuration, outages, calls[agentId]);
+                        CheckLoss(agent, lost, outages, calls[agentId]);
                         break;
                     case ConnectionOpened { Rule: Rules.Con6 } opened:
                         refreshes++;
-                        CheckRefresh(agent, opened, configuration, outages, calls[agentId]);
+                        CheckRefresh(agent, opened, outages, calls[agentId]);
                         break;
                 }
                 agent = agent.Evolve(e);
@@ -85,44 +88,26 @@ internal sealed class Soak : IAsyncDisposable
             var ended = await ServiceProcess.RunAsync([verb, .. _database.Arguments]);
             Assert.True(ended.ExitCode == 0, $"{verb}: {ended}");
         }
-        Assert.True(losses > 0 && refreshes > 0 && heartbeats > 0, "nothing was tried");
+        Assert.True(losses > 0 && refreshes > 0 && heartbeats > 0 && _kills > 0, "nothing was tried");
         return $"{losses} losses, {refreshes} refreshes, {heartbeats} heartbeats in time of {_calls.Count} calls, {outages.Count} outages, {_kills} kills.";
     }
 
     /// <summary>The deadline is what the last sign of life gives, to the millisecond, and no heartbeat that was taken in between was forgotten.</summary>
-    private static void CheckLoss(
-        Agent agent,
-        ConnectionLost lost,
-        Configuration configuration,
-        IReadOnlyList<Outage> outages,
-        IEnumerable<Call> calls
-    )
+    private static void CheckLoss(Agent agent, ConnectionLost lost, IReadOnlyList<Outage> outages, IEnumerable<Call> calls)
     {
-        var connection = agent.Connections[lost.ConnectionId];
-        var expected = DueWork.LossOf(
-            lost.ConnectionId,
-            connection,
-            DueWork.SignOf(connection, lost.LastSeenAt, outages, configuration),
-            configuration
-        );
-        Assert.True(expected.At == lost.Deadline && lost.Deadline == lost.OccurredAt, $"{agent.AgentId}: {lost} instead of {expected}");
+        var expected = DeadlineOf(agent.Connections[lost.ConnectionId], lost.LastSeenAt, outages);
+        Assert.True(expected == lost.Deadline && lost.Deadline == lost.OccurredAt, $"{agent.AgentId}: {lost} instead of {expected:O}");
         foreach (var call in calls.Where(c => c is { What: "heartbeat", Status: 204 }))
             Assert.False(
                 call.Sent > lost.LastSeenAt + Millisecond
                     && call.Answered < lost.Deadline - Millisecond
-                    && call.Sent + configuration.Policy.HeartbeatTimeout > lost.Deadline + Millisecond,
+                    && call.Sent + Timeout > lost.Deadline + Millisecond,
                 $"{agent.AgentId}: {lost} though {call}"
             );
     }
 
     /// <summary>A connection that came back as a refresh did so before its grace was over.</summary>
-    private static void CheckRefresh(
-        Agent agent,
-        ConnectionOpened opened,
-        Configuration configuration,
-        IReadOnlyList<Outage> outages,
-        IEnumerable<Call> calls
-    )
+    private static void CheckRefresh(Agent agent, ConnectionOpened opened, IReadOnlyList<Outage> outages, IEnumerable<Call> calls)
     {
         var connection = agent.Connections[opened.ConnectionId];
         var heard = calls
@@ -130,13 +115,22 @@ internal sealed class Soak : IAsyncDisposable
             .Select(c => c.Answered)
             .Append(connection.ClosingAt!.Value)
             .Max();
-        var loss = DueWork.LossOf(
-            opened.ConnectionId,
-            connection,
-            DueWork.SignOf(connection, heard.ToMillisecond(), outages, configuration),
-            configuration
-        );
-        Assert.True(opened.OccurredAt < loss.At, $"{agent.AgentId}: {opened} though {loss}");
+        var deadline = DeadlineOf(connection, heard.ToMillisecond(), outages);
+        Assert.True(opened.OccurredAt < deadline, $"{agent.AgentId}: {opened} though its deadline was {deadline:O}");
+    }
+
+    /// <summary>
+    /// When a connection is lost, by the words of CON-1 and CON-8 and not by the code of the product: a timeout after its last sign of
+    /// life, a grace after it said that it closes, and a whole timeout after each outage that began before that.
+    /// </summary>
+    private static DateTimeOffset DeadlineOf(Connection connection, DateTimeOffset heard, IReadOnlyList<Outage> outages)
+    {
+        var alive = heard > connection.OpenedAt ? heard : connection.OpenedAt;
+        var deadline = connection.ClosingAt is { } closing && closing >= alive ? closing + Grace : alive + Timeout;
+        foreach (var outage in outages.Where(o => o.Until > alive && (connection.ClosingAt is not { } closing || o.Until > closing)))
+            if (outage.From < deadline)
+                deadline = outage.Until + Timeout;
+        return deadline;
     }
 
     private static async Task<IReadOnlyList<Outage>> OutagesAsync(NpgsqlDataSource source)
@@ -211,7 +205,7 @@ internal sealed class Soak : IAsyncDisposable
                 if (call.Status < 500 || end.IsCancellationRequested)
                     return call.Status;
             }
-            catch (Exception e) when (e is HttpRequestException or IOException or OperationCanceledException)
+            catch (Exception e) when (e is HttpRequestException or IOException or SocketException or OperationCanceledException)
             {
                 // It was killed: whether the call arrived nobody knows.
                 if (end.IsCancellationRequested)

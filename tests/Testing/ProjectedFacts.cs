@@ -28,9 +28,10 @@ public sealed class ProjectedFacts : IAsyncDisposable
 
     private readonly NpgsqlDataSource _owner;
 
-    private ProjectedFacts(NpgsqlDataSource owner) => _owner = owner;
+    private ProjectedFacts(NpgsqlDataSource owner, TimeProvider clock) => (_owner, Reader) = (owner, new FactsReader(owner, clock));
 
-    public FactsReader Reader => new(_owner, TimeProvider.System);
+    /// <summary>Reads them, by the clock of the node.</summary>
+    public FactsReader Reader { get; }
 
     /// <summary>Projects all of a log.</summary>
     /// <param name="database">Where to.</param>
@@ -40,7 +41,7 @@ public sealed class ProjectedFacts : IAsyncDisposable
     public static async Task<ProjectedFacts> OfAsync(TestDatabase database, Node node, int pageSize, bool forgetful = false)
     {
         var owner = NpgsqlDataSource.Create(database.SuperuserConnectionString);
-        var projected = new ProjectedFacts(owner);
+        var projected = new ProjectedFacts(owner, node.Clock);
         IReadModel model = new FactsModel();
         await projected.ExecuteAsync(
             $"""

@@ -42,36 +42,12 @@ internal sealed record OpenedLog(
     /// <param name="ct">Cancellation.</param>
     /// <exception cref="MisconfiguredException">There is no such ledger.</exception>
     /// <exception cref="WrongStoreException">The ledger of the database is elsewhere.</exception>
-    public static Task<OpenedLog> OpenAsync(DatabaseChoice choice, bool prepare, CancellationToken ct)
-    {
-        var configuration = choice.Configuration();
-        return OpenAsync(
-            Serving.LogOf(choice, configuration),
-            choice.GivenDatabase(configuration),
-            configuration["Ledger:OwnerConnectionString"],
-            choice.DataFolder,
-            configuration["Ledger:PostgresBinaries"],
-            prepare,
-            isChecked: true,
-            ct
-        );
-    }
+    public static Task<OpenedLog> OpenAsync(DatabaseChoice choice, bool prepare, CancellationToken ct) =>
+        OpenAsync(choice, prepare, isChecked: true, ct);
 
     /// <summary>Opens the log that was chosen, to become the ledger; the database may remember another one.</summary>
-    public static Task<OpenedLog> OpenTargetAsync(DatabaseChoice choice, CancellationToken ct)
-    {
-        var configuration = choice.Configuration();
-        return OpenAsync(
-            Serving.LogOf(choice, configuration),
-            choice.GivenDatabase(configuration),
-            configuration["Ledger:OwnerConnectionString"],
-            choice.DataFolder,
-            configuration["Ledger:PostgresBinaries"],
-            prepare: true,
-            isChecked: false,
-            ct
-        );
-    }
+    public static Task<OpenedLog> OpenTargetAsync(DatabaseChoice choice, CancellationToken ct) =>
+        OpenAsync(choice, prepare: true, isChecked: false, ct);
 
     /// <summary>Opens the log of a connection string by itself, whatever was chosen; for a copy of the ledger.</summary>
     /// <param name="connection">An EventStoreDB's or a PostgreSQL's.</param>
@@ -92,6 +68,22 @@ internal sealed record OpenedLog(
                 ct
             )
             : OpenAsync(null, connection, owner: null, dataFolder: null, binaries: null, prepare, isChecked: !isTarget, ct);
+
+    private static Task<OpenedLog> OpenAsync(DatabaseChoice choice, bool prepare, bool isChecked, CancellationToken ct)
+    {
+        var configuration = choice.Configuration();
+        var given = choice.GivenDatabase(configuration);
+        return OpenAsync(
+            Serving.LogOf(choice, configuration),
+            given,
+            given is null ? null : configuration["Ledger:OwnerConnectionString"],
+            choice.DataFolder,
+            configuration["Ledger:PostgresBinaries"],
+            prepare,
+            isChecked,
+            ct
+        );
+    }
 
     private static async Task<OpenedLog> OpenAsync(
         EventStoreDbChoice? store,
@@ -129,7 +121,7 @@ internal sealed record OpenedLog(
                 // The schema by its owner, the work by the service's own role, where both are given.
                 if (prepare)
                     await LedgerSchema.ApplyAsync(
-                        given is not null && owner is not null ? owner : settings.ConnectionString,
+                        owner ?? settings.ConnectionString,
                         server is null ? Serving.RoleOf(settings) : EmbeddedPostgres.ServiceRole,
                         ct
                     );
@@ -165,6 +157,7 @@ internal sealed record OpenedLog(
         }
         catch
         {
+            (clock as LedgerClock)?.Dispose();
             if (database is not null)
                 await database.DisposeAsync();
             if (server is not null)

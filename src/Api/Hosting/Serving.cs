@@ -37,6 +37,9 @@ namespace PresenceLedger.Api.Hosting;
 /// <summary>The service: database, ledger, projections and HTTP.</summary>
 public static class Serving
 {
+    /// <summary>How long a stop waits for what is under way.</summary>
+    public static readonly TimeSpan LongestStop = TimeSpan.FromSeconds(20);
+
     private const string DefaultUrl = "http://127.0.0.1:5080";
 
     /// <summary>Runs the service until it is told to stop (SIGINT, SIGTERM).</summary>
@@ -177,7 +180,7 @@ public static class Serving
         services.AddHostedService(s => s.GetRequiredService<PresenceFeed>());
         DivergenceWatch.Add(services, builder.Configuration);
         services.AddHostedService(s => s.GetRequiredService<SealWorker>());
-        services.Configure<HostOptions>(o => o.ShutdownTimeout = TimeSpan.FromSeconds(20));
+        services.Configure<HostOptions>(o => o.ShutdownTimeout = LongestStop);
 
         Mediation.Add(services);
         services.AddSingleton<Unavailability>();

@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using PresenceLedger.Domain.Capacity;
 using PresenceLedger.Domain.Configurations;
 using PresenceLedger.Domain.Statuses;
+using static PresenceLedger.Domain.Instants;
 
 namespace PresenceLedger.Domain.Agents;
 
@@ -558,7 +559,5 @@ public static class AgentDecider
                 ConversationState.Waiting => "waiting",
                 _ => "in wrap-up",
             };
-
-        private static DateTimeOffset Later(DateTimeOffset a, DateTimeOffset b) => a > b ? a : b;
     }
 }

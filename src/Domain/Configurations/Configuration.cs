@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using PresenceLedger.Domain.Capacity;
 using PresenceLedger.Domain.Policies;
 using PresenceLedger.Domain.Statuses;
+using static PresenceLedger.Domain.Instants;
 
 namespace PresenceLedger.Domain.Configurations;
 
@@ -95,8 +96,6 @@ public sealed record Configuration(
 
     /// <summary>The last instant of the restore window of a status that was captured (CON-4).</summary>
     public DateTimeOffset RestoreUntil(DateTimeOffset capturedAt) => After(capturedAt, policy => policy.RestoreWindow);
-
-    private static DateTimeOffset Later(DateTimeOffset a, DateTimeOffset b) => a > b ? a : b;
 
     /// <summary>The same, with the policies that another configuration, which it took the place of, had gone through.</summary>
     internal Configuration Following(Configuration before) =>

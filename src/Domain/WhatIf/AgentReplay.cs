@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using PresenceLedger.Domain.Agents;
 using PresenceLedger.Domain.Configurations;
 using PresenceLedger.Domain.Policies;
+using static PresenceLedger.Domain.Instants;
 
 namespace PresenceLedger.Domain.WhatIf;
 
@@ -221,9 +222,5 @@ public sealed record AgentReplay(int Begin, int End, ImmutableArray<ReplayedEven
                 ? alive
                 : silence.Sign;
         }
-
-        private static DateTimeOffset Earlier(DateTimeOffset a, DateTimeOffset b) => a < b ? a : b;
-
-        private static DateTimeOffset Later(DateTimeOffset a, DateTimeOffset b) => a > b ? a : b;
     }
 }

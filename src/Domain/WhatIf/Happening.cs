@@ -1,4 +1,5 @@
 using PresenceLedger.Domain.Agents;
+using static PresenceLedger.Domain.Instants;
 
 namespace PresenceLedger.Domain.WhatIf;
 
@@ -50,6 +51,8 @@ internal sealed record Happening
             happenings.Add(
                 new Happening
                 {
+                    // An event is dated by the clock of its decision, unless that went back behind the event before it (TIM-1); then the
+                    // time of storing is the clock's.
                     At = e.ByItself ? NoticedAt(recorded, first, n) ?? e.RecordedAt : Earlier(e.Event.OccurredAt, e.RecordedAt),
                     RecordedAt = e.RecordedAt,
                     ConfigurationVersion = e.ConfigurationVersion,
@@ -141,10 +144,4 @@ internal sealed record Happening
             }
         return null;
     }
-
-    /// <summary>
-    /// An event is dated by the clock of its decision, unless that went back behind the event before it (TIM-1); then the time of
-    /// storing is the clock's.
-    /// </summary>
-    private static DateTimeOffset Earlier(DateTimeOffset a, DateTimeOffset b) => a < b ? a : b;
 }

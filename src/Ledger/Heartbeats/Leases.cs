@@ -9,6 +9,7 @@ using PresenceLedger.Ledger.Agents;
 using PresenceLedger.Ledger.Clock;
 using PresenceLedger.Ledger.Configurations;
 using PresenceLedger.Ledger.Due;
+using static PresenceLedger.Domain.Instants;
 
 namespace PresenceLedger.Ledger.Heartbeats;
 
@@ -531,10 +532,6 @@ public sealed class Leases(
 
     private static DateTimeOffset Minus(DateTimeOffset at, TimeSpan length) =>
         at - DateTimeOffset.MinValue > length ? at - length : DateTimeOffset.MinValue;
-
-    private static DateTimeOffset Later(DateTimeOffset a, DateTimeOffset b) => a > b ? a : b;
-
-    private static DateTimeOffset Earlier(DateTimeOffset a, DateTimeOffset b) => a < b ? a : b;
 
     /// <summary>What all nodes have told.</summary>
     /// <param name="KnownThrough">Everything that arrived anywhere before this instant is known.</param>

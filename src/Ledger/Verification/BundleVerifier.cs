@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using PresenceLedger.Domain.Naming;
 using PresenceLedger.Domain.Seals;
 using PresenceLedger.Ledger.Events;
 
@@ -51,7 +52,6 @@ public static class BundleVerifier
     public const int MostFindings = 1000;
 
     private const int MostKeyEvents = 1000;
-    private const int LongestId = 256;
 
     /// <summary>Signatures of a seal, or hashes on a path to its root.</summary>
     private const int LongestList = 64;
@@ -97,7 +97,7 @@ public static class BundleVerifier
             var manifest = One<Manifest>("manifest.json");
             if (manifest.Format is not (Format or Unbroken))
                 throw new FormatException($"its format is '{manifest.Format}'.");
-            if (manifest.AgentId is not { Length: > 0 and <= LongestId } || manifest.AgentId.Any(TerminalText.IsSteering))
+            if (!Identifier.IsValid(manifest.AgentId))
                 throw new FormatException("its agentId is no identifier.");
             try
             {

@@ -1,5 +1,4 @@
 using System.Collections.Concurrent;
-using System.Diagnostics;
 using Microsoft.Extensions.Logging.Abstractions;
 using PresenceLedger.Ledger.EventStoreDb;
 using PresenceLedger.Ledger.Tests.Log;
@@ -223,12 +222,10 @@ public sealed class FaultTests : IAsyncLifetime
         var waiting = Enumerable.Range(0, 50).Select(n => log.AppendAsync(Some.Commit(Some.Name("s", n), -1))).ToArray();
         var reading = log.ReadStreamAsync(Some.Stream("a"), 0, 10, default);
         await Assert.ThrowsAsync<TimeoutException>(() => waiting[0].WaitAsync(TimeSpan.FromMilliseconds(1200)));
-        var elected = Stopwatch.GetTimestamp();
         store.Elect(1);
 
         Assert.All(await Task.WhenAll(waiting).WaitAsync(Soon), result => Assert.Equal(AppendVerdict.Appended, result.Verdict));
         Assert.Single(await reading.WaitAsync(Soon));
-        Assert.InRange(Stopwatch.GetElapsedTime(elected), TimeSpan.Zero, Soon);
         Assert.Equal(51, store.Count);
     }
 

@@ -1,6 +1,7 @@
 using System.IO.Compression;
 using System.Security.Cryptography;
 using System.Text;
+using PresenceLedger.Domain.Naming;
 using PresenceLedger.Ledger.Verification;
 
 namespace PresenceLedger.Ledger.Tests.Verification;
@@ -63,6 +64,15 @@ public sealed class HostileBundleTests
 
     [Fact]
     public void An_empty_bundle_that_is_as_it_should_be_is_sound() => Assert.Empty(Verify(Zip()).Findings);
+
+    [Fact]
+    public void A_bundle_of_the_longest_identifier_is_read()
+    {
+        var longest = string.Concat(Enumerable.Repeat("\U0001D49C", Identifier.MostCharacters));
+        var manifest = Manifest.Replace("ana", longest, StringComparison.Ordinal);
+
+        Assert.Equal(longest, Verify(Zip(("manifest.json", manifest))).AgentId);
+    }
 
     [Theory]
     [MemberData(nameof(Wrong), DisableDiscoveryEnumeration = true)]

@@ -8,6 +8,7 @@ using PresenceLedger.Domain.Configurations;
 using PresenceLedger.Domain.Reporting;
 using PresenceLedger.Domain.Statuses;
 using PresenceLedger.Projections.Facts;
+using static PresenceLedger.Domain.Instants;
 
 namespace PresenceLedger.Api.Reports.RealTime;
 
@@ -224,7 +225,7 @@ internal sealed class RealTimeReport(
                     s.Base,
                     s.Start.At,
                     s.End?.At,
-                    (Min(s.End?.At ?? asOf, asOf) - Max(s.Start.At, From)).TotalSeconds,
+                    (Earlier(s.End?.At ?? asOf, asOf) - Later(s.Start.At, From)).TotalSeconds,
                     s.Origin,
                     s.Rule,
                     s.Actor
@@ -245,8 +246,4 @@ internal sealed class RealTimeReport(
             .Select(c => new OldConversation(c.Key, c.Value.AssignedAt, c.Value.Work.Channel, c.Value.Work.Queue, c.Value.State));
 
     private static string WordOf(BaseStatus @base) => JsonNamingPolicy.KebabCaseLower.ConvertName(@base.ToString());
-
-    private static DateTimeOffset Min(DateTimeOffset a, DateTimeOffset b) => a < b ? a : b;
-
-    private static DateTimeOffset Max(DateTimeOffset a, DateTimeOffset b) => a > b ? a : b;
 }

@@ -337,6 +337,7 @@ public sealed class EmbeddedPostgres : IAsyncDisposable
     private async Task RestartAsync(CancellationToken ct)
     {
         var started = Stopwatch.GetTimestamp();
+        var away = new Trouble(_logger, TimeProvider.System, LogLevel.Error);
         for (var pause = LaunchRetryPause; ; pause = TimeSpan.FromTicks(Math.Min(2 * pause.Ticks, LongestRestartPause.Ticks)))
         {
             try
@@ -353,7 +354,7 @@ public sealed class EmbeddedPostgres : IAsyncDisposable
             }
             catch (Exception e) when (!ct.IsCancellationRequested)
             {
-                _logger.LogError(e, "PostgreSQL cannot be started again; the next attempt follows in {Seconds:0.0} s.", pause.TotalSeconds);
+                away.Is($"PostgreSQL cannot be started again, and is tried every few seconds: {e.Message}");
                 await Task.Delay(pause, TimeProvider.System, ct);
             }
         }
