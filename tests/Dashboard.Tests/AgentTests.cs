@@ -177,6 +177,7 @@ public sealed class AgentTests(Site site) : IAsyncLifetime
         using var zip = await ZipFile.OpenReadAsync(await saved.PathAsync());
         Assert.Contains("events.ndjson", zip.Entries.Select(e => e.FullName));
 
+        await site.DoneAsync("POST", "ledger/seals", null, "administrator:root");
         await tab.Page.GetByRole(AriaRole.Button, new() { Name = "Verify again" }).ClickAsync();
         await Expect(tab.Page.Locator(".verified")).ToContainTextAsync("sealed up to 2");
         tab.IsClean();
@@ -296,7 +297,9 @@ public sealed class DayPictureTests(SimulatedDays site) : IClassFixture<Simulate
     public async Task The_wheel_and_the_pointer_look_nearer_and_two_instants_are_compared()
     {
         var tab = await site.OpenAsync("agent:" + Agent, Day);
-        var drawing = tab.Page.GetByRole(AriaRole.Application).Locator("> svg");
+        var picture = tab.Page.GetByRole(AriaRole.Application);
+        await Expect(picture).ToHaveAttributeAsync("data-listens", "");
+        var drawing = picture.Locator("> svg");
         await drawing.HoverAsync();
         await tab.Page.Keyboard.DownAsync("Control");
         await tab.Page.Mouse.WheelAsync(0, -400);

@@ -44,6 +44,7 @@ internal sealed record Capability(string Name, Func<Actor, string, Refusal?> Che
         new("may see readers", Permissions.CheckReaders),
         new("may read reports", (actor, agentId) => Permissions.CheckReport(actor, agentId)),
         new("may verify", (actor, _) => Permissions.CheckLedgerAudit(actor)),
+        new("may seal", (actor, _) => Permissions.CheckSeal(actor)),
         new("may see setup", (actor, _) => Permissions.CheckSetup(actor)),
         new("may configure", (actor, _) => Permissions.CheckConfigure(actor)),
         Of("may register", new ConfigureAgent(settings => settings)),

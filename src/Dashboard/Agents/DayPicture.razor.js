@@ -48,5 +48,6 @@ export function attach(chart, picture) {
     { signal },
   );
   drawing.addEventListener("click", (click) => picture.invokeMethodAsync("ClickAsync", placeOf(click)), { signal });
+  chart.dataset.listens = "";
   return { detach: () => end.abort() };
 }
