@@ -256,9 +256,9 @@ internal sealed class AsOfBenchmark : IBenchmark
         {
             await using var command = database.CreateCommand(
                 """
-                select substr(s.stream, 7), (select substr(min(stream), 7) from ledger.stream where stream like 'agent-%' and stream <> s.stream),
+                select substr(s.stream, 7), (select substr(min(stream), 7) from ledger.event where stream like 'agent-%' and stream <> s.stream),
                     s.version + 1, (select count(*) from ledger.event), f.occurred_at, l.occurred_at
-                from ledger.stream s
+                from ledger.event s
                 join ledger.event f on f.stream = s.stream and f.version = 0
                 join ledger.event l on l.stream = s.stream and l.version = s.version
                 where s.stream like 'agent-%' order by s.version desc limit 1

@@ -212,7 +212,7 @@ internal sealed class LogBenchmark : IBenchmark
         await connection.OpenAsync();
         await using var select = new NpgsqlCommand(
             """
-            select epoch, transaction_id, position, stream, version, event_id, type, data::text, metadata::text, occurred_at, recorded_at, hash
+            select position, stream, version, event_id, type, data::text, metadata::text, occurred_at, recorded_at, hash
             from ledger.event
             """,
             connection

@@ -176,7 +176,7 @@ internal sealed partial class ReportsBenchmark : IBenchmark
         await using var command = new NpgsqlCommand(
             """
             select stream, version, event_id, type, data::text, metadata::text, occurred_at, recorded_at, hash
-            from ledger.event order by epoch, transaction_id, position
+            from ledger.event order by position
             """,
             reading
         );

@@ -85,7 +85,7 @@ internal sealed class Stand : IAsyncDisposable
         await using var command = new NpgsqlCommand(
             """
             select data ->> 'connectionId', (data ->> 'deadline')::timestamptz, (data ->> 'detectedAt')::timestamptz
-            from ledger.event where type like 'connection-lost.%' order by epoch, transaction_id, position offset $1
+            from ledger.event where type like 'connection-lost.%' order by position offset $1
             """,
             connection
         );

@@ -113,28 +113,27 @@ internal sealed class VerifyBenchmark : IBenchmark
     private async Task TamperAsync(NpgsqlDataSource source, PostgresLog log, SealingKeys keys)
     {
         var stream = (string)
-            (await ScalarAsync(source, "select stream from ledger.stream where stream like 'agent-%' order by version desc limit 1"))!;
+            (await ScalarAsync(source, "select stream from ledger.event where stream like 'agent-%' order by version desc limit 1"))!;
         var one = $"stream = '{stream}' and version = 500";
         Say("\n| done in the store, with its trigger off | found | seconds |\n|---|---|---|\n");
         await OneAsync("the data of an event changed", $"update ledger.event set data = '{{}}' where {one}");
         await OneAsync("the hash of an event changed", $"update ledger.event set hash = sha256('x') where {one}");
         await OneAsync("an event deleted", $"delete from ledger.event where {one}");
         await OneAsync(
-            "an event put into the past",
+            "an event put in the place of another one",
             $"""
-            insert into ledger.event (epoch, transaction_id, position, stream, version, event_id, type, data, metadata, occurred_at, recorded_at, hash)
-                overriding system value select epoch, transaction_id, 1000000000, 'agent-never', 0, gen_random_uuid(), type, data, metadata,
-                occurred_at, recorded_at, sha256('x') from ledger.event where {one}
+            delete from ledger.event where {one};
+            insert into ledger.event select position, 'agent-never', 0, gen_random_uuid(), type, data, metadata, occurred_at, recorded_at, sha256('x')
+                from saved where {one}
             """
         );
         await OneAsync(
             "two events changed places",
             $"""
             delete from ledger.event where stream = '{stream}' and version in (500, 501);
-            insert into ledger.event (epoch, transaction_id, position, stream, version, event_id, type, data, metadata, occurred_at, recorded_at, hash)
-                overriding system value
-                select p.epoch, p.transaction_id, p.position, e.stream, e.version, e.event_id, e.type, e.data, e.metadata, e.occurred_at,
-                e.recorded_at, e.hash from saved e, saved p
+            insert into ledger.event
+                select p.position, e.stream, e.version, e.event_id, e.type, e.data, e.metadata, e.occurred_at, e.recorded_at, e.hash
+                from saved e, saved p
                 where e.stream = '{stream}' and p.stream = '{stream}' and e.version in (500, 501) and p.version = 1001 - e.version
             """
         );
@@ -148,14 +147,13 @@ internal sealed class VerifyBenchmark : IBenchmark
             "the root of a seal changed",
             "update ledger.event set data = replace(data::text, '\"root\":\"', '\"root\":\"0')::json where stream = 'seals' and version = 20"
         );
-        await OneAsync("the noted end of a stream changed", $"update ledger.stream set version = version + 1 where stream = '{stream}'");
+        await OneAsync("the last event deleted", $"delete from ledger.event where stream = '{stream}' and version = (select max(version) from saved where stream = '{stream}')");
 
         async Task OneAsync(string what, string? sql, Func<Task>? more = null)
         {
             await ExecuteAsync(
                 source,
-                $"drop table if exists saved, saved_head; create table saved as select * from ledger.event where stream in ('{stream}', 'seals'); "
-                    + "create table saved_head as select * from ledger.stream"
+                $"drop table if exists saved; create table saved as select * from ledger.event where stream in ('{stream}', 'seals')"
             );
             try
             {
@@ -176,8 +174,7 @@ internal sealed class VerifyBenchmark : IBenchmark
                 await ExecuteAsync(
                     source,
                     $"delete from ledger.event where stream in ('{stream}', 'seals', 'agent-never'); "
-                        + "insert into ledger.event overriding system value select * from saved; "
-                        + "delete from ledger.stream; insert into ledger.stream select * from saved_head"
+                        + "insert into ledger.event select * from saved"
                 );
             }
         }
@@ -214,8 +211,8 @@ internal sealed class VerifyBenchmark : IBenchmark
         await using var connection = await source.OpenConnectionAsync();
         await using var select = new NpgsqlCommand(
             """
-            select epoch, transaction_id, position, stream, version, event_id, type, data::text, metadata::text, occurred_at, recorded_at, hash
-            from ledger.event order by epoch, transaction_id, position
+            select position, stream, version, event_id, type, data::text, metadata::text, occurred_at, recorded_at, hash
+            from ledger.event order by position
             """,
             connection
         )
@@ -239,8 +236,8 @@ internal sealed class VerifyBenchmark : IBenchmark
             var stream = await connection.BeginRawBinaryCopyAsync(
                 """
                 copy (
-                    select epoch, transaction_id, position, stream, version, event_id, type, data, metadata, occurred_at, recorded_at, hash
-                    from ledger.event order by epoch, transaction_id, position
+                    select position, stream, version, event_id, type, data, metadata, occurred_at, recorded_at, hash
+                    from ledger.event order by position
                 ) to stdout (format binary)
                 """
             )

@@ -17,6 +17,12 @@ public interface ILog
     /// </summary>
     string Name => Store;
 
+    /// <summary>
+    /// Whether positions are the numbers of events, from 1 on without gaps: the n-th event in global order has the position n, unless
+    /// somebody deleted one.
+    /// </summary>
+    bool IsNumbered => false;
+
     /// <summary>Whether a commit may have several streams. Where not, each of them is a commit of its own.</summary>
     bool SpansStreams { get; }
 
@@ -39,13 +45,6 @@ public interface ILog
     /// full was not committed when the page was read, and will come after everything in it.
     /// </summary>
     Task<IReadOnlyList<StoredEvent>> ReadAllAsync(LogPosition after, int count, CancellationToken ct);
-
-    /// <summary>
-    /// Waits until <see cref="ReadAllAsync"/> shows everything that is committed by now; for a log where what another has under way
-    /// may hold the end back.
-    /// </summary>
-    /// <exception cref="LedgerUnavailableException">That takes too long.</exception>
-    Task SettleAsync(CancellationToken ct) => Task.CompletedTask;
 
     /// <summary>
     /// Follows the log from a position on, in the order of all, without loss or duplicate, over anything that may happen to the
@@ -123,14 +122,12 @@ public static class LogExtensions
     /// <param name="after">Where to begin.</param>
     /// <param name="pageSize">The most events of a page.</param>
     /// <param name="clock">The time.</param>
-    /// <param name="holdsBack">Whether there are events by now that a page does not show yet.</param>
     /// <param name="ct">Cancellation.</param>
     internal static async IAsyncEnumerable<LogPage> FollowAsync(
         this ILog log,
         LogPosition after,
         int pageSize,
         TimeProvider clock,
-        Func<CancellationToken, Task<bool>> holdsBack,
         [EnumeratorCancellation] CancellationToken ct
     )
     {
@@ -140,13 +137,18 @@ public static class LogExtensions
             var asOf = clock.Now();
             var events = await log.ReadAllAsync(after, pageSize, ct);
             after = events.Count > 0 ? events[^1].Position : after;
-            var caughtUp = events.Count < pageSize && !await holdsBack(ct);
+            var caughtUp = events.Count < pageSize;
             yield return new LogPage(events, after, caughtUp ? asOf : null, caughtUp);
             if (events.Count == 0)
                 await Task.WhenAny(next, Task.Delay(Poll, clock, ct));
             ct.ThrowIfCancellationRequested();
         }
     }
+
+    /// <summary>
+    /// Whether a position can be one of this log. It cannot where it was handed out before the events of this log were numbered.
+    /// </summary>
+    public static bool CanHave(this ILog log, LogPosition position) => !log.IsNumbered || position.Prepare == 0;
 
     /// <summary>What an idempotency key that is taken means: the answer of the first time, or that it is used for something else.</summary>
     public static async Task<CommandOutcome> RepeatedAsync(this ILog log, RecordedAnswer asked, CancellationToken ct)

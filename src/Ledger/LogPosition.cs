@@ -4,19 +4,18 @@ using System.Globalization;
 namespace PresenceLedger.Ledger;
 
 /// <summary>
-/// A place in the order of all events: (epoch, transaction, sequence) in PostgreSQL, (0, commit, prepare) in EventStoreDB. Opaque to callers, who hand its text back
-/// and never compute with it.
+/// A place in the global order of events. Where the log numbers its events (<see cref="ILog.IsNumbered"/>) it is the number of an event, from 1
+/// on without gaps; in EventStoreDB it is the commit and the prepare position. Callers hand its text back and never compute with it.
 /// </summary>
-/// <param name="Epoch">Goes up when transaction ids start again, after a restore into another cluster.</param>
-/// <param name="Transaction">The writing transaction; the commit position.</param>
-/// <param name="Sequence">Order within the transaction; the prepare position.</param>
-public readonly record struct LogPosition(int Epoch, ulong Transaction, long Sequence) : IComparable<LogPosition>
+/// <param name="Number">The number of the event; the commit position.</param>
+/// <param name="Prepare">The prepare position; 0 where events are numbered.</param>
+public readonly record struct LogPosition(long Number, long Prepare = 0) : IComparable<LogPosition>
 {
     /// <summary>Before the first event.</summary>
     public static LogPosition Start { get; }
 
     /// <inheritdoc />
-    public int CompareTo(LogPosition other) => (Epoch, Transaction, Sequence).CompareTo((other.Epoch, other.Transaction, other.Sequence));
+    public int CompareTo(LogPosition other) => (Number, Prepare).CompareTo((other.Number, other.Prepare));
 
     public static bool operator <(LogPosition left, LogPosition right) => left.CompareTo(right) < 0;
 
@@ -27,21 +26,31 @@ public readonly record struct LogPosition(int Epoch, ulong Transaction, long Seq
     public static bool operator >=(LogPosition left, LogPosition right) => left.CompareTo(right) >= 0;
 
     /// <inheritdoc />
-    public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"{Epoch}.{Transaction}.{Sequence}");
+    public override string ToString() =>
+        Prepare == 0
+            ? Number.ToString(CultureInfo.InvariantCulture)
+            : string.Create(CultureInfo.InvariantCulture, $"{Number}.{Prepare}");
 
-    /// <summary>Reads what <see cref="ToString"/> wrote.</summary>
+    /// <summary>
+    /// Reads what <see cref="ToString"/> wrote, and the three numbers that positions had before events were numbered: of an EventStoreDB they
+    /// still name the same place, of PostgreSQL they name none (<see cref="LogExtensions.CanHave"/>).
+    /// </summary>
     public static bool TryParse([NotNullWhen(true)] string? text, out LogPosition position)
     {
         position = default;
-        var parts = text?.Split('.');
-        if (
-            parts is not [var e, var t, var s]
-            || !int.TryParse(e, NumberStyles.None, CultureInfo.InvariantCulture, out var epoch)
-            || !ulong.TryParse(t, NumberStyles.None, CultureInfo.InvariantCulture, out var transaction)
-            || !long.TryParse(s, NumberStyles.None, CultureInfo.InvariantCulture, out var sequence)
-        )
+        var parts = text?.Split('.') ?? [];
+        if (parts.Length is 0 or > 3)
             return false;
-        position = new LogPosition(epoch, transaction, sequence);
+        var numbers = new long[parts.Length];
+        for (var n = 0; n < parts.Length; n++)
+            if (!long.TryParse(parts[n], NumberStyles.None, CultureInfo.InvariantCulture, out numbers[n]))
+                return false;
+        position = numbers switch
+        {
+            [var number] => new LogPosition(number),
+            [.., var commit, var prepare] => new LogPosition(commit, prepare),
+            _ => default,
+        };
         return true;
     }
 }

@@ -1,4 +1,3 @@
-using System.Text.RegularExpressions;
 using Npgsql;
 using NpgsqlTypes;
 using PresenceLedger.Ledger;
@@ -27,11 +26,11 @@ internal sealed class CheckpointMovedException(string schema)
     : Exception($"The checkpoint of {schema} was moved by another one; this one goes on from there.");
 
 /// <summary>A set of tables of a read model, with its checkpoint: the one that is read, or the one that is built beside it.</summary>
-internal sealed partial class Place(IReadModel model, bool live)
+internal sealed class Place(IReadModel model, bool live)
 {
     private const string MemoryForIndexes = "256MB";
 
-    /// <summary>Tables of fewer bytes have their indexes at once.</summary>
+    /// <summary>Tables of fewer bytes have their indexes at once, and statistics when the server comes to it.</summary>
     private const long AtOnce = 8 << 20;
     private const string Table = ReadSide.Schema + ".read_model";
 
@@ -59,23 +58,24 @@ internal sealed partial class Place(IReadModel model, bool live)
         await ExecuteAsync(
             connection,
             $"""
+            do $$ begin
+                -- Before events were numbered checkpoints were something else: the read models are filled anew.
+                if exists (select from pg_attribute where attrelid = to_regclass('{Table}') and attname = 'epoch') then
+                    drop table {Table};
+                end if;
+            end $$;
             create table if not exists {Table} (
                 name text not null,
                 version int not null,
                 place text not null check (place in ('live', 'next')),
-                epoch int not null,
-                transaction_id xid8 not null,
                 position bigint not null,
+                prepare bigint not null,
                 as_of timestamptz not null,
+                newest timestamptz not null default '-infinity',
                 store text not null,
                 state json,
                 primary key (name, version, place)
             );
-            do $$ begin
-                if not exists (select from pg_attribute where attrelid = '{Table}'::regclass and attname = 'newest') then
-                    alter table {Table} add column newest timestamptz not null default '-infinity';
-                end if;
-            end $$;
             drop table if exists {ReadSide.Schema}.checkpoint, {ReadSide.Schema}.mt_doc_presence
             """,
             ct
@@ -101,14 +101,13 @@ internal sealed partial class Place(IReadModel model, bool live)
                 return null;
         await using var command = new NpgsqlCommand(
             $"""
-            select epoch, transaction_id, position from {Table} where store = $1 and place = 'live'
-                order by epoch desc, transaction_id desc, position desc limit 1
+            select position, prepare from {Table} where store = $1 and place = 'live' order by position desc, prepare desc limit 1
             """,
             connection
         );
         command.Parameters.Add(new() { Value = store });
         await using var reader = await command.ExecuteReaderAsync(ct);
-        return await reader.ReadAsync(ct) ? new LogPosition(reader.GetInt32(0), reader.GetFieldValue<ulong>(1), reader.GetInt64(2)) : null;
+        return await reader.ReadAsync(ct) ? new LogPosition(reader.GetInt64(0), reader.GetInt64(1)) : null;
     }
 
     /// <summary>The checkpoint; null where there is none, or no schema to it.</summary>
@@ -116,7 +115,7 @@ internal sealed partial class Place(IReadModel model, bool live)
     {
         await using var command = new NpgsqlCommand(
             $"""
-            select epoch, transaction_id, position, as_of, newest, store, state::text, xmin from {Table}
+            select position, prepare, as_of, newest, store, state::text, xmin from {Table}
                 where name = $1 and version = $2 and place = $3 and exists (select from pg_namespace where nspname = $4)
                 {(forUpdate ? "for update" : "")}
             """,
@@ -127,12 +126,12 @@ internal sealed partial class Place(IReadModel model, bool live)
         await using var reader = await command.ExecuteReaderAsync(ct);
         return await reader.ReadAsync(ct)
             ? new Checkpoint(
-                new LogPosition(reader.GetInt32(0), reader.GetFieldValue<ulong>(1), reader.GetInt64(2)),
+                new LogPosition(reader.GetInt64(0), reader.GetInt64(1)),
+                reader.GetFieldValue<DateTimeOffset>(2),
                 reader.GetFieldValue<DateTimeOffset>(3),
-                reader.GetFieldValue<DateTimeOffset>(4),
-                reader.GetString(5),
-                await reader.IsDBNullAsync(6, ct) ? null : reader.GetString(6),
-                reader.GetFieldValue<uint>(7)
+                reader.GetString(4),
+                await reader.IsDBNullAsync(5, ct) ? null : reader.GetString(5),
+                reader.GetFieldValue<uint>(6)
             )
             : null;
     }
@@ -147,10 +146,10 @@ internal sealed partial class Place(IReadModel model, bool live)
         await using (
             var insert = new NpgsqlCommand(
                 $"""
-                insert into {Table} (name, version, place, epoch, transaction_id, position, as_of, store)
-                    values ($1, $2, $3, 0, '0', 0, '-infinity', $4)
+                insert into {Table} (name, version, place, position, prepare, as_of, store)
+                    values ($1, $2, $3, 0, 0, '-infinity', $4)
                     on conflict (name, version, place) do update
-                        set epoch = 0, transaction_id = '0', position = 0, as_of = '-infinity', newest = '-infinity', store = excluded.store, state = null
+                        set position = 0, prepare = 0, as_of = '-infinity', newest = '-infinity', store = excluded.store, state = null
                 """,
                 connection
             )
@@ -166,35 +165,28 @@ internal sealed partial class Place(IReadModel model, bool live)
 
     /// <summary>
     /// Makes the indexes, unless they are there, and the statistics: once the tables are filled, for that is quicker than to keep
-    /// them meanwhile. "Concurrently" because a transaction that is open for as long would hold back everybody who follows the log.
+    /// them meanwhile.
     /// </summary>
     public async Task IndexAsync(NpgsqlConnection connection, CancellationToken ct)
     {
-        var statements = model.IndexesSql(Schema).Split(';', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
-        if (await CountIndexesAsync(connection, ct) == statements.Length)
+        var indexes = model.IndexesSql(Schema);
+        if (await CountIndexesAsync(connection, ct) == indexes.Split(';', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries).Length)
             return;
         await DropIndexesAsync(connection, ct);
-        if (await SizeAsync(connection, ct) < AtOnce)
+        var isLarge = await SizeAsync(connection, ct) >= AtOnce;
+        if (isLarge)
+            indexes = $"set local maintenance_work_mem = '{MemoryForIndexes}'; {indexes}";
+        await using (var transaction = await connection.BeginTransactionAsync(ct))
         {
-            await ExecuteAsync(connection, model.IndexesSql(Schema), ct);
-            return;
+            await ExecuteAsync(connection, indexes, ct);
+            await transaction.CommitAsync(ct);
         }
-        await ExecuteAsync(connection, $"set maintenance_work_mem = '{MemoryForIndexes}'", ct);
-        try
-        {
-            foreach (var statement in statements)
-                await ExecuteAsync(connection, CreateIndex().Replace(statement, "create index concurrently", 1), ct);
+        if (isLarge)
             await EachAsync(
                 connection,
                 "select format('vacuum (analyze) %I.%I', schemaname, tablename) from pg_tables where schemaname = $1",
                 ct
             );
-        }
-        finally
-        {
-            if (connection.State is System.Data.ConnectionState.Open)
-                await ExecuteAsync(connection, "reset maintenance_work_mem", CancellationToken.None);
-        }
     }
 
     /// <summary>Drops the indexes that only reading needs, those that were never finished among them.</summary>
@@ -246,17 +238,14 @@ internal sealed partial class Place(IReadModel model, bool live)
             await ExecuteAsync(connection, statement, ct);
     }
 
-    [GeneratedRegex(@"^create\s+index", RegexOptions.IgnoreCase | RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
-    private static partial Regex CreateIndex();
-
     /// <summary>Moves the checkpoint, within a transaction, where nobody else has.</summary>
     /// <exception cref="CheckpointMovedException">Somebody has.</exception>
     public async Task<Checkpoint> MoveAsync(NpgsqlConnection connection, Checkpoint before, Checkpoint after, CancellationToken ct)
     {
         await using var command = new NpgsqlCommand(
             $"""
-            update {Table} set epoch = $4, transaction_id = $5, position = $6, as_of = $7, newest = $8, state = $9
-                where name = $1 and version = $2 and place = $3 and xmin = $10
+            update {Table} set position = $4, prepare = $5, as_of = $6, newest = $7, state = $8
+                where name = $1 and version = $2 and place = $3 and xmin = $9
                 returning pg_current_xact_id()::xid
             """,
             connection
@@ -281,7 +270,7 @@ internal sealed partial class Place(IReadModel model, bool live)
         await drop.ExecuteNonQueryAsync(ct);
         await using var replace = new NpgsqlCommand(
             $"""
-            update {Table} set place = 'live', epoch = $4, transaction_id = $5, position = $6, as_of = $7, newest = $8, state = $9
+            update {Table} set place = 'live', position = $4, prepare = $5, as_of = $6, newest = $7, state = $8
                 where name = $1 and version = $2 and place = $3
             """,
             connection
@@ -350,9 +339,8 @@ internal sealed partial class Place(IReadModel model, bool live)
 
     private static void AddValues(NpgsqlCommand command, Checkpoint at)
     {
-        command.Parameters.Add(new() { Value = at.Position.Epoch });
-        command.Parameters.Add(new() { Value = at.Position.Transaction, NpgsqlDbType = NpgsqlDbType.Xid8 });
-        command.Parameters.Add(new() { Value = at.Position.Sequence });
+        command.Parameters.Add(new() { Value = at.Position.Number });
+        command.Parameters.Add(new() { Value = at.Position.Prepare });
         command.Parameters.Add(new() { Value = at.AsOf });
         command.Parameters.Add(new() { Value = at.Newest });
         command.Parameters.Add(new() { Value = (object?)at.State ?? DBNull.Value, NpgsqlDbType = NpgsqlDbType.Json });

@@ -32,6 +32,9 @@ public sealed class ReadPosition(NpgsqlDataSource database, ProjectionLoop loop,
     /// <summary>The read model.</summary>
     public IReadModel Model => loop.Model;
 
+    /// <summary>The log that it is made of.</summary>
+    public ILog Log => loop.Log;
+
     /// <summary>Where it is now.</summary>
     public async Task<Read> ReadAsync(CancellationToken ct)
     {

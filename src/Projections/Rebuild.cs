@@ -228,13 +228,6 @@ public sealed partial class Rebuild(IReadModel model, ILog log, NpgsqlDataSource
         return true;
     }
 
-    private static double PartOf(Checkpoint next, Checkpoint live)
-    {
-        // A place that an EventStoreDB tells between events has the first half alone.
-        var bySequence = next.Position.Sequence > 0 && live.Position.Sequence > 0;
-        var (done, all) = bySequence
-            ? ((double)next.Position.Sequence, (double)live.Position.Sequence)
-            : (next.Position.Transaction, live.Position.Transaction);
-        return all == 0 ? 1 : Math.Clamp(done / all, 0, 1);
-    }
+    private static double PartOf(Checkpoint next, Checkpoint live) =>
+        live.Position.Number == 0 ? 1 : Math.Clamp((double)next.Position.Number / live.Position.Number, 0, 1);
 }

@@ -82,7 +82,7 @@ public sealed class ConventionTests(OpenService service)
         foreach (var path in paths)
             Expect.BadField(await _client.GetAsync(path, Administrator, ("Ledger-Position", "yesterday")), "Ledger-Position");
         var answers = await Task.WhenAll(
-            paths.Select(path => _client.GetAsync(path, Administrator, ("Ledger-Position", "0.999999999.999999999")))
+            paths.Select(path => _client.GetAsync(path, Administrator, ("Ledger-Position", "999999999999")))
         );
         Assert.All(answers, answer => Expect.Problem(answer, 503, "projection-behind"));
         Assert.All(answers, answer => Assert.True(answer.Headers.ContainsKey("Retry-After")));
@@ -93,7 +93,7 @@ public sealed class ConventionTests(OpenService service)
     [InlineData("access")]
     [InlineData("reports/metrics")]
     public async Task A_position_where_nothing_is_of_the_ledger_is_refused(string path) =>
-        Expect.BadField(await _client.GetAsync(path, Administrator, ("Ledger-Position", "0.1.1")), "Ledger-Position");
+        Expect.BadField(await _client.GetAsync(path, Administrator, ("Ledger-Position", "1")), "Ledger-Position");
 
     [Theory]
     [InlineData("agents?qeue=q1", "qeue", "'queue'")]

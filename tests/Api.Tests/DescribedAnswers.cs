@@ -8,7 +8,7 @@ namespace PresenceLedger.Api.Tests;
 
 /// <summary>
 /// Holds answers against the description of the API: the status has to be described, and so have the headers and the content
-/// type, and JSON has to be of the schema. What the description does not have a path and method for is not looked at.
+/// type, and JSON has to be of the schema. What the description does not have a path and method for must not be there.
 /// </summary>
 public sealed class DescribedAnswers
 {
@@ -49,7 +49,7 @@ public sealed class DescribedAnswers
     public string? Error(string method, string target, Answer answer)
     {
         if (Operation(method, target) is not { } operation)
-            return null;
+            return answer.Status < 300 && method != "HEAD" && target.StartsWith("/api/v1/", StringComparison.Ordinal) ? "there is no such operation" : null;
         if (
             !operation
                 .GetProperty("responses")

@@ -146,6 +146,7 @@ internal static class Expect
         Assert.NotEmpty(problem.GetProperty("title").GetString()!);
         Assert.NotEmpty(problem.GetProperty("detail").GetString()!);
         Assert.Matches("^[0-9a-f]{32}$", problem.GetProperty("traceId").GetString());
+        Assert.True(status != 400 || problem.TryGetProperty("errors", out _), $"no errors by field in {answer}");
     }
 
     /// <summary>A bad request that names the field.</summary>

@@ -109,7 +109,7 @@ public sealed class StartTests
     [InlineData("insert into ledger.script (name) values ('999-tomorrow.sql')", "999-tomorrow.sql")]
     [InlineData("insert into ledger.snapshot (stream, version, shape, state, hash) values ('agent-x', 1, 99, '{}', '')", "shape 99")]
     [InlineData(
-        "insert into read.read_model select name, 99, place, epoch, transaction_id, position, as_of, store from read.read_model where name = 'presence'",
+        "insert into read.read_model select name, 99, place, position, prepare, as_of, newest, store from read.read_model where name = 'presence'",
         "version 99 of the read model presence"
     )]
     public async Task A_database_that_a_newer_version_has_worked_on_is_refused_with_a_sentence(string sql, string named)

@@ -20,7 +20,7 @@ public sealed class OtherStreamsTests
 
         fold.Apply(e);
         // It would ask the database only for an agent.
-        await new FactsProjector("facts", Configuration.Initial).FoldAsync(null!, [new StoredEvent(e, new LogPosition(0, 1, 1))], default);
+        await new FactsProjector("facts", Configuration.Initial).FoldAsync(null!, [new StoredEvent(e, new LogPosition(1))], default);
 
         Assert.Empty(fold.Changed);
         Assert.False(StreamNames.HasPresence(stream));

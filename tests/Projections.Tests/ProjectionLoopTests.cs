@@ -148,12 +148,12 @@ public abstract class ProjectionLoopTests : ReadSideTests
         await _node.RegisterAsync("ana");
         await CaughtUpAsync(reading);
         // As if another node had projected further than this one knows of: to the end of all that is to come.
-        await ExecuteAsync("update read.read_model set epoch = 7");
+        await ExecuteAsync("update read.read_model set position = 700000000");
 
         await _node.RegisterAsync("ben");
         await UntilAsync(reading.Loop, () => Task.FromResult(reading.Failures > 0));
 
-        Assert.Equal(7, await ScalarAsync("select epoch from read.read_model"));
+        Assert.Equal(700_000_000L, await ScalarAsync("select position from read.read_model"));
         Assert.Equal(1L, await ScalarAsync("select count(*) from presence_v2.agent"));
     }
 

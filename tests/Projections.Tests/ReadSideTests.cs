@@ -131,19 +131,9 @@ public abstract class ReadSideTests : IAsyncLifetime
     private protected async Task<LogPosition> EndAsync()
     {
         var end = LogPosition.Start;
-        if (_database.EventStore is not null)
-        {
-            while (await _node.Log.ReadAllAsync(end, 1000, default) is { Count: > 0 } page)
-                end = page[^1].Position;
-            return end;
-        }
-        // PostgreSQL's log shows an event only once nothing that comes before it can be under way, in any database of the server.
-        await using var command = _node.Database.CreateCommand(
-            "select epoch, transaction_id, position from ledger.event order by epoch desc, transaction_id desc, position desc limit 1"
-        );
-        await using var reader = await command.ExecuteReaderAsync();
-        await reader.ReadAsync();
-        return new LogPosition(reader.GetInt32(0), reader.GetFieldValue<ulong>(1), reader.GetInt64(2));
+        while (await _node.Log.ReadAllAsync(end, 1000, default) is { Count: > 0 } page)
+            end = page[^1].Position;
+        return end;
     }
 
     private protected async Task UntilAsync(ProjectionLoop loop, Func<Task<bool>> holds) =>

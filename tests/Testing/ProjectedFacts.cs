@@ -47,7 +47,7 @@ public sealed class ProjectedFacts : IAsyncDisposable
             $"""
             create schema if not exists {ReadSide.Schema};
             create table if not exists {ReadSide.Schema}.read_model (
-                name text, version int, place text, epoch int, transaction_id xid8, position bigint, as_of timestamptz, newest timestamptz, store text
+                name text, version int, place text, position bigint, prepare bigint, as_of timestamptz, newest timestamptz, store text
             );
             delete from {ReadSide.Schema}.read_model;
             drop schema if exists {model.Schema} cascade;
@@ -71,7 +71,7 @@ public sealed class ProjectedFacts : IAsyncDisposable
                 projector = model.Open(model.Schema, live: true, changes.State);
         }
         await using var checkpoint = owner.CreateCommand(
-            $"insert into {ReadSide.Schema}.read_model (name, version, place, epoch, transaction_id, position, as_of, newest, store) values ($1, $2, 'live', 0, '0', 0, $3, $3, 'Postgres')"
+            $"insert into {ReadSide.Schema}.read_model (name, version, place, position, prepare, as_of, newest, store) values ($1, $2, 'live', 0, 0, $3, $3, 'Postgres')"
         );
         checkpoint.Parameters.Add(new() { Value = model.Name });
         checkpoint.Parameters.Add(new() { Value = model.Version });

@@ -100,7 +100,6 @@ internal static class EvidenceEndpoint
         var last = await log.ReadStreamBackwardsAsync(StreamNames.Agent(agentId), long.MaxValue, 1, ct);
         if (await new SealSearch(log, book).NewestAsync(last, ct) is not null)
             return;
-        await log.SettleAsync(ct);
         await sealer.SealAsync(Actor.Ledger, gently: false, ct);
     }
 

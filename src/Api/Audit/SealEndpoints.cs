@@ -33,13 +33,12 @@ internal static class SealEndpoints
             .Produces<Page<KeyAnswer>>();
     }
 
-    private static async Task<IResult> SealAsync(HttpContext http, Body<NoBody> body, Sealer sealer, ILog log)
+    private static async Task<IResult> SealAsync(HttpContext http, Body<NoBody> body, Sealer sealer)
     {
         if (body.Problem is { } bad)
             return bad;
         try
         {
-            await log.SettleAsync(http.RequestAborted);
             var made = await sealer.SealAsync(http.Actor(), gently: false, http.RequestAborted);
             return Results.Json(new SealedAnswer(made.Seals, made.Last is { } last ? SealAnswer.Of(last) : null), WireJson.Options);
         }

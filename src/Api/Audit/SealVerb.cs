@@ -23,11 +23,8 @@ internal static class SealVerb
             (parsed, ct) =>
                 RunAsync(
                     parsed,
-                    async (sealer, log) =>
-                    {
-                        await log.SettleAsync(ct);
-                        await Console.Out.WriteLineAsync(Told(await sealer.SealAsync(Actor.Ledger, gently: false, ct)));
-                    },
+                    async sealer =>
+                        await Console.Out.WriteLineAsync(Told(await sealer.SealAsync(Actor.Ledger, gently: false, ct))),
                     ct
                 )
         );
@@ -48,10 +45,9 @@ internal static class SealVerb
             (parsed, ct) =>
                 RunAsync(
                     parsed,
-                    async (sealer, log) =>
+                    async sealer =>
                     {
                         var words = Checked(parsed.GetRequiredValue(reason));
-                        await log.SettleAsync(ct);
                         var accepted = await sealer.AcceptRestoreAsync(words, ct);
                         await Console.Out.WriteLineAsync(Told(accepted));
                         await Console.Out.WriteLineAsync(Told(await sealer.SealAsync(Actor.Ledger, gently: false, ct)));
@@ -62,7 +58,7 @@ internal static class SealVerb
         seal.Subcommands.Add(accept);
         return seal;
 
-        Task<int> RunAsync(ParseResult parsed, Func<Sealer, ILog, Task> run, CancellationToken ct) =>
+        Task<int> RunAsync(ParseResult parsed, Func<Sealer, Task> run, CancellationToken ct) =>
             guard(() =>
                 AuditLog.GuardAsync(async () =>
                 {
@@ -70,7 +66,7 @@ internal static class SealVerb
                     await using var opened = await OpenedLog.OpenAsync(choice, prepare: true, ct);
                     using var book = new SealBook(opened.Log);
                     using var sealer = new Sealer(opened.Log, book, SealSettings.Of(choice).Keys, opened.Clock);
-                    await run(sealer, opened.Log);
+                    await run(sealer);
                     return 0;
                 })
             );

@@ -103,7 +103,7 @@ internal static class VerifyEndpoints
             return Problems.Of(StatusCodes.Status409Conflict, "seal-missing", e.Message);
         }
         if (!isFull)
-            return Results.Json(await new SealVerifier(log, postgres, keys, noted).VerifyAsync(http.RequestAborted), WireJson.Options);
+            return Results.Json(await new SealVerifier(log, keys, noted).VerifyAsync(http.RequestAborted), WireJson.Options);
         if (!await Scans.WaitAsync(0, http.RequestAborted))
         {
             http.Response.Headers.RetryAfter = "10";

@@ -94,7 +94,6 @@ internal static class VerifyVerb
                         using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Stop);
                         var verified = file is null ? null : ReadBundle(file, asked);
                         await using var opened = await OpenedLog.OpenAsync(asked.Choice, prepare: false, stop.Token);
-                        await opened.Log.SettleAsync(stop.Token);
                         if (verified is not null)
                         {
                             using var book = new SealBook(opened.Log);

@@ -20,7 +20,8 @@ internal static class ReadPositionHeaders
     public static async Task<IResult?> WaitAsync(HttpContext context, ReadPosition position, string? agentId = null)
     {
         var ct = context.RequestAborted;
-        if (LogPosition.TryParse(context.Request.Headers[Header].ToString(), out var target))
+        // A position of before the events were numbered is long past.
+        if (LogPosition.TryParse(context.Request.Headers[Header].ToString(), out var target) && position.Log.CanHave(target))
             if (!await position.WaitAsync(read => read.Position >= target, Longest, ct))
                 return Behind(context);
         if (agentId is null || RequestChecks.MinVersion(context) is not { } least)

@@ -35,7 +35,7 @@ internal static class LiveStream
     private static readonly SemaphoreSlim Snapshots = new(4);
 
     private static readonly string Sql = $"""
-        select c.epoch, c.transaction_id, c.position, c.as_of, p.data::text
+        select c.position, c.prepare, c.as_of, p.data::text
         from (select * from {ReadSide.Schema}.read_model where {PresenceModel.Checkpoint}) c
         left join {PresenceModel.Agents} p
             on (@agents::text[] is null or p.agent_id = any (@agents))
@@ -69,9 +69,10 @@ internal static class LiveStream
         if (queue is not null && !Identifiers.IsValid(queue))
             return Problems.Validation("queue", Identifiers.Error);
         LogPosition? last = null;
-        if (http.Request.Headers["Last-Event-ID"].ToString() is { Length: > 0 } header)
+        var lastId = http.Request.Headers["Last-Event-ID"].ToString();
+        if (lastId.Length > 0)
         {
-            if (!LogPosition.TryParse(header, out var id))
+            if (!LogPosition.TryParse(lastId, out var id))
                 return Problems.Validation("Last-Event-ID", "must be the id of an event of this stream");
             last = id;
         }
@@ -139,14 +140,14 @@ internal static class LiveStream
                 await using var reader = await command.ExecuteReaderAsync(patience.Token);
                 while (await reader.ReadAsync(patience.Token))
                 {
-                    at = new LogPosition(reader.GetInt32(0), reader.GetFieldValue<ulong>(1), reader.GetInt64(2));
-                    if (asOf == DateTimeOffset.MinValue && last is { } from)
-                        to.Write("gap", new Gap(from.ToString(), at.ToString()));
-                    asOf = clock.NotAfterNow(reader.GetFieldValue<DateTimeOffset>(3));
+                    at = new LogPosition(reader.GetInt64(0), reader.GetInt64(1));
+                    if (asOf == DateTimeOffset.MinValue && last is not null)
+                        to.Write("gap", new Gap(lastId, at.ToString()));
+                    asOf = clock.NotAfterNow(reader.GetFieldValue<DateTimeOffset>(2));
                     if (items.Count == SnapshotPage)
                         await TellPartAsync(more: true);
-                    if (!await reader.IsDBNullAsync(4, patience.Token))
-                        items.Add(new PresenceAnswer(LedgerJson.Read<PresenceDocument>(reader.GetString(4)).Agent, configuration.Current));
+                    if (!await reader.IsDBNullAsync(3, patience.Token))
+                        items.Add(new PresenceAnswer(LedgerJson.Read<PresenceDocument>(reader.GetString(3)).Agent, configuration.Current));
                 }
                 await TellPartAsync(more: false);
                 return at;

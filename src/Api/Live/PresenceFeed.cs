@@ -103,6 +103,8 @@ internal sealed class PresenceFeed(
     /// <exception cref="LedgerUnavailableException">The position, which another node may have told of, has not come here yet.</exception>
     public async Task<IReadOnlyList<Change>?> MissedAsync(LogPosition told, Follower follower, CancellationToken ct)
     {
+        if (!log.CanHave(told))
+            return null;
         // The first page at the end of the log may have been read before.
         var ends = Volatile.Read(ref _ends) + 1;
         for (var began = clock.GetTimestamp(); Position < told; await Task.Delay(Glance, clock, ct))

@@ -5,7 +5,6 @@ using PresenceLedger.Api.Hosting;
 using PresenceLedger.Api.Reports;
 using PresenceLedger.Ledger;
 using PresenceLedger.Ledger.Copying;
-using PresenceLedger.Ledger.Postgres;
 
 namespace PresenceLedger.Api.Simulation;
 
@@ -48,10 +47,7 @@ internal static class Simulate
         try
         {
             var portions = AheadAsync(Centre.Ledger(plan), streams, ct);
-            if (target.Database is { } database)
-                await new PostgresImport(database).RunAsync(portions, progress, ct);
-            else
-                await new LogImport(target.Log).RunAsync(portions, progress, ct);
+            await new LogImport(target.Log).RunAsync(portions, progress, ct);
         }
         catch (OperationCanceledException) when (ct.IsCancellationRequested)
         {

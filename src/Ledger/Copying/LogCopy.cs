@@ -34,7 +34,6 @@ public sealed class LogCopy(ILog from, ILog to, IProgress<CopyProgress> progress
     /// <exception cref="LedgerUnavailableException">One of them cannot be reached; what was copied stays.</exception>
     public async Task<CopyResult> RunAsync(CancellationToken ct)
     {
-        await from.SettleAsync(ct);
         var there = await ReadAsync(to, "target", ct);
         var sealedEvents = await SealedAsync(ct);
         var read = new Dictionary<string, Head>(StringComparer.Ordinal);
@@ -169,7 +168,6 @@ public sealed class LogCopy(ILog from, ILog to, IProgress<CopyProgress> progress
 
     private static async Task<Dictionary<string, Head>> ReadAsync(ILog log, string name, CancellationToken ct)
     {
-        await log.SettleAsync(ct);
         var heads = new Dictionary<string, Head>(StringComparer.Ordinal);
         await foreach (var page in PagesAsync(log, ct))
         foreach (var e in page)

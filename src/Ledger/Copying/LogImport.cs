@@ -1,8 +1,12 @@
-using PresenceLedger.Ledger.Postgres;
-
 namespace PresenceLedger.Ledger.Copying;
 
-/// <summary>Writes a whole ledger into an empty log of any kind, by the appends that it has.</summary>
+/// <summary>The ledger has events already, and is to be empty.</summary>
+public sealed class LedgerNotEmptyException(string message) : Exception(message);
+
+/// <summary>
+/// Writes a whole ledger into an empty log of any kind, by the appends that it has. A log that spans streams takes a portion as one commit,
+/// in its order; another one takes the streams of a portion beside each other.
+/// </summary>
 public sealed class LogImport(ILog log)
 {
     private const int LargestAppend = 256;
@@ -15,28 +19,35 @@ public sealed class LogImport(ILog log)
     /// <exception cref="LedgerNotEmptyException">There are events, or somebody else writes to the same streams.</exception>
     public async Task RunAsync(IAsyncEnumerable<IReadOnlyList<EventRecord>> portions, IProgress<int> written, CancellationToken ct)
     {
-        await log.SettleAsync(ct);
         if (await log.ReadAllAsync(LogPosition.Start, 1, ct) is not [])
             throw new LedgerNotEmptyException("The ledger has events already; an import writes into an empty one.");
         await foreach (var portion in portions.WithCancellation(ct))
         {
-            await Parallel.ForEachAsync(
-                portion.GroupBy(e => e.Stream, StringComparer.Ordinal),
-                new ParallelOptions { MaxDegreeOfParallelism = AtOnce, CancellationToken = ct },
-                AppendAsync
-            );
+            var streams = portion.GroupBy(e => e.Stream, StringComparer.Ordinal);
+            if (log.SpansStreams)
+                await AppendAsync(new Commit([.. streams.Select(s => Append([.. s]))]) { Order = portion });
+            else
+                await Parallel.ForEachAsync(
+                    streams,
+                    new ParallelOptions { MaxDegreeOfParallelism = AtOnce, CancellationToken = ct },
+                    async (stream, cancelled) =>
+                    {
+                        foreach (var events in stream.Chunk(LargestAppend))
+                        {
+                            cancelled.ThrowIfCancellationRequested();
+                            await AppendAsync(new Commit([Append(events)]));
+                        }
+                    }
+                );
             written.Report(portion.Count);
         }
     }
 
-    private async ValueTask AppendAsync(IGrouping<string, EventRecord> stream, CancellationToken ct)
+    private static StreamAppend Append(EventRecord[] events) => new(events[0].Stream, events[0].Version - 1, events);
+
+    private async Task AppendAsync(Commit commit)
     {
-        foreach (var events in stream.Chunk(LargestAppend))
-        {
-            ct.ThrowIfCancellationRequested();
-            var commit = new Commit([new StreamAppend(stream.Key, events[0].Version - 1, events)]);
-            if ((await log.AppendAsync(commit)).Verdict is not AppendVerdict.Appended)
-                throw new LedgerNotEmptyException($"Somebody else wrote to '{stream.Key}'; the import stopped there.");
-        }
+        if ((await log.AppendAsync(commit)).Verdict is not AppendVerdict.Appended)
+            throw new LedgerNotEmptyException("Somebody else wrote to streams of the import; it stopped before this portion.");
     }
 }

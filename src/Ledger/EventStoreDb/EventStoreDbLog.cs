@@ -493,8 +493,8 @@ public sealed class EventStoreDbLog : BackgroundService, ILog
             {
                 Position = new ReadOptions.Types.Position
                 {
-                    CommitPosition = position.Transaction,
-                    PreparePosition = unchecked((ulong)position.Sequence),
+                    CommitPosition = unchecked((ulong)position.Number),
+                    PreparePosition = unchecked((ulong)position.Prepare),
                 },
             };
 

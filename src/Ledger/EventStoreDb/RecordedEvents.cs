@@ -62,7 +62,7 @@ internal sealed class RecordedEvents(string prefix)
     }
 
     /// <summary>A position, as it came: both halves are kept, and never computed with.</summary>
-    public static LogPosition Position(ulong commit, ulong prepare) => new(0, commit, unchecked((long)prepare));
+    public static LogPosition Position(ulong commit, ulong prepare) => unchecked(new((long)commit, (long)prepare));
 
     /// <summary>What <see cref="Envelope"/> wrote, read token by token: it is done for every event that is read.</summary>
     private static (DateTimeOffset OccurredAt, DateTimeOffset RecordedAt, byte[] Hash, string Metadata) Open(ReadOnlySpan<byte> envelope)

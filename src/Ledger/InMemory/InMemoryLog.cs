@@ -8,7 +8,6 @@ public sealed class InMemoryLog(TimeProvider? clock = null) : ILog
     private readonly List<StoredEvent> _all = [];
     private readonly Dictionary<string, List<StoredEvent>> _streams = new(StringComparer.Ordinal);
     private readonly Dictionary<string, RecordedAnswer> _answers = new(StringComparer.Ordinal);
-    private ulong _transaction;
     private readonly Wake _appended = new();
 
     /// <summary>How many events there are.</summary>
@@ -28,8 +27,11 @@ public sealed class InMemoryLog(TimeProvider? clock = null) : ILog
     public bool SpansStreams => true;
 
     /// <inheritdoc />
+    public bool IsNumbered => true;
+
+    /// <inheritdoc />
     public IAsyncEnumerable<LogPage> SubscribeAsync(LogPosition after, int pageSize, CancellationToken ct) =>
-        this.FollowAsync(after, pageSize, clock ?? TimeProvider.System, _ => Task.FromResult(false), ct);
+        this.FollowAsync(after, pageSize, clock ?? TimeProvider.System, ct);
 
     /// <inheritdoc />
     public Task<AppendResult> AppendAsync(Commit commit)
@@ -48,17 +50,16 @@ public sealed class InMemoryLog(TimeProvider? clock = null) : ILog
                     return Task.FromResult(new AppendResult(AppendVerdict.KeyTaken, LogPosition.Start));
                 _answers[answer.Key] = answer;
             }
-            _transaction++;
             foreach (var e in commit.Events)
             {
                 if (!_streams.TryGetValue(e.Stream, out var events))
                     _streams[e.Stream] = events = [];
-                var stored = new StoredEvent(e, new LogPosition(0, _transaction, _all.Count + 1));
+                var stored = new StoredEvent(e, new LogPosition(_all.Count + 1));
                 events.Add(stored);
                 _all.Add(stored);
             }
             _appended.Give();
-            return Task.FromResult(new AppendResult(AppendVerdict.Appended, new LogPosition(0, _transaction, _all.Count)));
+            return Task.FromResult(new AppendResult(AppendVerdict.Appended, new LogPosition(_all.Count)));
         }
     }
 
@@ -75,7 +76,7 @@ public sealed class InMemoryLog(TimeProvider? clock = null) : ILog
     {
         ct.ThrowIfCancellationRequested();
         lock (_lock)
-            return Task.FromResult<IReadOnlyList<StoredEvent>>([.. _all.Skip((int)after.Sequence).Take(count)]);
+            return Task.FromResult<IReadOnlyList<StoredEvent>>([.. _all.Skip((int)after.Number).Take(count)]);
     }
 
     /// <inheritdoc />

@@ -38,17 +38,6 @@ public static class LedgerSchema
             note.Parameters.Add(new() { Value = name });
             await note.ExecuteNonQueryAsync(ct);
         }
-        await RunAsync(
-            """
-            insert into ledger.epoch (epoch, system_identifier)
-                select coalesce(max(epoch), -1) + 1, (select system_identifier::text from pg_control_system()) from ledger.epoch
-                having not exists (
-                    select 1 from ledger.epoch e
-                    where e.epoch = (select max(epoch) from ledger.epoch)
-                        and e.system_identifier = (select system_identifier::text from pg_control_system())
-                )
-            """
-        );
         await GrantAsync();
         await transaction.CommitAsync(ct);
 
@@ -66,8 +55,7 @@ public static class LedgerSchema
                 $"""
                 grant usage on schema ledger to {role};
                 grant select, insert on ledger.event to {role};
-                grant select on ledger.epoch, ledger.script to {role};
-                grant select, insert, update on ledger.stream to {role};
+                grant select on ledger.script to {role};
                 grant select, insert, update, delete on ledger.answer, ledger.snapshot, ledger.lease, ledger.due, ledger.claim, ledger.handover, ledger.node, ledger.outage to {role};
                 grant select, insert, update, delete on ledger.store, ledger.store_mark to {role};
                 grant select, insert, delete on ledger.reason to {role};

@@ -2,26 +2,21 @@ using System.Threading.Channels;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Npgsql;
-using NpgsqlTypes;
 
 namespace PresenceLedger.Ledger.Postgres;
 
 /// <summary>
-/// The log in PostgreSQL: an append-only table of our own, written by group commit (whatever has come in while a statement was
-/// under way goes into the next one, with a verdict for each) and read below the transaction watermark, so that an event whose
-/// transaction commits late is never skipped.
+/// The log in PostgreSQL: an append-only table of our own, in which events are numbered without gaps in the order of their commits. It
+/// is written by group commit: what comes in while a statement is under way goes into the next one, with a verdict for each.
 /// </summary>
 public sealed class PostgresLog : BackgroundService, ILog
 {
     /// <summary>How long an append is retried while the database is away, before the caller is told.</summary>
     public static readonly TimeSpan Patience = TimeSpan.FromSeconds(8);
 
-    private static readonly TimeSpan SettlePatience = TimeSpan.FromSeconds(30);
-    private static readonly TimeSpan SettlePoll = TimeSpan.FromMilliseconds(50);
-    private const int Writers = 2;
     private const int LargestBatch = 256;
     private const string Columns =
-        "epoch, transaction_id, position, stream, version, event_id, type, data::text, metadata::text, occurred_at, recorded_at, hash";
+        "position, stream, version, event_id, type, data::text, metadata::text, occurred_at, recorded_at, hash";
 
     private readonly NpgsqlDataSource _database;
     private readonly TimeProvider _clock;
@@ -29,7 +24,6 @@ public sealed class PostgresLog : BackgroundService, ILog
     private readonly Trouble _failing;
     private readonly AppendSignal _signal;
     private readonly Channel<Pending> _queue = Channel.CreateUnbounded<Pending>();
-    private int _epoch = -1;
 
     public PostgresLog(NpgsqlDataSource database, TimeProvider clock, ILogger<PostgresLog> logger)
     {
@@ -50,8 +44,11 @@ public sealed class PostgresLog : BackgroundService, ILog
     public bool SpansStreams => true;
 
     /// <inheritdoc />
+    public bool IsNumbered => true;
+
+    /// <inheritdoc />
     public IAsyncEnumerable<LogPage> SubscribeAsync(LogPosition after, int pageSize, CancellationToken ct) =>
-        this.FollowAsync(after, pageSize, _clock, HoldsBackAsync, ct);
+        this.FollowAsync(after, pageSize, _clock, ct);
 
     /// <inheritdoc />
     public async Task<AppendResult> AppendAsync(Commit commit)
@@ -90,17 +87,9 @@ public sealed class PostgresLog : BackgroundService, ILog
     /// <inheritdoc />
     public async Task<IReadOnlyList<StoredEvent>> ReadAllAsync(LogPosition after, int count, CancellationToken ct) =>
         await ReadAsync(
-            $"""
-            select {Columns} from ledger.event
-            where (epoch, transaction_id, position) > ($1, $2, $3)
-                and (epoch < $4 or transaction_id < pg_snapshot_xmin(pg_current_snapshot()))
-            order by epoch, transaction_id, position limit $5
-            """,
+            $"select {Columns} from ledger.event where position > $1 order by position limit $2",
             ct,
-            new() { Value = after.Epoch },
-            new() { Value = after.Transaction, NpgsqlDbType = NpgsqlDbType.Xid8 },
-            new() { Value = after.Sequence },
-            new() { Value = await EpochAsync(ct) },
+            new() { Value = after.Number },
             new() { Value = count }
         );
 
@@ -108,44 +97,11 @@ public sealed class PostgresLog : BackgroundService, ILog
     public async Task<long?> CountAfterAsync(LogPosition after, int atMost, CancellationToken ct)
     {
         await using var command = _database.CreateCommand(
-            """
-            select count(*) from (
-                select from ledger.event where (epoch, transaction_id, position) > ($1, $2, $3)
-                order by epoch, transaction_id, position limit $4
-            ) e
-            """
+            "select least(greatest(coalesce(max(position), 0) - $1, 0), $2) from ledger.event"
         );
-        command.Parameters.Add(new() { Value = after.Epoch });
-        command.Parameters.Add(new() { Value = after.Transaction, NpgsqlDbType = NpgsqlDbType.Xid8 });
-        command.Parameters.Add(new() { Value = after.Sequence });
-        command.Parameters.Add(new() { Value = atMost });
+        command.Parameters.Add(new() { Value = after.Number });
+        command.Parameters.Add(new() { Value = (long)atMost });
         return (long)(await command.ExecuteScalarAsync(ct))!;
-    }
-
-    /// <summary>Whether events are committed whose place in the order is not settled yet, for an older transaction is still under way.</summary>
-    private async Task<bool> HoldsBackAsync(CancellationToken ct)
-    {
-        await using var command = _database.CreateCommand(
-            "select exists (select from ledger.event where epoch = $1 and transaction_id >= pg_snapshot_xmin(pg_current_snapshot()))"
-        );
-        command.Parameters.Add(new() { Value = await EpochAsync(ct) });
-        return (bool)(await command.ExecuteScalarAsync(ct))!;
-    }
-
-    /// <inheritdoc />
-    public async Task SettleAsync(CancellationToken ct)
-    {
-        await using var end = _database.CreateCommand("select pg_snapshot_xmax(pg_current_snapshot())");
-        var until = (ulong)(await end.ExecuteScalarAsync(ct))!;
-        await using var settled = _database.CreateCommand("select pg_snapshot_xmin(pg_current_snapshot()) >= $1");
-        settled.Parameters.Add(new() { Value = until, NpgsqlDbType = NpgsqlDbType.Xid8 });
-        for (var began = _clock.GetTimestamp(); !(bool)(await settled.ExecuteScalarAsync(ct))!; await Task.Delay(SettlePoll, ct))
-            if (_clock.GetElapsedTime(began) > SettlePatience)
-                throw new LedgerUnavailableException(
-                    "A transaction that writes is under way on the database server, in this database or another one, and until it ends the "
-                        + "newest events are held back (pg_stat_activity names it).",
-                    null
-                );
     }
 
     /// <inheritdoc />
@@ -168,9 +124,12 @@ public sealed class PostgresLog : BackgroundService, ILog
     /// <inheritdoc />
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        var writers = Enumerable.Range(0, Writers).Select(_ => WriteAsync(stoppingToken));
-        var listener = _signal.RunAsync(stoppingToken);
-        await Task.WhenAll([.. writers, listener, OldAnswers.ForgetAsync(ForgetOldAnswersAsync, _clock, _logger, stoppingToken)]);
+        // One statement at a time: a second one would wait for the numbers of the first.
+        await Task.WhenAll(
+            WriteAsync(stoppingToken),
+            _signal.RunAsync(stoppingToken),
+            OldAnswers.ForgetAsync(ForgetOldAnswersAsync, _clock, _logger, stoppingToken)
+        );
     }
 
     /// <inheritdoc />
@@ -183,7 +142,7 @@ public sealed class PostgresLog : BackgroundService, ILog
     /// <inheritdoc />
     public override async Task StopAsync(CancellationToken cancellationToken)
     {
-        // What was accepted is still written: the writers end when the queue is empty.
+        // What was accepted is still written: the writer ends when the queue is empty.
         _queue.Writer.TryComplete();
         await base.StopAsync(cancellationToken);
         while (_queue.Reader.TryRead(out var left))
@@ -245,10 +204,9 @@ public sealed class PostgresLog : BackgroundService, ILog
         {
             try
             {
-                var epoch = await EpochAsync(CancellationToken.None);
                 await using var connection = await _database.OpenConnectionAsync();
                 sent = true;
-                await ExecuteAsync(connection, epoch, batch);
+                await ExecuteAsync(connection, batch);
                 _signal.Appended();
                 _failing.IsOver("Appends succeed again");
                 return;
@@ -294,25 +252,23 @@ public sealed class PostgresLog : BackgroundService, ILog
             pending.Result.TrySetException(e);
     }
 
-    private async Task ExecuteAsync(NpgsqlConnection connection, int epoch, List<Pending> batch)
+    private async Task ExecuteAsync(NpgsqlConnection connection, List<Pending> batch)
     {
         var streams = batch.SelectMany((p, n) => p.Commit.Streams.Select(s => (n, s))).ToArray();
         var events = batch.SelectMany((p, n) => p.Commit.Events.Select(e => (n, e))).ToArray();
         var answers = batch.Select((p, n) => (n, p.Commit.Answer)).Where(x => x.Answer is not null).ToArray();
 
         await using var command = new NpgsqlCommand(
-            "select * from ledger.append($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15,$16,$17,$18,$19,$20)",
+            "select * from ledger.append($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15,$16,$17,$18)",
             connection
         )
         {
             CommandTimeout = 15,
         };
-        Add(epoch);
         Add(_clock.Now());
         Add(Array.ConvertAll(streams, x => x.n));
         Add(Array.ConvertAll(streams, x => x.s.Stream));
         Add(Array.ConvertAll(streams, x => x.s.ExpectedVersion));
-        Add(Array.ConvertAll(streams, x => x.s.Events.Count));
         Add(Array.ConvertAll(events, x => x.n));
         Add(Array.ConvertAll(events, x => x.e.Stream));
         Add(Array.ConvertAll(events, x => x.e.Version));
@@ -336,9 +292,7 @@ public sealed class PostgresLog : BackgroundService, ILog
             await reader.ReadAsync();
             conflicts = reader.GetFieldValue<int[]>(0);
             taken = reader.GetFieldValue<int[]>(1);
-            position = await reader.IsDBNullAsync(4)
-                ? LogPosition.Start
-                : new LogPosition(reader.GetInt32(2), reader.GetFieldValue<ulong>(3), reader.GetInt64(4));
+            position = await reader.IsDBNullAsync(2) ? LogPosition.Start : new LogPosition(reader.GetInt64(2));
         }
         for (var n = 0; n < batch.Count; n++)
         {
@@ -360,34 +314,24 @@ public sealed class PostgresLog : BackgroundService, ILog
         var events = new List<StoredEvent>();
         while (await reader.ReadAsync(ct))
         {
-            var position = new LogPosition(reader.GetInt32(0), reader.GetFieldValue<ulong>(1), reader.GetInt64(2));
             events.Add(
                 new StoredEvent(
                     new EventRecord(
-                        reader.GetString(3),
-                        reader.GetInt64(4),
-                        reader.GetGuid(5),
+                        reader.GetString(1),
+                        reader.GetInt64(2),
+                        reader.GetGuid(3),
+                        reader.GetString(4),
+                        reader.GetString(5),
                         reader.GetString(6),
-                        reader.GetString(7),
-                        reader.GetString(8),
-                        reader.GetFieldValue<DateTimeOffset>(9),
-                        reader.GetFieldValue<DateTimeOffset>(10),
-                        reader.GetFieldValue<byte[]>(11)
+                        reader.GetFieldValue<DateTimeOffset>(7),
+                        reader.GetFieldValue<DateTimeOffset>(8),
+                        reader.GetFieldValue<byte[]>(9)
                     ),
-                    position
+                    new LogPosition(reader.GetInt64(0))
                 )
             );
         }
         return events;
-    }
-
-    private async ValueTask<int> EpochAsync(CancellationToken ct)
-    {
-        if (_epoch >= 0)
-            return _epoch;
-        await using var command = _database.CreateCommand("select max(epoch) from ledger.epoch");
-        _epoch = (int)(await command.ExecuteScalarAsync(ct))!;
-        return _epoch;
     }
 
     /// <summary>A commit that waits for its verdict.</summary>

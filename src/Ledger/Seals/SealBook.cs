@@ -9,7 +9,10 @@ namespace PresenceLedger.Ledger.Seals;
 /// <param name="Number">Its number.</param>
 /// <param name="First">Place of its first event in the order of all.</param>
 /// <param name="Count">How many events.</param>
-/// <param name="Position">The position of the last of them, where it was sealed: in another store it means nothing.</param>
+/// <param name="Position">
+/// The position of the last of them: its number, where the log numbers its events; else what the seal says, which means nothing in another
+/// store than the one where it was sealed.
+/// </param>
 public readonly record struct SealPlace(long Version, long Number, long First, int Count, LogPosition Position)
 {
     /// <summary>The place after its last event.</summary>
@@ -90,7 +93,10 @@ public sealed class SealBook(ILog log) : IDisposable
                 if (e is LedgerSealed seal)
                 {
                     // What cannot be read is no hint; the events are counted then.
-                    var position = LogPosition.TryParse(seal.Position, out var there) ? there : LogPosition.Start;
+                    var position =
+                        log.IsNumbered ? new LogPosition(seal.EndOrdinal())
+                        : LogPosition.TryParse(seal.Position, out var there) ? there
+                        : LogPosition.Start;
                     (places ??= [.. known.Places]).Add(new SealPlace(stored.Record.Version, seal.Number, seal.First, seal.Count, position));
                     if (!Follows(last, seal))
                         unbroken = seal.Number;
@@ -198,7 +204,7 @@ public sealed class SealBook(ILog log) : IDisposable
     /// </summary>
     internal async Task<bool> ArePositionsOfAsync(ILog store, CancellationToken ct)
     {
-        if (_content.Places is not [var first, ..])
+        if (store.IsNumbered || _content.Places is not [var first, ..])
             return true;
         if (Volatile.Read(ref _positions) is { } known)
             return await known;

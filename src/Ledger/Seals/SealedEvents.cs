@@ -3,8 +3,8 @@ using PresenceLedger.Domain.Seals;
 namespace PresenceLedger.Ledger.Seals;
 
 /// <summary>
-/// Finds the events that a seal covers. Its positions say where they are in the store where it was made; in a store that the ledger was
-/// copied to they mean nothing, and the events are counted from the beginning.
+/// Finds the events that a seal covers. Where the log numbers its events, their numbers say where they are. Elsewhere the position in the seal
+/// says it in the store where it was made; in one that the ledger was copied to it means nothing, and the events are counted.
 /// </summary>
 public sealed class SealedEvents(ILog log, SealBook book)
 {
@@ -38,6 +38,8 @@ public sealed class SealedEvents(ILog log, SealBook book)
     /// <summary>The position in this store of the event before a place in the order of all.</summary>
     public async Task<LogPosition> CountToAsync(long ordinal, CancellationToken ct)
     {
+        if (log.IsNumbered)
+            return new LogPosition(ordinal);
         var (at, position) = _counted.Ordinal <= ordinal ? _counted : (0, LogPosition.Start);
         while (at < ordinal)
         {

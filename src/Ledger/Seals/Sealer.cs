@@ -156,7 +156,6 @@ public sealed class Sealer(ILog log, SealBook book, SealingKeys keys, TimeProvid
         {
             _one.Release();
         }
-        await log.SettleAsync(ct);
         await SealAsync(Actor.Ledger, gently: false, ct);
         return accepted;
     }
@@ -331,6 +330,7 @@ public sealed class Sealer(ILog log, SealBook book, SealingKeys keys, TimeProvid
     {
         var after = await EndAsync(content, ct);
         var events = await log.ReadAllAsync(after, Largest, ct);
+        RefuseGaps(after, events);
         var last = content.Last;
         var number = last is null ? 0 : last.Number + 1;
         var prepared = note?.Prepared is { } p && p.Number == number ? p : null;
@@ -378,6 +378,20 @@ public sealed class Sealer(ILog log, SealBook book, SealingKeys keys, TimeProvid
         await _notes.MadeAsync(seal.Number, hash, CancellationToken.None);
         _end = (seal.EndOrdinal(), end.Position);
         return true;
+    }
+
+    /// <summary>Refuses to seal over a number that is missing: a seal would say that nothing was ever there.</summary>
+    /// <exception cref="InvalidDataException">One is.</exception>
+    private void RefuseGaps(LogPosition after, IReadOnlyList<StoredEvent> events)
+    {
+        if (!log.IsNumbered || events.Count == 0 || events[^1].Position.Number == after.Number + events.Count)
+            return;
+        var missing = after.Number + 1;
+        foreach (var e in events.TakeWhile(e => e.Position.Number == missing))
+            missing = e.Position.Number + 1;
+        throw new InvalidDataException(
+            $"No event has the number {missing}: somebody deleted it, and the ledger is not sealed over that. 'presence-ledger verify' says more."
+        );
     }
 
     /// <summary>The root over the first of some leaves, which stay as they are.</summary>

@@ -189,7 +189,7 @@ public sealed class StoreMemory(NpgsqlDataSource database, ILog log, string pref
     private static async Task<Mark?> FirstOfDatabaseAsync(NpgsqlConnection connection, CancellationToken ct)
     {
         await using var command = new NpgsqlCommand(
-            "select stream, event_id from ledger.event where version = 0 order by epoch, transaction_id, position limit 1",
+            "select stream, event_id from ledger.event where version = 0 order by position limit 1",
             connection
         );
         await using var reader = await command.ExecuteReaderAsync(ct);

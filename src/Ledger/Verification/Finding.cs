@@ -29,9 +29,6 @@ public enum FindingKind
     /// <summary>A signature is not over what it stands under, or of nobody who may sign.</summary>
     SignatureWrong,
 
-    /// <summary>The store's note of where a stream ends is not where it ends.</summary>
-    HeadWrong,
-
     /// <summary>The store does not give the event.</summary>
     Unreadable,
 

@@ -48,10 +48,9 @@ internal sealed class Judge(Streams streams, Alignment alignment)
             );
     }
 
-    /// <summary>Makes findings of what is still open, of what was not found, and of the heads.</summary>
-    /// <param name="heads">Where the store notes that streams end; null where it does not.</param>
-    /// <param name="isWhole">Whether all of the ledger was looked at.</param>
-    public void End(IReadOnlyList<(string Stream, long Version)>? heads, bool isWhole)
+    /// <summary>Makes findings of what is still open, of what was not found, and of numbers that no event has.</summary>
+    /// <param name="unused">Numbers that no event has, where events are numbered.</param>
+    public void End(IReadOnlyList<NumberGap> unused)
     {
         foreach (var stream in streams.All)
             Close(stream);
@@ -60,9 +59,8 @@ internal sealed class Judge(Streams streams, Alignment alignment)
         lost.RemoveAll(l => l.IsReplaced);
         foreach (var stream in streams.All)
             TakeGaps(stream, lost);
-        if (heads is not null)
-            TakeHeads(heads, lost, isWhole);
         TakeLost(lost);
+        TakeUnused(unused);
     }
 
     /// <summary>Ends what is open, so that it can be kept.</summary>
@@ -307,77 +305,60 @@ internal sealed class Judge(Streams streams, Alignment alignment)
         }
     }
 
-    private void TakeHeads(IReadOnlyList<(string Stream, long Version)> heads, List<Lost> lost, bool isWhole)
-    {
-        var noted = new HashSet<string>(StringComparer.Ordinal);
-        foreach (var (name, version) in heads)
-        {
-            noted.Add(name);
-            var stream = streams.Find(name);
-            if (stream is null && !isWhole)
-                continue;
-            var last = stream?.Version ?? -1;
-            // One that was put into the past with the note moved is one finding.
-            var strays = _findings.Count(f =>
-                f.Stream == name && f.Kind is FindingKind.Inserted && f.Version > last && f.Version <= version
-            );
-            if (version - strays > last)
-            {
-                var count = (int)Math.Min(version - strays - last, int.MaxValue);
-                // Where the rest was chained anew, what is gone was among it; else it was the end.
-                var at = _findings.FindIndex(f => f.Stream == name && f.Kind is FindingKind.Rechained);
-                var these = (
-                    at >= 0
-                        ? lost.OrderBy(l => Math.Abs(l.Ordinal - _findings[at].Ordinal!.Value))
-                        : lost.Where(l => l.Ordinal > (stream?.Ordinal ?? -1))
-                )
-                    .Take(count)
-                    .ToArray();
-                lost.RemoveAll(these.Contains);
-                if (these.Length > 0 && at >= 0)
-                    _findings[at] = _findings[at] with
-                    {
-                        Text =
-                            _findings[at].Text + $" {Upper(Events(these.Length))} fewer {Are(these.Length)} in the stream than there were.",
-                    };
-                else if (these.Length > 0)
-                    Missing(name, last + 1, version - last, these[0], null);
-                else
-                    Head(name, last, version, "the last of them are gone, or the note is wrong");
-            }
-            else if (version < last && !_findings.Exists(f => f.Stream == name && f.Kind is FindingKind.Inserted or FindingKind.Rechained))
-                Head(name, last, version, "somebody added events beside the service, or the note is wrong");
-        }
-        foreach (var stream in streams.All.Where(s => !noted.Contains(s.Name)))
-            Head(stream.Name, stream.Version, null, "the note is gone");
-    }
-
     /// <summary>What was sealed and is gone, where no stream tells which it was.</summary>
     private void TakeLost(List<Lost> lost)
     {
-        for (var n = 0; n < lost.Count; )
+        if (lost.Count == 0)
+            return;
+        Add(
+            new Finding(
+                FindingKind.Missing,
+                Invariant($"{Upper(Events(lost.Count))} that seal {lost[0].Seal} covers")
+                    + (lost[^1].Seal > lost[0].Seal ? Invariant($", or one after it up to {lost[^1].Seal},") : "")
+                    + Invariant($" {Are(lost.Count)} gone, from {Places([.. lost.Select(l => l.Ordinal)])} of the order of all; ")
+                    + Invariant($"the hash of the first began with {lost[0].Fingerprint:x16}. No stream tells which it was.")
+            )
+            {
+                Ordinal = lost[0].Ordinal,
+                Seal = lost[0].Seal,
+                Followers = lost.Count - 1,
+            }
+        );
+    }
+
+    /// <summary>An event was deleted where a number is missing; most of the time a seal or a stream has told already which it was.</summary>
+    private void TakeUnused(IReadOnlyList<NumberGap> unused)
+    {
+        var told = alignment.Lost.Select(l => l.Ordinal).Concat(_findings.Select(f => f.Ordinal ?? -1)).ToHashSet();
+        var numbers = unused
+            .SelectMany(gap => Enumerable.Range(0, (int)Math.Min(gap.Count, Most)).Select(n => gap.First + n))
+            .Where(number => !told.Contains(number - 1))
+            .ToArray();
+        // Gaps of streams that no seal covers yet.
+        if (numbers.Length <= _findings.Where(f => f is { Kind: FindingKind.Missing, Seal: null }).Sum(f => f.Followers + 1))
+            return;
+        Add(
+            new Finding(
+                FindingKind.Missing,
+                Invariant($"No event has {Places([.. numbers.Select(n => n - 1)])} of the order of all: {Events(numbers.Length)} {Were(numbers.Length)} deleted.")
+            )
+            {
+                Ordinal = numbers[0] - 1,
+                Followers = numbers.Length - 1,
+            }
+        );
+    }
+
+    private static string Places(IReadOnlyList<long> ordinals)
+    {
+        const int shown = 8;
+        var some = string.Join(", ", ordinals.Take(shown).Select(o => o.ToString(CultureInfo.InvariantCulture)));
+        return ordinals.Count switch
         {
-            var count = 1;
-            while (n + count < lost.Count && lost[n + count].Ordinal == lost[n].Ordinal + count && lost[n + count].Seal == lost[n].Seal)
-                count++;
-            Add(
-                new Finding(
-                    FindingKind.Missing,
-                    Invariant(
-                        $"{Upper(Events(count))} that seal {lost[n].Seal} covers from place {lost[n].Ordinal} of the order of all on {Are(count)} gone; "
-                    )
-                        + Invariant(
-                            $"the hash of the first began with {lost[n].Fingerprint:x16}. No stream and no note of its end tells which it was."
-                        )
-                )
-                {
-                    Ordinal = lost[n].Ordinal,
-                    Seal = lost[n].Seal,
-                    Followers = count - 1,
-                }
-            );
-            n += count;
-        }
+            1 => "place " + some,
+            <= shown => "places " + some,
+            _ => Invariant($"places {some} and {ordinals.Count - shown} more"),
+        };
     }
 
     private void Missing(string stream, long version, long count, Lost? first, long? before)
@@ -396,22 +377,6 @@ internal sealed class Judge(Streams streams, Alignment alignment)
         );
     }
 
-    private void Head(string stream, long last, long? noted, string because) =>
-        Add(
-            new Finding(
-                stream == StreamNames.Seals && noted > last ? FindingKind.SealMissing : FindingKind.HeadWrong,
-                Invariant(
-                    $"The stream '{stream}' ends at version {last}, and the store notes that it ends at {noted?.ToString(CultureInfo.InvariantCulture) ?? "none"}: "
-                )
-                    + because
-                    + "."
-            )
-            {
-                Stream = stream,
-                Version = last,
-            }
-        );
-
     /// <summary>One more.</summary>
     public void Add(Finding finding)
     {
@@ -428,7 +393,7 @@ internal sealed class Judge(Streams streams, Alignment alignment)
                 Kind = finding.Kind switch
                 {
                     FindingKind.Missing => FindingKind.SealMissing,
-                    FindingKind.HeadWrong or FindingKind.SealMissing => finding.Kind,
+                    FindingKind.SealMissing => finding.Kind,
                     _ => FindingKind.SealChanged,
                 },
             };

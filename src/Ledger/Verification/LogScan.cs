@@ -9,9 +9,6 @@ internal interface ILogScan : IAsyncDisposable
     /// <summary>The events after a position.</summary>
     /// <exception cref="UnreadableException">The store does not give what comes next.</exception>
     IAsyncEnumerable<EventBlock> ReadAsync(LogPosition after, CancellationToken ct);
-
-    /// <summary>Where the store itself notes that each stream ends, as of what was read; null where it keeps no such note.</summary>
-    Task<IReadOnlyList<(string Stream, long Version)>?> HeadsAsync(CancellationToken ct);
 }
 
 /// <summary>The store does not give an event; the message says why.</summary>
@@ -45,10 +42,6 @@ internal sealed class LogScan(ILog log) : ILogScan
             after = page[^1].Position;
         }
     }
-
-    /// <inheritdoc />
-    public Task<IReadOnlyList<(string Stream, long Version)>?> HeadsAsync(CancellationToken ct) =>
-        Task.FromResult<IReadOnlyList<(string Stream, long Version)>?>(null);
 
     /// <inheritdoc />
     public ValueTask DisposeAsync() => ValueTask.CompletedTask;

@@ -1,4 +1,3 @@
-using Npgsql;
 using PresenceLedger.Domain.Seals;
 
 namespace PresenceLedger.Ledger.Verification;
@@ -30,17 +29,11 @@ public sealed record SealVerification(
 }
 
 /// <summary>
-/// Verifies what is quickly looked at: the seals by themselves (numbers, places, hashes of those before, signatures) and where the streams
-/// end. The events themselves are the <see cref="Verifier"/>'s.
+/// Verifies what is quickly looked at: the seals by themselves (numbers, places, hashes of those before, signatures). The events themselves are
+/// the <see cref="Verifier"/>'s.
 /// </summary>
-public sealed class SealVerifier(ILog log, NpgsqlDataSource? postgres, IReadOnlyList<PublicKey> keys, IReadOnlyList<NotedSeal> noted)
+public sealed class SealVerifier(ILog log, IReadOnlyList<PublicKey> keys, IReadOnlyList<NotedSeal> noted)
 {
-    private const string WrongHeads = """
-        select h.stream, h.version, e.version from ledger.stream h
-        left join lateral (select version from ledger.event e where e.stream = h.stream order by version desc limit 1) e on true
-        where h.version <> coalesce(e.version, -1) order by h.stream limit 100
-        """;
-
     /// <summary>Verifies them.</summary>
     public async Task<SealVerification> VerifyAsync(CancellationToken ct)
     {
@@ -48,9 +41,6 @@ public sealed class SealVerifier(ILog log, NpgsqlDataSource? postgres, IReadOnly
         var last = await log.ReadStreamBackwardsAsync(StreamNames.Seals, long.MaxValue, 1, ct);
         var sequence = new SealSequence(log, keyring, last is [var end] ? end.Record.Version : -1, noted);
         await foreach (var _ in sequence.ReadAsync(ct)) { }
-        var findings = new List<Finding>(sequence.Findings);
-        if (postgres is not null)
-            await CheckHeadsAsync(postgres, findings, ct);
         return new SealVerification(
             sequence.Seals,
             sequence.Last?.EndOrdinal() ?? 0,
@@ -58,30 +48,9 @@ public sealed class SealVerifier(ILog log, NpgsqlDataSource? postgres, IReadOnly
             sequence.Last?.SealedAt,
             keyring.IsGiven,
             [.. keyring.Trusted.Order(StringComparer.Ordinal)],
-            findings,
+            [.. sequence.Findings],
             noted,
             sequence.Restores
         );
-    }
-
-    private static async Task CheckHeadsAsync(NpgsqlDataSource database, List<Finding> findings, CancellationToken ct)
-    {
-        await using var command = database.CreateCommand(WrongHeads);
-        await using var reader = await command.ExecuteReaderAsync(ct);
-        while (await reader.ReadAsync(ct))
-        {
-            var (stream, noted) = (reader.GetString(0), reader.GetInt64(1));
-            var version = await reader.IsDBNullAsync(2, ct) ? -1 : reader.GetInt64(2);
-            findings.Add(
-                new Finding(
-                    FindingKind.HeadWrong,
-                    $"The stream '{stream}' ends at version {version}, and the store notes that it ends at {noted}: its last events are gone, or the note is wrong."
-                )
-                {
-                    Stream = stream,
-                    Version = version,
-                }
-            );
-        }
     }
 }

@@ -19,6 +19,9 @@ internal sealed record VerificationState(
     IReadOnlyCollection<ulong> Early
 )
 {
+    /// <summary>Numbers that no event has.</summary>
+    public IReadOnlyList<NumberGap> Unused { get; init; } = [];
+
     public static VerificationState Of(
         string store,
         long sinceSeal,

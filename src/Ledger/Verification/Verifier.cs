@@ -45,12 +45,14 @@ public sealed class Verifier(ILog log, NpgsqlDataSource? postgres, VerifierOptio
 
     /// <summary>By so many events the beginning of a seal is known.</summary>
     private const int Beginning = 100;
+    private const int MostGaps = 1000;
 
     private readonly Streams _streams = new();
     private readonly NumberSet _ids = new();
     private readonly Alignment _alignment = new();
     private readonly List<RowOf> _found = [];
     private readonly List<Stretch> _expected = [];
+    private readonly List<NumberGap> _unused = [];
     private readonly Queue<Task<Window>> _underWay = new();
     private ChannelReader<EventBlock> _blocks = null!;
     private ChannelReader<Stretch> _stretches = null!;
@@ -61,6 +63,9 @@ public sealed class Verifier(ILog log, NpgsqlDataSource? postgres, VerifierOptio
 
     // Up to here windows were made.
     private LogPosition _position;
+
+    // The number of the last event that was read.
+    private long _number;
     private long _ordinal;
     private long _events;
     private long _seals;
@@ -82,6 +87,7 @@ public sealed class Verifier(ILog log, NpgsqlDataSource? postgres, VerifierOptio
         var sequence = new SealSequence(log, keys, lastSeals is [var last] ? last.Record.Version : -1, options.Noted);
         _total = lastSeals is [{ Record.Type: var type } end] && type == WireNames.OfType<LedgerSealed>() ? EndOf(end) : 0;
         await BeginAsync(ct);
+        _number = _position.Number;
 
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(ct);
         await using var scan = postgres is null ? (ILogScan)new LogScan(log) : new PostgresScan(postgres);
@@ -114,11 +120,10 @@ public sealed class Verifier(ILog log, NpgsqlDataSource? postgres, VerifierOptio
             // Seals that cover nothing that is there are to be seen too.
             while (await StretchAsync(0, ct) is not null)
                 _expected.RemoveAt(0);
-            var heads = _unreadable is null ? await scan.HeadsAsync(ct) : null;
             foreach (var suspect in _judge.Suspects)
                 if (await IsTwiceAsync(suspect, ct))
                     _judge.Add(suspect);
-            _judge.End(heads, _isWhole);
+            _judge.End(_unused);
             if (options.StateFile is { } file && File.Exists(file))
                 File.Delete(file);
             progress?.Report(new VerificationProgress(_events, _total, _seals, _judge.Findings.Count));
@@ -209,6 +214,9 @@ public sealed class Verifier(ILog log, NpgsqlDataSource? postgres, VerifierOptio
                 throw new InvalidDataException("The verification that was broken off was another one; leave out --resume.");
             (_position, _ordinal, _events, _seals) = (state.At(), state.Ordinal, state.Events, state.Seals);
             _isWhole = options.SinceSeal == 0;
+            if (!log.CanHave(_position))
+                throw new InvalidDataException("The verification was broken off before the events were numbered; leave out --resume.");
+            _unused.AddRange(state.Unused.Where(gap => gap.First <= _position.Number));
             state.Give(_streams, _alignment, _judge);
             return;
         }
@@ -353,8 +361,18 @@ public sealed class Verifier(ILog log, NpgsqlDataSource? postgres, VerifierOptio
             }
             if (_blocks.TryRead(out var block))
                 for (var row = 0; row < block.Rows.Count; row++)
+                {
                     _found.Add(new RowOf(block, row));
+                    CountOn(block.Rows[row].Position);
+                }
         }
+    }
+
+    private void CountOn(LogPosition position)
+    {
+        if (log.IsNumbered && position.Number > _number + 1 && _unused.Count < MostGaps)
+            _unused.Add(new NumberGap(_number + 1, position.Number - _number - 1));
+        _number = position.Number;
     }
 
     private Finding Unreadable(UnreadableException e)
@@ -490,6 +508,9 @@ public sealed class Verifier(ILog log, NpgsqlDataSource? postgres, VerifierOptio
         if (options.StateFile is not { } file)
             return;
         _judge.Close();
-        VerificationState.Of(log.Store, options.SinceSeal, _position, _ordinal, _events, _seals, _streams, _alignment, _judge).Write(file);
+        (VerificationState.Of(log.Store, options.SinceSeal, _position, _ordinal, _events, _seals, _streams, _alignment, _judge) with { Unused = _unused }).Write(file);
     }
 }
+
+/// <summary>Numbers one after another that no event has.</summary>
+internal sealed record NumberGap(long First, long Count);

@@ -94,8 +94,8 @@ internal sealed class ClosedFactsCheck : IAsyncDisposable
             await using var reader = await command.ExecuteReaderAsync(ct);
             if (!await reader.ReadAsync(ct))
                 return false;
-            UpTo = new LogPosition(reader.GetInt32(0), reader.GetFieldValue<ulong>(1), reader.GetInt64(2));
-            if (!await reader.IsDBNullAsync(3, ct))
+            UpTo = new LogPosition(reader.GetInt64(0), reader.GetInt64(1));
+            if (!await reader.IsDBNullAsync(2, ct))
                 Open = select.Read(reader);
         }
         var tables = new Selects(model.Schema);

@@ -12,7 +12,7 @@ public sealed class LedgerAgents(ILog log, NpgsqlDataSource database)
     private const int PageSize = 10_000;
 
     // From "agent-" to what comes after all that begins with it.
-    private const string Streams = "select stream from ledger.stream where stream >= 'agent-' and stream < 'agent.' and version >= 0";
+    private const string Streams = "select * from ledger.streams('agent-', 'agent.') s";
 
     private bool InDatabase => log.Store == "Postgres";
 

@@ -222,9 +222,9 @@ public sealed class ReplayCheck(
                 ModelRows? rows = null;
                 while (await reader.ReadAsync(ct))
                 {
-                    var upTo = new LogPosition(reader.GetInt32(0), reader.GetFieldValue<ulong>(1), reader.GetInt64(2));
+                    var upTo = new LogPosition(reader.GetInt64(0), reader.GetInt64(1));
                     rows ??= new ModelRows(model.Name, upTo, []);
-                    if (!await reader.IsDBNullAsync(3, ct))
+                    if (!await reader.IsDBNullAsync(2, ct))
                         rows.Kept.Add(Row(model, reader));
                 }
                 if (rows is not null)
@@ -241,9 +241,9 @@ public sealed class ReplayCheck(
     /// <summary>An agent's rows and how far the read model is, as of one moment.</summary>
     private string SqlOf(IReadModel model) =>
         $"""
-            select c.epoch, c.transaction_id, c.position, a.version, {Columns(model)}
+            select c.position, c.prepare, a.version, {Columns(model)}
             from (
-                select epoch, transaction_id, position from {ReadSide.Schema}.read_model
+                select position, prepare from {ReadSide.Schema}.read_model
                 where name = $2 and version = $3 and place = 'live'
             ) c left join {model.Schema}.{(model == states ? "state" : "agent")} a on a.agent_id = $1
             """;
@@ -255,19 +255,19 @@ public sealed class ReplayCheck(
 
     private Kept Row(IReadModel model, NpgsqlDataReader row)
     {
-        var version = row.GetInt64(3);
+        var version = row.GetInt64(2);
         if (model == states)
             return Kept.State(
                 version,
+                row.GetFieldValue<DateTimeOffset>(3),
                 row.GetFieldValue<DateTimeOffset>(4),
-                row.GetFieldValue<DateTimeOffset>(5),
-                row.GetFieldValue<byte[]>(6),
-                row.GetString(7)
+                row.GetFieldValue<byte[]>(5),
+                row.GetString(6)
             );
-        var (@base, statusId, signedIn, state) = (row.GetString(4), row.GetString(5), row.GetBoolean(6), row.GetString(7));
+        var (@base, statusId, signedIn, state) = (row.GetString(3), row.GetString(4), row.GetBoolean(5), row.GetString(6));
         return model == presence
             ? Kept.Presence(version, @base, statusId, signedIn, state)
-            : Kept.Facts(version, row.GetFieldValue<DateTimeOffset>(8), @base, statusId, signedIn, row.GetInt32(9), state);
+            : Kept.Facts(version, row.GetFieldValue<DateTimeOffset>(7), @base, statusId, signedIn, row.GetInt32(8), state);
     }
 
     /// <summary>What a read model has of an agent, and how far it is.</summary>

@@ -109,7 +109,7 @@ public sealed class FactsSnapshot : IAsyncDisposable
     {
         await using var command = new NpgsqlCommand(
             $"""
-            select epoch, transaction_id, position, as_of, newest from {ReadSide.Schema}.read_model
+            select position, prepare, as_of, newest from {ReadSide.Schema}.read_model
                 where name = $1 and version = $2 and place = 'live'
             """,
             connection,
@@ -121,9 +121,9 @@ public sealed class FactsSnapshot : IAsyncDisposable
         await using var reader = await command.ExecuteReaderAsync(ct);
         var read = await reader.ReadAsync(ct)
             ? new Read(
-                new LogPosition(reader.GetInt32(0), reader.GetFieldValue<ulong>(1), reader.GetInt64(2)),
-                clock.NotAfterNow(reader.GetFieldValue<DateTimeOffset>(3)),
-                reader.GetFieldValue<DateTimeOffset>(4)
+                new LogPosition(reader.GetInt64(0), reader.GetInt64(1)),
+                clock.NotAfterNow(reader.GetFieldValue<DateTimeOffset>(2)),
+                reader.GetFieldValue<DateTimeOffset>(3)
             )
             : Read.None;
         return new FactsSnapshot(connection, transaction, read);

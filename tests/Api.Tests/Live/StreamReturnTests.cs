@@ -100,21 +100,18 @@ public sealed class StreamReturnTests(StreamNodes nodes)
         var changes = await nodes.ChangesAsync(ana);
         foreach (var node in new[] { _service.Url, nodes.SecondUrl })
         {
-            using var stream = await EventStreamClient.OpenAsync(node, "agents=" + ana, "0.0.0");
+            using var stream = await EventStreamClient.OpenAsync(node, "agents=" + ana, "0");
             Assert.Equal(changes, await ReadAsync(stream, changes.Length));
         }
     }
 
     [Theory]
-    [InlineData("0.18446744073709551615.0")]
+    [InlineData("9223372036854775807")]
+    [InlineData("0.731.12")]
     [InlineData("99.1.1")]
     public async Task An_id_that_is_none_of_this_ledger_is_a_gap_and_begins_anew(string id)
     {
         var ana = await nodes.SignedInAsync();
-        // Ids of this ledger are of its epoch.
-        var epoch = Text((await nodes.TimelineAsync(ana))[0], "position").Split('.')[0];
-        if (id.StartsWith("0.", StringComparison.Ordinal))
-            id = epoch + id[1..];
         using var stream = await EventStreamClient.OpenAsync(_service.Url, "agents=" + ana, id);
         var gap = await stream.NextAsync("gap");
         var snapshot = await stream.NextAsync("snapshot");
@@ -126,10 +123,10 @@ public sealed class StreamReturnTests(StreamNodes nodes)
 
     [Theory]
     [InlineData("yesterday")]
-    [InlineData("1.2")]
     [InlineData("1.2.3.4")]
-    [InlineData("-1.0.0")]
-    [InlineData("1.99999999999999999999999.0")]
+    [InlineData("-1")]
+    [InlineData("1.")]
+    [InlineData("99999999999999999999999")]
     public async Task An_id_that_is_no_id_is_refused(string id) =>
         Expect.BadField(await _service.Client.GetAsync("stream?agents=ana", null, ("Last-Event-ID", id)), "Last-Event-ID");
 }

@@ -186,9 +186,9 @@ public sealed class ErasureTests(OpenService service)
         var hash = HashChain.Hash(last.Hash, last.Stream, last.Version + 1, id, last.Type, data, metadata, at, at);
         await using var command = service.Database.CreateCommand(
             """
-            with head as (update ledger.stream set version = $2 where stream = $1)
-            insert into ledger.event (epoch, stream, version, event_id, type, data, metadata, occurred_at, recorded_at, hash)
-                values ((select max(epoch) from ledger.epoch), $1, $2, $3, $4, $5::json, $6::json, $7, $7, $8)
+            select ledger.append(now(), array[0], array[$1], array[$2 - 1]::bigint[],
+                array[0], array[$1], array[$2]::bigint[], array[$3], array[$4], array[$5], array[$6], array[$7], array[$7], array[$8],
+                '{}', '{}', '{}', '{}')
             """
         );
         foreach (var value in new object[] { last.Stream, last.Version + 1, id, last.Type, data, metadata, at, hash })

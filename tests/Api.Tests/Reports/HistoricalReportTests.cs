@@ -377,7 +377,7 @@ public sealed class HistoricalReportTests(WrittenPast past)
         Expect.BadField(await _client.GetAsync($"reports/historical/agents/sam/explain?metric=statusSeconds&{Window}"), "status");
         Expect.Problem(await _client.GetAsync("reports/historical/agents/nobody/statuses"), 404, "agent-unknown");
         Expect.Problem(await _client.GetAsync($"reports/historical/agents/nobody/explain?metric=occupancy&{Window}"), 404, "agent-unknown");
-        var behind = await _client.GetAsync("reports/historical/agents?" + Window, null, ("Ledger-Position", "99.1.1"));
+        var behind = await _client.GetAsync("reports/historical/agents?" + Window, null, ("Ledger-Position", "999999999999"));
         Expect.Problem(behind, 503, "projection-behind");
     }
 

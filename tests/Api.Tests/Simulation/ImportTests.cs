@@ -2,7 +2,7 @@ using NodaTime;
 using PresenceLedger.Api.Simulation;
 using PresenceLedger.Domain.Agents;
 using PresenceLedger.Ledger;
-using PresenceLedger.Ledger.Postgres;
+using PresenceLedger.Ledger.Copying;
 using PresenceLedger.Testing;
 
 namespace PresenceLedger.Api.Tests.Simulation;
@@ -71,7 +71,7 @@ public sealed class ImportTests : IAsyncLifetime
     {
         var portions = Centre.Ledger(Plan).ToArray();
         var broken = portions[1].Select((e, n) => n == portions[1].Count - 1 ? e with { Data = "no json" } : e).ToArray();
-        await Assert.ThrowsAsync<Npgsql.PostgresException>(() => ImportAsync(new[] { portions[0], broken }.ToAsyncEnumerable()));
+        await Assert.ThrowsAsync<LedgerUnavailableException>(() => ImportAsync(new[] { portions[0], broken }.ToAsyncEnumerable()));
         Assert.Equal(portions[0].Select(Written), (await ReadAsync()).Select(Written));
         Assert.Equal(0, (await _node.RegisterAsync("agent-0001")).Events[0].Version);
     }
@@ -117,11 +117,10 @@ public sealed class ImportTests : IAsyncLifetime
     }
 
     private Task ImportAsync(IAsyncEnumerable<IReadOnlyList<EventRecord>> portions) =>
-        new PostgresImport(_node.Database).RunAsync(portions, new Progress<int>(), CancellationToken.None);
+        new LogImport(_node.Log).RunAsync(portions, new Progress<int>(), CancellationToken.None);
 
     private async Task<IReadOnlyList<EventRecord>> ReadAsync()
     {
-        await _node.Log.SettleAsync(CancellationToken.None);
         return [.. (await _node.Log.ReadAllAsync(LogPosition.Start, 1_000_000, CancellationToken.None)).Select(e => e.Record)];
     }
 

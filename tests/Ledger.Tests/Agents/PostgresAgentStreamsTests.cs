@@ -11,7 +11,7 @@ public sealed class PostgresAgentStreamsTests : AgentStreamsTests
     protected override async Task AssertTogetherAsync(Guid one, Guid other)
     {
         await using var command = _node.Database.CreateCommand(
-            "select count(distinct transaction_id) from ledger.event where event_id in ($1, $2)"
+            "select count(distinct xmin::text) from ledger.event where event_id in ($1, $2)"
         );
         command.Parameters.Add(new NpgsqlParameter<Guid> { TypedValue = one });
         command.Parameters.Add(new NpgsqlParameter<Guid> { TypedValue = other });

@@ -191,23 +191,6 @@ public sealed class LogCopyTests : IAsyncLifetime
         Assert.Equal(count, (await _target.ReadStreamAsync(Some.Stream(name), 0, 100, default)).Count);
     }
 
-    [Fact]
-    public async Task What_a_transaction_under_way_holds_back_is_waited_for()
-    {
-        await using var other = NpgsqlDataSource.Create(_database.SuperuserConnectionString);
-        await using var connection = await other.OpenConnectionAsync();
-        await using var transaction = await connection.BeginTransactionAsync();
-        await using (var write = new NpgsqlCommand("select pg_current_xact_id()", connection))
-            await write.ExecuteScalarAsync();
-        await FillAsync(streams: 2, events: 3);
-
-        var copying = CopyAsync(_source, _target);
-        await Assert.ThrowsAsync<TimeoutException>(() => copying.WaitAsync(TimeSpan.FromMilliseconds(300)));
-        await transaction.RollbackAsync();
-
-        Assert.Equal(new CopyResult(6, 2, 6), await copying);
-    }
-
     private static Task<CopyResult> CopyAsync(ILog from, ILog to) => new LogCopy(from, to, new After(0, () => { })).RunAsync(default);
 
     /// <summary>Agents and a configuration that changes between them.</summary>
@@ -290,7 +273,6 @@ public sealed class LogCopyTests : IAsyncLifetime
 
     private static async Task<List<EventRecord>> ReadAsync(ILog log)
     {
-        await log.SettleAsync(default);
         var (all, position) = (new List<EventRecord>(), LogPosition.Start);
         while (await log.ReadAllAsync(position, 1000, default) is { Count: > 0 } page)
         {

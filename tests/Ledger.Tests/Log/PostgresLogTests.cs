@@ -24,31 +24,97 @@ public sealed class PostgresLogTests : SpanningLogContract
         return _node.Log;
     }
 
-    [Fact]
-    public async Task An_event_whose_transaction_commits_late_is_neither_skipped_nor_seen_twice()
+    [Theory]
+    [InlineData(End.Committed)]
+    [InlineData(End.RolledBack)]
+    [InlineData(End.Killed)]
+    public async Task An_append_waits_for_the_one_before_it_however_that_ends_and_no_number_is_left_out(End end)
     {
         await AppendAsync(Some.Commit("before", -1));
         var start = (await AllAsync())[^1].Position;
         await using var connection = await _node.Database.OpenConnectionAsync();
-        await using var transaction = await connection.BeginTransactionAsync();
+        var transaction = await connection.BeginTransactionAsync();
         await AppendWithinAsync(connection, "agent-first");
-        await AppendAsync(Some.Commit("second", -1));
 
-        var early = await Log.ReadAllAsync(start, 10, default);
-        await transaction.CommitAsync();
-        var after = early.Count == 0 ? start : early[^1].Position;
-        var late = new List<StoredEvent>();
+        var second = AppendAsync(Some.Commit("second", -1));
+        await UntilAsync("select exists (select from pg_locks where locktype = 'advisory' and not granted)");
+        Assert.Empty(await Log.ReadAllAsync(start, 10, default));
+        if (end is End.Killed)
+            await ScalarAsync($"select pg_terminate_backend({connection.ProcessID})");
+        else if (end is End.Committed)
+            await transaction.CommitAsync();
+        else
+            await transaction.RollbackAsync();
+
+        Assert.Equal(AppendVerdict.Appended, await second);
+        var all = await AllAsync();
+        string[] expected = end is End.Committed ? ["agent-before", "agent-first", "agent-second"] : ["agent-before", "agent-second"];
+        Assert.Equal(expected, all.Select(e => e.Record.Stream));
+        Assert.Equal(Enumerable.Range(1, expected.Length).Select(n => new LogPosition(n)), all.Select(e => e.Position));
+        Assert.Equal(all.Skip(1), await Log.ReadAllAsync(start, 10, default));
+    }
+
+    /// <summary>How a transaction ends.</summary>
+    public enum End
+    {
+        Committed,
+        RolledBack,
+        Killed,
+    }
+
+    [Fact]
+    public async Task Events_of_many_writers_on_two_nodes_are_numbered_without_gaps_and_a_reader_sees_each_once_and_in_order()
+    {
+        const int commits = 400;
+        await using var other = await Node.StartAsync(_database, Clock);
+        var seen = new List<StoredEvent>();
         using var patience = new CancellationTokenSource(Patience);
-        while (!late.Any(e => e.Record.Stream == "agent-second"))
+        var reading = Task.Run(async () =>
         {
-            late.AddRange(await Log.ReadAllAsync(late.Count == 0 ? after : late[^1].Position, 10, patience.Token));
-            await Task.Yield();
-        }
+            while (seen.Count < commits)
+                seen.AddRange(await other.Log.ReadAllAsync(seen.Count == 0 ? LogPosition.Start : seen[^1].Position, 50, patience.Token));
+        });
 
-        // What was committed second was not given out before what was written first.
-        string[] seen = [.. early.Concat(late).Select(e => e.Record.Stream).Where(s => s is "agent-first" or "agent-second")];
-        Assert.Equal(["agent-first", "agent-second"], seen);
-        Assert.Equal(seen, (await AllAsync()).Select(e => e.Record.Stream).Where(s => s is "agent-first" or "agent-second"));
+        var verdicts = await Task.WhenAll(
+            Enumerable.Range(0, commits).Select(n => (n % 2 == 0 ? Log : other.Log).AppendAsync(Some.Commit(Some.Name("s", n), -1)))
+        );
+        await reading;
+
+        Assert.All(verdicts, v => Assert.Equal(AppendVerdict.Appended, v.Verdict));
+        Assert.Equal(Enumerable.Range(1, commits).Select(n => new LogPosition(n)), seen.Select(e => e.Position));
+        Assert.Equal(commits, seen.DistinctBy(e => e.Record.EventId).Count());
+        Assert.Equal(commits - 100, await Log.CountAfterAsync(new LogPosition(100), 1000, default));
+        Assert.Equal(0, await Log.CountAfterAsync(new LogPosition(commits), 1000, default));
+    }
+
+    [Fact]
+    public async Task A_transaction_that_somebody_forgot_in_another_database_holds_nobody_back()
+    {
+        await using var elsewhere = await TestPostgres.CreateDatabaseAsync();
+        await using var forgotten = new NpgsqlConnection(elsewhere.SuperuserConnectionString);
+        await forgotten.OpenAsync();
+        await using var transaction = await forgotten.BeginTransactionAsync();
+        await using (var write = new NpgsqlCommand("create table t ()", forgotten))
+            await write.ExecuteNonQueryAsync();
+
+        await AppendAsync(Some.Commit("a", -1));
+
+        Assert.Equal("agent-a", Assert.Single(await AllAsync()).Record.Stream);
+        await foreach (var page in Log.SubscribeAsync(LogPosition.Start, 10, default))
+        {
+            Assert.Equal(("agent-a", true), (Assert.Single(page.Events).Record.Stream, page.CaughtUp));
+            break;
+        }
+    }
+
+    [Fact]
+    public void A_position_of_before_events_were_numbered_is_none_of_this_log()
+    {
+        Assert.True(LogPosition.TryParse("0.731.12", out var before));
+        Assert.False(Log.CanHave(before));
+        Assert.True(LogPosition.TryParse("731", out var number));
+        Assert.True(Log.CanHave(number));
+        Assert.Equal("731", number.ToString());
     }
 
     [Theory]
@@ -70,41 +136,11 @@ public sealed class PostgresLogTests : SpanningLogContract
     }
 
     [Fact]
-    public async Task After_a_restore_into_another_cluster_new_events_come_after_the_old()
-    {
-        await AppendAsync(Some.Commit("old", -1));
-        await using var owner = NpgsqlDataSource.Create(_database.SuperuserConnectionString);
-        // As if transaction ids of the cluster of old had been far ahead of those here.
-        await ExecuteAsync(
-            owner,
-            """
-            update ledger.epoch set system_identifier = 'another';
-            insert into ledger.event (epoch, transaction_id, stream, version, event_id, type, data, metadata, occurred_at, recorded_at, hash)
-                select 0, '999999999', 'agent-far', 0, gen_random_uuid(), type, data, metadata, occurred_at, recorded_at, hash from ledger.event
-            """
-        );
-
-        await LedgerSchema.ApplyAsync(_database.SuperuserConnectionString, "presence_ledger", default);
-
-        await using var restarted = await Node.StartAsync(_database, Clock);
-        var result = await restarted.Log.AppendAsync(Some.Commit("new", -1));
-        Assert.Equal(1, result.Position.Epoch);
-        using var patience = new CancellationTokenSource(Patience);
-        IReadOnlyList<StoredEvent> all;
-        // Transactions of other tests on the same server hold readers back for a moment.
-        while (!(all = await restarted.Log.ReadAllAsync(LogPosition.Start, 10, patience.Token)).Any(e => e.Record.Stream == "agent-new"))
-            await Task.Delay(20, patience.Token);
-        Assert.Equal(["agent-old", "agent-far", "agent-new"], all.Select(e => e.Record.Stream));
-        Assert.Equal(result.Position, all[^1].Position);
-        Assert.Equal("agent-new", Assert.Single(await restarted.Log.ReadAllAsync(all[1].Position, 10, default)).Record.Stream);
-    }
-
-    [Fact]
     public async Task The_schema_is_applied_once()
     {
         await AppendAsync(Some.Commit("a", -1));
         const string state = """
-            select (select string_agg(e::text, ';') from ledger.epoch e) || (select string_agg(s::text, ';' order by s.name) from ledger.script s)
+            select (select string_agg(s::text, ';' order by s.name) from ledger.script s)
                 || (select string_agg(c.oid || ':' || c.relname || coalesce(c.relacl::text, ''), ';' order by c.oid)
                     from pg_class c join pg_namespace n on n.oid = c.relnamespace where n.nspname = 'ledger')
             """;
@@ -274,7 +310,7 @@ public sealed class PostgresLogTests : SpanningLogContract
     {
         await using var command = new NpgsqlCommand(
             """
-            select * from ledger.append(0, now(), array[0], array[$1], array[-1]::bigint[], array[1],
+            select * from ledger.append(now(), array[0], array[$1], array[-1]::bigint[],
                 array[0], array[$1], array[0]::bigint[], array[gen_random_uuid()], array['x.v1'], array['{}'], array['{}'],
                 array[now()], array[now()], array['\x00'::bytea], '{}', '{}', '{}', '{}')
             """,
@@ -288,6 +324,13 @@ public sealed class PostgresLogTests : SpanningLogContract
     {
         await using var command = database.CreateCommand(statement);
         await command.ExecuteNonQueryAsync();
+    }
+
+    private async Task UntilAsync(string condition)
+    {
+        using var patience = new CancellationTokenSource(Patience);
+        while (!(bool)(await ScalarAsync(condition))!)
+            await Task.Delay(20, patience.Token);
     }
 
     private async Task<object?> ScalarAsync(string query)

@@ -397,39 +397,11 @@ public sealed class SealNotesTests : IDisposable
     }
 
     /// <summary>A log in whose place another one can be put, and that can fail.</summary>
-    private sealed class SwitchedLog(ILog log) : ILog
+    private sealed class SwitchedLog(ILog log) : PassingLog(log)
     {
-        public ILog Inner { get; set; } = log;
-
         public Func<Func<Task<AppendResult>>, Task<AppendResult>>? OnAppend { get; set; }
 
-        public string Store => Inner.Store;
-
-        public string Name => Inner.Name;
-
-        public bool SpansStreams => Inner.SpansStreams;
-
-        public Task NextAppend => Inner.NextAppend;
-
-        public Task<AppendResult> AppendAsync(Commit commit) =>
-            OnAppend is { } on ? on(() => Inner.AppendAsync(commit)) : Inner.AppendAsync(commit);
-
-        public Task<IReadOnlyList<StoredEvent>> ReadStreamAsync(string stream, long fromVersion, int count, CancellationToken ct) =>
-            Inner.ReadStreamAsync(stream, fromVersion, count, ct);
-
-        public Task<IReadOnlyList<StoredEvent>> ReadStreamBackwardsAsync(
-            string stream,
-            long fromVersion,
-            int count,
-            CancellationToken ct
-        ) => Inner.ReadStreamBackwardsAsync(stream, fromVersion, count, ct);
-
-        public Task<IReadOnlyList<StoredEvent>> ReadAllAsync(LogPosition after, int count, CancellationToken ct) =>
-            Inner.ReadAllAsync(after, count, ct);
-
-        public IAsyncEnumerable<LogPage> SubscribeAsync(LogPosition after, int pageSize, CancellationToken ct) =>
-            Inner.SubscribeAsync(after, pageSize, ct);
-
-        public Task<RecordedAnswer?> FindAnswerAsync(string key, CancellationToken ct) => Inner.FindAnswerAsync(key, ct);
+        public override Task<AppendResult> AppendAsync(Commit commit) =>
+            OnAppend is { } on ? on(() => base.AppendAsync(commit)) : base.AppendAsync(commit);
     }
 }

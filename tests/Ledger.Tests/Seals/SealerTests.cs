@@ -266,9 +266,7 @@ public sealed class SealerTests : IDisposable
             await AssertSoundAsync(node.Log);
             using var book = new SealBook(node.Log);
             using var sealer = new Sealer(node.Log, book, new SealingKeys(_folder), TimeProvider.System);
-            await node.Log.SettleAsync(default);
             Assert.Equal(1, (await sealer.SealAsync(Actor.Ledger, false, default)).Seals);
-            await node.Log.SettleAsync(default);
             var result = await AssertSoundAsync(node.Log);
             Assert.Equal(1, result.UnsealedEvents);
             // Positions of another store mean nothing: found by fingerprint.

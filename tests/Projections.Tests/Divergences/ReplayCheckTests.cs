@@ -196,7 +196,7 @@ public sealed class PostgresReplayCheckTests : ReplayCheckTests
     protected override Task<TestDatabase> OpenAsync() => Node.CreateDatabaseAsync();
 
     private protected override Task ImportAsync(IAsyncEnumerable<IReadOnlyList<EventRecord>> portions) =>
-        new PostgresImport(_node.Database).RunAsync(portions, new Progress<int>(), default);
+        new LogImport(_node.Log).RunAsync(portions, new Progress<int>(), default);
 }
 
 public sealed class EventStoreDbReplayCheckTests : ReplayCheckTests

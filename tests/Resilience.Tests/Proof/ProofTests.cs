@@ -244,7 +244,7 @@ public sealed class ProofTests : IAsyncLifetime
     {
         await using var owner = NpgsqlDataSource.Create(_database.SuperuserConnectionString);
         await using var command = owner.CreateCommand(
-            "select stream from ledger.stream where stream like 'agent-%' order by version desc limit 1"
+            "select stream from ledger.event where stream like 'agent-%' order by version desc limit 1"
         );
         return ((string)(await command.ExecuteScalarAsync())!)["agent-".Length..];
     }

@@ -28,8 +28,7 @@ internal sealed record LedgerOutline(IReadOnlyList<string> AgentIds, DateTimeOff
     {
         await using var command = database.CreateCommand(
             """
-            select array(select stream from ledger.stream),
-                (select recorded_at from ledger.event order by epoch desc, transaction_id desc, position desc limit 1)
+            select array(select * from ledger.streams('', null)), (select recorded_at from ledger.event order by position desc limit 1)
             """
         );
         await using var reader = await command.ExecuteReaderAsync(ct);

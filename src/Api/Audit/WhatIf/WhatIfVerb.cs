@@ -88,8 +88,6 @@ internal static class WhatIfVerb
     )
     {
         await using var opened = await OpenedLog.OpenAsync(choice, prepare: false, ct);
-        // What is committed by now counts, though an older transaction may hold it back yet.
-        await opened.Log.SettleAsync(ct);
         var outline =
             await LedgerOutline.OfAsync(opened.Log, opened.Database, ct) ?? throw new MisconfiguredException("The ledger has no events.");
         if (file.AgentIds.Concat(agents ?? []).Except(outline.AgentIds, StringComparer.Ordinal).FirstOrDefault() is { } unknown)
