@@ -91,7 +91,7 @@ internal sealed class VerifyBenchmark : IBenchmark
             $"A simulated ledger of {events:N0} events, {bytes} bytes of data and metadata each, in {made.Seals} seals, which took {sealing.TotalSeconds:N1} s "
                 + $"({made.Last!.EndOrdinal() / sealing.TotalSeconds:N0} events/s).\n"
         );
-        const string Raw = "raw: one select in the order of all, every column taken";
+        const string Raw = "raw: one select in global order, every column taken";
         const string Copy = "raw: the same binary COPY, its bytes thrown away";
         const string Whole = "`verify`: order, chains, ids, instants, heads, seals, signatures";
         var runs = await Measure.InTurnAsync(

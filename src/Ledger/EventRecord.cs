@@ -5,7 +5,7 @@ using System.Text;
 
 namespace PresenceLedger.Ledger;
 
-/// <summary>An event as it is stored, but for its place in the order of all. The hash covers every other member.</summary>
+/// <summary>An event as it is stored, but for its place in global order. The hash covers every other member.</summary>
 /// <param name="Stream">The stream.</param>
 /// <param name="Version">From 0 without gaps.</param>
 /// <param name="EventId">UUIDv7.</param>
@@ -27,7 +27,7 @@ public sealed record EventRecord(
     byte[] Hash
 );
 
-/// <summary>An event with its place in the order of all.</summary>
+/// <summary>An event with its place in global order.</summary>
 public sealed record StoredEvent(EventRecord Record, LogPosition Position);
 
 /// <summary>

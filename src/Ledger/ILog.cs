@@ -41,13 +41,13 @@ public interface ILog
     Task<IReadOnlyList<StoredEvent>> ReadStreamBackwardsAsync(string stream, long fromVersion, int count, CancellationToken ct);
 
     /// <summary>
-    /// Up to <paramref name="count"/> events after a position, in the order of all. What is not returned by a page that is not
+    /// Up to <paramref name="count"/> events after a position, in global order. What is not returned by a page that is not
     /// full was not committed when the page was read, and will come after everything in it.
     /// </summary>
     Task<IReadOnlyList<StoredEvent>> ReadAllAsync(LogPosition after, int count, CancellationToken ct);
 
     /// <summary>
-    /// Follows the log from a position on, in the order of all, without loss or duplicate, over anything that may happen to the
+    /// Follows the log from a position on, in global order, without loss or duplicate, over anything that may happen to the
     /// connection; ends only when it is cancelled. Where nothing happens, an empty page comes now and then.
     /// </summary>
     /// <exception cref="LogEndsBeforeException">The log ends before the position.</exception>
@@ -176,7 +176,7 @@ public enum AppendVerdict
 }
 
 /// <summary>
-/// A verdict, and a place in the order of all by which the commit is there: its end, or that of what was written together with
+/// A verdict, and a place in global order by which the commit is there: its end, or that of what was written together with
 /// it. Of no meaning where no events were appended.
 /// </summary>
 public sealed record AppendResult(AppendVerdict Verdict, LogPosition Position);

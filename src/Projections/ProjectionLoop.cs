@@ -25,7 +25,7 @@ public sealed class ProjectionLoop(
     /// <summary>Longer than a takeover: an older version that nobody takes over meanwhile has no node any more.</summary>
     private static readonly TimeSpan BetweenLooks = 3 * Takeover;
 
-    private readonly Place _place = new(model, live: true);
+    private readonly ReadModelTables _tables = new(model, live: true);
     private readonly Wake _projected = new();
     private readonly Trouble _standing = new(logger, clock, LogLevel.Error);
     private readonly Trouble _waiting = new(logger, clock);
@@ -52,8 +52,8 @@ public sealed class ProjectionLoop(
     /// <exception cref="Ledger.Postgres.NewerLedgerException">A newer version of the read model is there.</exception>
     public async Task PrepareAsync(CancellationToken ct)
     {
-        await Place.CreateTableAsync(database, ct);
-        await _place.RefuseNewerAsync(database, ct);
+        await ReadModelTables.CreateTableAsync(database, ct);
+        await _tables.RefuseNewerAsync(database, ct);
     }
 
     /// <inheritdoc />
@@ -71,7 +71,7 @@ public sealed class ProjectionLoop(
             try
             {
                 await using var connection = await database.OpenConnectionAsync(stoppingToken);
-                if (await Locks.TryAsync(connection, _place.Schema, stoppingToken))
+                if (await Locks.TryAsync(connection, _tables.Schema, stoppingToken))
                     await ProjectAndUnlockAsync(connection, stoppingToken);
                 // Another node is at it, and says itself how it goes.
                 _stopped = null;
@@ -90,7 +90,7 @@ public sealed class ProjectionLoop(
                     stoppingToken
                 );
             }
-            catch (Exception e) when (Filling.IsRefusal(e))
+            catch (Exception e) when (CatchUp.IsRefusal(e))
             {
                 await StandStillAsync(e.Message, stoppingToken);
             }
@@ -114,13 +114,13 @@ public sealed class ProjectionLoop(
     {
         try
         {
-            var at = await _place.FindAsync(connection, ct);
+            var at = await _tables.FindAsync(connection, ct);
             if (at is not null && at.Store != log.Store)
                 // A position of another store says nothing: what was read is read again from this one.
                 logger.LogWarning("The read model {Model} is rebuilt: the ledger is kept in {Store} now", model.Name, log.Store);
             if (at?.Store != log.Store)
-                at = await _place.CreateAsync(connection, log.Store, ct);
-            await new Filling(_place, log, database, connection, clock, Filling.LargeWrite).RunAsync(
+                at = await _tables.CreateAsync(connection, log.Store, ct);
+            await new CatchUp(_tables, log, database, connection, clock, CatchUp.LargeWrite).RunAsync(
                 at,
                 until: null,
                 written => TellAsync(connection, written, ct),
@@ -129,15 +129,15 @@ public sealed class ProjectionLoop(
         }
         finally
         {
-            await Locks.ReleaseAsync(connection, _place.Schema);
+            await Locks.ReleaseAsync(connection, _tables.Schema);
         }
     }
 
-    private async Task TellAsync(NpgsqlConnection connection, Filled filled, CancellationToken ct)
+    private async Task TellAsync(NpgsqlConnection connection, CatchUpProgress filled, CancellationToken ct)
     {
         if (filled.CaughtUp && !_indexed)
         {
-            await _place.IndexAsync(connection, ct);
+            await _tables.IndexAsync(connection, ct);
             _indexed = true;
         }
         if (filled.Events > 0 || filled.CaughtUp)
@@ -159,7 +159,7 @@ public sealed class ProjectionLoop(
     private async Task DropOlderAsync(NpgsqlConnection connection, CancellationToken ct)
     {
         var abandoned = new HashSet<int>();
-        foreach (var version in await _place.OlderAsync(connection, ct))
+        foreach (var version in await _tables.OlderAsync(connection, ct))
         {
             var schema = $"{model.Name}_v{version}";
             await using var transaction = await connection.BeginTransactionAsync(ct);
@@ -170,9 +170,9 @@ public sealed class ProjectionLoop(
                 continue;
             // Another node may be about to take it over: only who has gone for two looks is gone.
             abandoned.Add(version);
-            if (!_abandoned.Contains(version) || !await Place.TryDropAsync(connection, [schema, schema + "_next", schema + "_old"], ct))
+            if (!_abandoned.Contains(version) || !await ReadModelTables.TryDropAsync(connection, [schema, schema + "_next", schema + "_old"], ct))
                 continue;
-            await _place.ForgetAsync(connection, version, ct);
+            await _tables.ForgetAsync(connection, version, ct);
             await transaction.CommitAsync(ct);
             logger.LogInformation("Version {Version} of the read model {Model} was dropped: no node uses it any more", version, model.Name);
         }

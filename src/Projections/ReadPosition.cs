@@ -8,10 +8,10 @@ namespace PresenceLedger.Projections;
 /// <param name="Position">The last event it has.</param>
 /// <param name="AsOf">The instant up to which it is complete; not after now.</param>
 /// <param name="Newest">When the newest of its events was recorded: after now where the clock was ahead then (TIM-1).</param>
-public sealed record Read(LogPosition Position, DateTimeOffset AsOf, DateTimeOffset Newest)
+public sealed record ProjectionPosition(LogPosition Position, DateTimeOffset AsOf, DateTimeOffset Newest)
 {
     /// <summary>How far a read model is that has not begun.</summary>
-    public static Read None { get; } = new(LogPosition.Start, DateTimeOffset.MinValue, DateTimeOffset.MinValue);
+    public static ProjectionPosition None { get; } = new(LogPosition.Start, DateTimeOffset.MinValue, DateTimeOffset.MinValue);
 }
 
 /// <summary>How far a read model is behind the log.</summary>
@@ -19,7 +19,7 @@ public sealed record Read(LogPosition Position, DateTimeOffset AsOf, DateTimeOff
 /// <param name="Seconds">From the instant up to which it is complete until now.</param>
 /// <param name="Events">Events it does not have yet, counted up to 100,000; null where the log cannot count them.</param>
 /// <param name="RecordedAhead">How far the newest of its events is from having been; zero for all but those of a clock that was ahead.</param>
-public sealed record Lag(Read At, double Seconds, long? Events, TimeSpan RecordedAhead);
+public sealed record Lag(ProjectionPosition At, double Seconds, long? Events, TimeSpan RecordedAhead);
 
 /// <summary>Tells how far a read model is, whichever node keeps it, and waits for it.</summary>
 public sealed class ReadPosition(NpgsqlDataSource database, ProjectionLoop loop, TimeProvider clock)
@@ -27,7 +27,7 @@ public sealed class ReadPosition(NpgsqlDataSource database, ProjectionLoop loop,
     private const int MostCounted = 100_000;
     private static readonly TimeSpan Poll = TimeSpan.FromMilliseconds(50);
 
-    private readonly Place _place = new(loop.Model, live: true);
+    private readonly ReadModelTables _tables = new(loop.Model, live: true);
 
     /// <summary>The read model.</summary>
     public IReadModel Model => loop.Model;
@@ -36,17 +36,17 @@ public sealed class ReadPosition(NpgsqlDataSource database, ProjectionLoop loop,
     public ILog Log => loop.Log;
 
     /// <summary>Where it is now.</summary>
-    public async Task<Read> ReadAsync(CancellationToken ct)
+    public async Task<ProjectionPosition> ReadAsync(CancellationToken ct)
     {
         await using var connection = await database.OpenConnectionAsync(ct);
-        return await _place.FindAsync(connection, ct) is { } at ? new Read(at.Position, clock.NotAfterNow(at.AsOf), at.Newest) : Read.None;
+        return await _tables.FindAsync(connection, ct) is { } at ? new ProjectionPosition(at.Position, clock.NotAfterNow(at.AsOf), at.Newest) : ProjectionPosition.None;
     }
 
     /// <summary>How far the log of a store was read by any read model; null where none has.</summary>
     public static async Task<LogPosition?> FurthestAsync(NpgsqlDataSource database, string store, CancellationToken ct)
     {
         await using var connection = await database.OpenConnectionAsync(ct);
-        return await Place.FurthestAsync(connection, store, ct);
+        return await ReadModelTables.FurthestAsync(connection, store, ct);
     }
 
     /// <summary>How far it is behind now.</summary>
@@ -60,7 +60,7 @@ public sealed class ReadPosition(NpgsqlDataSource database, ProjectionLoop loop,
     }
 
     /// <summary>Waits until it is far enough; false where it was not in time.</summary>
-    public Task<bool> WaitAsync(Func<Read, bool> enough, TimeSpan atMost, CancellationToken ct) =>
+    public Task<bool> WaitAsync(Func<ProjectionPosition, bool> enough, TimeSpan atMost, CancellationToken ct) =>
         WaitAsync(async () => enough(await ReadAsync(ct)), atMost, ct);
 
     /// <summary>Waits until something holds that can only come about by projecting; false where it did not in time.</summary>

@@ -50,8 +50,8 @@ public sealed partial class Rebuild(IReadModel model, ILog log, NpgsqlDataSource
     private const int Tries = 60;
     private static readonly TimeSpan Pause = TimeSpan.FromSeconds(1);
 
-    private readonly Place _live = new(model, live: true);
-    private readonly Place _next = new(model, live: false);
+    private readonly ReadModelTables _live = new(model, live: true);
+    private readonly ReadModelTables _next = new(model, live: false);
     private readonly string _old = model.Schema + "_old";
 
     /// <summary>Rebuilds; one that is broken off goes on when it is run again.</summary>
@@ -63,7 +63,7 @@ public sealed partial class Rebuild(IReadModel model, ILog log, NpgsqlDataSource
     /// <exception cref="LogEndsBeforeException">The log ends before what is read.</exception>
     public async Task RunAsync(bool restart, IProgress<RebuildProgress> progress, CancellationToken ct)
     {
-        await Place.CreateTableAsync(database, ct);
+        await ReadModelTables.CreateTableAsync(database, ct);
         await _live.RefuseNewerAsync(database, ct);
         await using var connection = await database.OpenConnectionAsync(ct);
         if (!await Locks.TryAsync(connection, _next.Schema, ct))
@@ -131,7 +131,7 @@ public sealed partial class Rebuild(IReadModel model, ILog log, NpgsqlDataSource
             var to = await _live.FindAsync(connection, ct) ?? throw new CheckpointMovedException(_live.Schema);
             if (from.Position >= to.Position)
                 return;
-            await new Filling(_next, log, database, connection, clock, Filling.LargestWrite).RunAsync(
+            await new CatchUp(_next, log, database, connection, clock, CatchUp.LargestWrite).RunAsync(
                 from,
                 to.Position,
                 filled =>
@@ -158,7 +158,7 @@ public sealed partial class Rebuild(IReadModel model, ILog log, NpgsqlDataSource
             using var done = CancellationTokenSource.CreateLinkedTokenSource(ct);
             try
             {
-                await new Filling(_live, log, database, connection, clock, Filling.LargestWrite).RunAsync(
+                await new CatchUp(_live, log, database, connection, clock, CatchUp.LargestWrite).RunAsync(
                     at,
                     until: null,
                     TellAsync,
@@ -173,7 +173,7 @@ public sealed partial class Rebuild(IReadModel model, ILog log, NpgsqlDataSource
             await _live.IndexAsync(connection, ct);
             progress.Report(new RebuildProgress(RebuildStage.Swapped, events, 1));
 
-            async Task TellAsync(Filled filled)
+            async Task TellAsync(CatchUpProgress filled)
             {
                 events += filled.Events;
                 progress.Report(new RebuildProgress(RebuildStage.Fills, events, null));
@@ -198,8 +198,8 @@ public sealed partial class Rebuild(IReadModel model, ILog log, NpgsqlDataSource
         var state = next.State;
         if (next.Position < live.Position)
         {
-            var read = await log.ReadAllAsync(next.Position, Filling.LargeWrite, ct);
-            if (read.Count == Filling.LargeWrite && read[^1].Position < live.Position)
+            var read = await log.ReadAllAsync(next.Position, CatchUp.LargeWrite, ct);
+            if (read.Count == CatchUp.LargeWrite && read[^1].Position < live.Position)
                 return false;
             StoredEvent[] missing = [.. read.TakeWhile(e => e.Position <= live.Position)];
             if (missing.Length > 0)
@@ -209,7 +209,7 @@ public sealed partial class Rebuild(IReadModel model, ILog log, NpgsqlDataSource
                 state = changes.State;
             }
         }
-        await Place.ExecuteAsync(
+        await ReadModelTables.ExecuteAsync(
             connection,
             $"alter schema {_live.Schema} rename to {_old}; alter schema {_next.Schema} rename to {_live.Schema}",
             ct
@@ -222,7 +222,7 @@ public sealed partial class Rebuild(IReadModel model, ILog log, NpgsqlDataSource
     private async Task<bool> DropOldAsync(NpgsqlConnection connection, CancellationToken ct)
     {
         await using var transaction = await connection.BeginTransactionAsync(ct);
-        if (!await Place.TryDropAsync(connection, [_old], ct))
+        if (!await ReadModelTables.TryDropAsync(connection, [_old], ct))
             return false;
         await transaction.CommitAsync(ct);
         return true;

@@ -168,7 +168,7 @@ public sealed class AgentTests(Site site) : IAsyncLifetime
     {
         var ana = await site.AgentAsync("proof");
         var tab = await site.OpenAsync("auditor:al", $"/agents/{ana}");
-        await Expect(tab.Page.Locator(".verified")).ToContainTextAsync("The record holds, 3 events");
+        await Expect(tab.Page.Locator(".verified")).ToContainTextAsync("Record verified, 3 events");
 
         var saved = await tab.Page.RunAndWaitForDownloadAsync(() =>
             tab.Page.GetByRole(AriaRole.Link, new() { Name = "Evidence, all" }).ClickAsync()
@@ -321,7 +321,7 @@ public sealed class DayPictureTests(SimulatedDays site) : IClassFixture<Simulate
         await tab.Page.GetByLabel("Purpose").FillAsync("complaint 4711");
         await tab.Page.GetByRole(AriaRole.Button, new() { Name = "Go on" }).ClickAsync();
         await Expect(tab.Page.Locator(".picture")).ToBeVisibleAsync();
-        await Expect(tab.Page.Locator(".verified")).ToContainTextAsync("The record holds");
+        await Expect(tab.Page.Locator(".verified")).ToContainTextAsync("Record verified");
 
         await tab.Page.GetByText("Who read this").ClickAsync();
         await Expect(tab.Page.Locator(".readers tbody tr").First).ToContainTextAsync("complaint 4711");

@@ -68,7 +68,7 @@ public sealed class ReportTests(SimulatedWeek site) : IClassFixture<SimulatedWee
         var together = tab.Page.Locator("tfoot td");
         await Expect(together.First).ToHaveTextAsync(Length(totals.GetProperty("total").GetProperty("loginSeconds").GetDouble()));
         await Expect(tab.Page.Locator(".facts")).ToContainTextAsync("Agents: 24");
-        await Expect(tab.Page.Locator(".facts")).ToContainTextAsync("Adds up");
+        await Expect(tab.Page.Locator(".facts")).ToContainTextAsync("Totals reconcile");
         var first = await site.ReportAsync("historical/agents?bucket=day&limit=1&" + SimulatedWeek.WeekOfApi);
         await Expect(tab.Page.Locator(Rows + " td.number").First)
             .ToHaveTextAsync(Length(first.GetProperty("items")[0].GetProperty("loginSeconds").GetDouble()));
@@ -261,7 +261,7 @@ public sealed class ReportTests(SimulatedWeek site) : IClassFixture<SimulatedWee
         await Expect(tab.Page.GetByRole(AriaRole.Columnheader, new() { Name = "Available" })).ToBeVisibleAsync();
 
         await site.DoneAsync("PUT", $"agents/{agentId}/presence", new { statusId = "busy" }, Sue);
-        await tab.Page.GetByRole(AriaRole.Button, new() { Name = "Read anew" }).ClickAsync();
+        await tab.Page.GetByRole(AriaRole.Button, new() { Name = "Refresh" }).ClickAsync();
 
         // The command is in the facts soon after its answer, and the report has two reads to make of them.
         await Expect(tab.Page.GetByRole(AriaRole.Columnheader, new() { Name = "Busy" })).ToBeVisibleAsync();

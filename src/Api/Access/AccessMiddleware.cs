@@ -11,7 +11,7 @@ using PresenceLedger.Domain.Naming;
 namespace PresenceLedger.Api.Access;
 
 /// <summary>Finds out who calls (DIA-1), before any endpoint is asked.</summary>
-internal sealed class AccessMiddleware(RequestDelegate next, AccessOptions options, PrivateDoor door)
+internal sealed class AccessMiddleware(RequestDelegate next, AccessOptions options, LocalSocket socket)
 {
     private const string Header = "X-Actor";
     private static readonly Actor Default = new(Persona.Service, "local");
@@ -28,7 +28,7 @@ internal sealed class AccessMiddleware(RequestDelegate next, AccessOptions optio
             return;
         }
         var problem =
-            door.Admitted(context) ? Named(context)
+            socket.Admitted(context) ? Named(context)
             : options.Mode is AccessMode.Open ? Open(context)
             : await JwtAsync(context);
         if (problem is not null)

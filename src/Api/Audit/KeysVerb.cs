@@ -20,7 +20,7 @@ internal static class KeysVerb
         rotate.SetAction((parsed, ct) => RunAsync(parsed, writes: true, RotateAsync, ct));
 
         var id = new Argument<string>("KEYID") { Description = "The key." };
-        var retire = new Command("retire", "Retires a key: its signatures count no more for what is sealed from now on.") { id };
+        var retire = new Command("retire", "Retires a key: its signatures are no longer trusted for what is sealed from now on.") { id };
         retire.SetAction(
             (parsed, ct) =>
                 RunAsync(

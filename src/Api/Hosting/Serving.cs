@@ -70,9 +70,9 @@ public static class Serving
         builder.WebHost.UseSetting(WebHostDefaults.HttpPortsKey, null);
         builder.WebHost.UseSetting(WebHostDefaults.HttpsPortsKey, null);
         var listen = urls ?? builder.Configuration["urls"] ?? DefaultUrl;
-        using var door = new PrivateDoor();
-        door.Open(builder, listen.Split(';', StringSplitOptions.RemoveEmptyEntries));
-        builder.Services.AddSingleton(_ => door);
+        using var socket = new LocalSocket();
+        socket.Open(builder, listen.Split(';', StringSplitOptions.RemoveEmptyEntries));
+        builder.Services.AddSingleton(_ => socket);
 
         using var startLogging = LoggerFactory.Create(l => l.AddSimpleConsole(o => o.SingleLine = true));
         var access = AccessSetup.Configure(builder, listen);
@@ -86,7 +86,7 @@ public static class Serving
             return exit;
         builder.Services.AddSingleton(SealSettings.Of(builder.Configuration, choice.DataFolder));
         Compose(builder, database.ConnectionString, log);
-        AddDashboard(builder, access, door, choice.DataFolder);
+        AddDashboard(builder, access, socket, choice.DataFolder);
 
         var app = builder.Build();
         Map(app);
@@ -114,7 +114,7 @@ public static class Serving
         return 0;
     }
 
-    private static void AddDashboard(WebApplicationBuilder builder, AccessOptions access, PrivateDoor door, string dataFolder)
+    private static void AddDashboard(WebApplicationBuilder builder, AccessOptions access, LocalSocket socket, string dataFolder)
     {
         // Where it was built they are found through a manifest; where it was published they lie beside it.
         builder.WebHost.UseStaticWebAssets();
@@ -123,7 +123,7 @@ public static class Serving
         // Nodes that share a ledger share these, or each signs out whom another has signed in.
         var keys = builder.Configuration["Dashboard:KeyFolder"] ?? Path.Combine(dataFolder, "cookie-keys");
         var isOpen = access.Mode is AccessMode.Open;
-        DashboardHost.Add(builder.Services, new DashboardOptions(door.Address, isOpen, host => !isOpen || Loopback.Is(host), keys));
+        DashboardHost.Add(builder.Services, new DashboardOptions(socket.Address, isOpen, host => !isOpen || Loopback.Is(host), keys));
         builder.Services.AddSingleton<ITokens, DashboardTokens>();
     }
 

@@ -25,21 +25,21 @@ internal sealed class Follower : IDisposable
     private readonly Action<Follower> _leave;
     private readonly Channel<Change?> _waiting = Channel.CreateBounded<Change?>(Capacity);
     private readonly CancellationTokenSource _ended = new();
-    private readonly ITimer _beat;
+    private readonly ITimer _heartbeat;
 
     /// <summary>Begins to follow.</summary>
     /// <param name="filter">What it wants.</param>
     /// <param name="from">Everything after this place comes.</param>
     /// <param name="clock">The time.</param>
-    /// <param name="beat">How long until the next heartbeat: the policy may change while somebody follows.</param>
+    /// <param name="heartbeatInterval">How long until the next heartbeat: the policy may change while somebody follows.</param>
     /// <param name="leave">Told when it goes.</param>
-    internal Follower(Filter filter, LogPosition from, TimeProvider clock, Func<TimeSpan> beat, Action<Follower> leave)
+    internal Follower(Filter filter, LogPosition from, TimeProvider clock, Func<TimeSpan> heartbeatInterval, Action<Follower> leave)
     {
         Filter = filter;
         From = from;
         _leave = leave;
-        _beat = clock.CreateTimer(_ => Beat(beat()), null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
-        Rest(beat());
+        _heartbeat = clock.CreateTimer(_ => SendHeartbeat(heartbeatInterval()), null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+        Rest(heartbeatInterval());
     }
 
     /// <summary>What it wants.</summary>
@@ -61,7 +61,7 @@ internal sealed class Follower : IDisposable
     public void Dispose()
     {
         _leave(this);
-        _beat.Dispose();
+        _heartbeat.Dispose();
     }
 
     internal void Take(Change change)
@@ -81,13 +81,13 @@ internal sealed class Follower : IDisposable
         _ = _ended.CancelAsync();
     }
 
-    private void Beat(TimeSpan next)
+    private void SendHeartbeat(TimeSpan next)
     {
         _waiting.Writer.TryWrite(null);
         Rest(next);
     }
 
-    private void Rest(TimeSpan next) => _beat.Change(next, Timeout.InfiniteTimeSpan);
+    private void Rest(TimeSpan next) => _heartbeat.Change(next, Timeout.InfiniteTimeSpan);
 }
 
 /// <summary>Who follows, by agent where they said which: most follow one of very many.</summary>

@@ -45,9 +45,9 @@ internal static partial class HistoricalReport
             return problem!;
         var totals = new Cell[query.Buckets];
         for (var bucket = 0; bucket < totals.Length; bucket++)
-            totals[bucket] = Cell.OfNobody(query.Edges[bucket], query.Edges[bucket + 1]);
+            totals[bucket] = Cell.Empty(query.Edges[bucket], query.Edges[bucket + 1]);
         // Not the sum of the buckets: a stretch over several of them is one episode, and a conversation is one.
-        var whole = Cell.OfNobody(query.From, query.To);
+        var whole = Cell.Empty(query.From, query.To);
         int count;
         await using (facts)
         {

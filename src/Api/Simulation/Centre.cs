@@ -83,7 +83,7 @@ public static class Centre
             var events = ConfigurationDecider.Decide(configuration, command, at).Events;
             var id = chance.Id(at);
             records.AddRange(
-                Sealing.Seal(
+                EventRecords.Create(
                     StreamNames.Configuration,
                     configuration.Version,
                     records.Count == 0 ? HashChain.Genesis : records[^1].Hash,

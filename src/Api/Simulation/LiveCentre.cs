@@ -17,7 +17,7 @@ internal static class LiveCentre
 {
     private const int ShiftHours = 200;
     private const int LargestBatch = 500;
-    private static readonly TimeSpan Beat = TimeSpan.FromMilliseconds(50);
+    private static readonly TimeSpan Tick = TimeSpan.FromMilliseconds(50);
     private static readonly TimeSpan Between = TimeSpan.FromSeconds(5);
     private static readonly Actor Administrator = new(Persona.Administrator, "workforce-management");
     private static readonly Actor Gateway = new(Persona.Service, "gateway");
@@ -83,7 +83,7 @@ internal static class LiveCentre
         CancellationToken ct
     )
     {
-        using var timer = new PeriodicTimer(Beat, clock);
+        using var timer = new PeriodicTimer(Tick, clock);
         var heartbeats = Task.CompletedTask;
         var beatAt = clock.GetUtcNow() + configuration.Policy.HeartbeatInterval;
         var sayAt = clock.GetUtcNow() + Between;

@@ -17,7 +17,7 @@ internal sealed class Scribe(long policyVersion, Chance chance) : IWitness
     {
         var recordedAt = at.AddMilliseconds(1 + chance.Below(8));
         desk.RecordedAt = recordedAt > desk.RecordedAt ? recordedAt : desk.RecordedAt;
-        var records = Sealing.Seal(
+        var records = EventRecords.Create(
             desk.Stream,
             desk.Agent.Version,
             desk.Hash,

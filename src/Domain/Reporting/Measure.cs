@@ -129,7 +129,7 @@ public sealed class Cell(DateTimeOffset start, DateTimeOffset end)
     public bool Conserved { get; internal set; }
 
     /// <summary>A bucket to add up what several agents did in it; nothing was lost of nobody's time.</summary>
-    public static Cell OfNobody(DateTimeOffset start, DateTimeOffset end) => new(start, end) { Conserved = true };
+    public static Cell Empty(DateTimeOffset start, DateTimeOffset end) => new(start, end) { Conserved = true };
 
     /// <summary>Adds what an agent did in the same bucket. It is conserved while all that was added is.</summary>
     public void Add(Cell agent)

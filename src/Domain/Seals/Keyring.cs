@@ -7,7 +7,7 @@ public sealed record SignatureVerdict(bool Trusted, string? Problem);
 
 /// <summary>
 /// Whose signatures count, as the stream <c>seals</c> goes on: the keys that were given, and those introduced by a signature of one that
-/// counts, until they are retired. Where none is given, the first key of the ledger is taken at its word.
+/// counts, until they are retired. Where none is given, the first key of the ledger is trusted on first use.
 /// </summary>
 public sealed class Keyring
 {

@@ -12,9 +12,9 @@ public abstract record SealEvent : LedgerEvent;
 /// <param name="Signature">The signature.</param>
 public sealed record SealSignature(string KeyId, string Signature);
 
-/// <summary>A seal over the next events of the order of all, those of seals before it among them.</summary>
+/// <summary>A seal over the next events of the global order, those of seals before it among them.</summary>
 /// <param name="Number">From 0 without gaps.</param>
-/// <param name="First">Place of its first event in the order of all, counted from 0.</param>
+/// <param name="First">Place of its first event in global order, counted from 0.</param>
 /// <param name="Count">How many events.</param>
 /// <param name="Root">Root of the <see cref="MerkleTree"/> over their hashes, in hex.</param>
 /// <param name="Fingerprints">The first 8 bytes of every hash, in order, in base64: by them the event that is wrong is found.</param>
@@ -72,7 +72,7 @@ public sealed record SealingKeyIntroduced(
         $"presence-ledger key v1\nintroduces: {KeyId}\npublicKey: {PublicKey}\nintroducedAt: {SealStatement.Instant(IntroducedAt)}\n";
 }
 
-/// <summary>A key whose signatures count no more for what is sealed from now on.</summary>
+/// <summary>A key whose signatures are no longer trusted for what is sealed from now on.</summary>
 /// <param name="KeyId">Which.</param>
 /// <param name="RetiredAt">When.</param>
 /// <param name="Signatures">Of keys that go on.</param>

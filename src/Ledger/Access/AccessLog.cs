@@ -165,7 +165,7 @@ public sealed class AccessLog(ILog log, TimeProvider clock) : IDisposable
                 OccurredAt = now > occurredAt ? now : occurredAt,
             };
             var envelope = new CommandEnvelope(read.Reader, id, read.CorrelationId ?? id.ToString("N"));
-            records.AddRange(Sealing.Seal(stream, version, hash, [e], due: 0, envelope, NoPolicy, now));
+            records.AddRange(EventRecords.Create(stream, version, hash, [e], due: 0, envelope, NoPolicy, now));
             (version, hash, occurredAt) = (records[^1].Version, records[^1].Hash, records[^1].OccurredAt);
         }
         _ends.Remove(agentId);

@@ -22,7 +22,7 @@ namespace PresenceLedger.Ledger.Agents;
 /// </summary>
 public sealed record AgentAccepted(Agent Agent, Configuration Configuration, IReadOnlyList<EventRecord> Events) : CommandOutcome
 {
-    /// <summary>Where it ends in the order of all; the start where nothing was recorded.</summary>
+    /// <summary>Where it ends in global order; the start where nothing was recorded.</summary>
     public LogPosition Position { get; init; }
 }
 
@@ -293,7 +293,7 @@ public sealed class AgentStreams(
             .OfType<ConversationAssigned>()
             .Any(e => e.ConversationId == transfer.ConversationId && e.FromAgentId == agents[0].Agent.AgentId);
 
-    /// <summary>What a command recorded of an agent of late.</summary>
+    /// <summary>Recent events caused by this command.</summary>
     private async Task<IReadOnlyList<EventRecord>> CausedByAsync(Agent agent, Guid commandId, CancellationToken ct)
     {
         var late = await log.ReadStreamBackwardsAsync(StreamNames.Agent(agent.AgentId), agent.Version, PageSize, ct);
@@ -393,7 +393,7 @@ public sealed class AgentStreams(
         if (decision.Events.Length > decision.Due)
             // Its time is that of its event, so that an erasure takes all up to its own.
             envelope = reason.Of(stream, envelope, decision.Events[^1].OccurredAt);
-        var records = Sealing.Seal(stream, last, before.Hash, decision.Events, decision.Due, envelope, policyVersion, now);
+        var records = EventRecords.Create(stream, last, before.Hash, decision.Events, decision.Due, envelope, policyVersion, now);
         return new Change(before, decision.Events, new StreamAppend(stream, last, records), before.After(decision.Events, records));
     }
 

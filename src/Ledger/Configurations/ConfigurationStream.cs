@@ -168,7 +168,7 @@ public sealed class ConfigurationStream(ILog log, IReasonTexts texts, TimeProvid
         new(
             StreamNames.Configuration,
             held.Configuration.Version,
-            Sealing.Seal(
+            EventRecords.Create(
                 StreamNames.Configuration,
                 held.Configuration.Version,
                 held.Hash,

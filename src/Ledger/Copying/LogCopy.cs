@@ -20,7 +20,7 @@ public sealed class CopyException(string message) : Exception(message);
 /// <summary>
 /// Copies a ledger from one log to another, event by event to the letter, and proves it: the hash chain of every stream is
 /// checked on both sides, and ends in the same hash. What the target has already is compared and not copied again, so a copy that
-/// was broken off goes on where it was. A log that spans streams gets everything in the order of all. In another one the order of what is
+/// was broken off goes on where it was. A log that spans streams gets everything in global order. In another one the order of what is
 /// sealed is kept, which takes an append for each change of the stream; of what is not, that within a stream and that of the configuration
 /// to everything else, while agents within a page may come in another order than before, which nothing depends on.
 /// </summary>

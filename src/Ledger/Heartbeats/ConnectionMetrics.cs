@@ -29,7 +29,7 @@ internal static class ConnectionMetrics
         description: "Returns of lost connections beyond what the policy calls flapping"
     );
 
-    public static void Beat() => Heartbeats.Add(1);
+    public static void Heartbeat() => Heartbeats.Add(1);
 
     public static void Flapped() => Flapping.Add(1);
 

@@ -71,7 +71,7 @@ public sealed class Leases(
     public ValueTask<bool> TakeAsync(string agentId, string connectionId, DateTimeOffset at, CancellationToken ct)
     {
         var key = new ConnectionKey(agentId, connectionId);
-        ConnectionMetrics.Beat();
+        ConnectionMetrics.Heartbeat();
         if (IsInTime(key, at))
             return ValueTask.FromResult(true);
         _undecided.Add(key, at);

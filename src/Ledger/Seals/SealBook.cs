@@ -7,7 +7,7 @@ namespace PresenceLedger.Ledger.Seals;
 /// <summary>Where a seal stands and what it covers; the seal itself is in the log.</summary>
 /// <param name="Version">Version of its event in the stream of seals.</param>
 /// <param name="Number">Its number.</param>
-/// <param name="First">Place of its first event in the order of all.</param>
+/// <param name="First">Place of its first event in global order.</param>
 /// <param name="Count">How many events.</param>
 /// <param name="Position">
 /// The position of the last of them: its number, where the log numbers its events; else what the seal says, which means nothing in another
@@ -249,7 +249,7 @@ public sealed class SealBook(ILog log) : IDisposable
         /// <summary>How often it turned out that the ledger no longer had what was read of it.</summary>
         public int Rewinds { get; init; }
 
-        /// <summary>The place in the order of all up to which everything is sealed.</summary>
+        /// <summary>The place in global order up to which everything is sealed.</summary>
         public long Sealed => Last?.EndOrdinal() ?? 0;
 
         /// <summary>The keys, as the ledger itself tells them.</summary>

@@ -35,7 +35,7 @@ public sealed class SealedEvents(ILog log, SealBook book)
         return events;
     }
 
-    /// <summary>The position in this store of the event before a place in the order of all.</summary>
+    /// <summary>The position in this store of the event before a place in global order.</summary>
     public async Task<LogPosition> CountToAsync(long ordinal, CancellationToken ct)
     {
         if (log.IsNumbered)

@@ -201,7 +201,7 @@ public sealed class Sealer(ILog log, SealBook book, SealingKeys keys, TimeProvid
         }
     }
 
-    /// <summary>Retires a key: its signatures count no more for what is sealed from now on.</summary>
+    /// <summary>Retires a key: its signatures are no longer trusted for what is sealed from now on.</summary>
     /// <exception cref="SealingKeyException">The ledger has no such key in use, or no other one is at hand.</exception>
     public async Task RetireAsync(string keyId, CancellationToken ct)
     {
@@ -416,7 +416,7 @@ public sealed class Sealer(ILog log, SealBook book, SealingKeys keys, TimeProvid
     private async Task<bool> AppendAsync(SealBook.Content content, SealEvent e, Actor by)
     {
         var id = Guid.CreateVersion7(clock.GetUtcNow());
-        var records = Sealing.Seal(
+        var records = EventRecords.Create(
             StreamNames.Seals,
             content.Version,
             content.Hash,

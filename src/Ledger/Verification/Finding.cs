@@ -59,7 +59,7 @@ public sealed record Finding(FindingKind Kind, string Text)
     /// <summary>The event's id, where it is there.</summary>
     public Guid? EventId { get; init; }
 
-    /// <summary>The place in the order of all, counted from 0.</summary>
+    /// <summary>The place in global order, counted from 0.</summary>
     public long? Ordinal { get; init; }
 
     /// <summary>The number of the seal that tells, or that is wrong.</summary>

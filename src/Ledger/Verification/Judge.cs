@@ -96,7 +96,7 @@ internal sealed class Judge(Streams streams, Alignment alignment)
                 told with
                 {
                     Kind = FindingKind.Reordered,
-                    Text = $"{Name(told)} was sealed at place {ordinal} of the order of all, and stands elsewhere.",
+                    Text = $"{Name(told)} was sealed at place {ordinal} of the global order, and stands elsewhere.",
                 }
             );
         else if (filled)
@@ -272,7 +272,7 @@ internal sealed class Judge(Streams streams, Alignment alignment)
                         Kind = FindingKind.Reordered,
                         Ordinal = one.Ordinal,
                         Seal = one.Seal,
-                        Text = $"{Name(later)} was sealed at place {one.Ordinal} of the order of all, and stands at {later.Ordinal}.",
+                        Text = $"{Name(later)} was sealed at place {one.Ordinal} of the global order, and stands at {later.Ordinal}.",
                     }
                 );
                 lost.Remove(one);
@@ -287,7 +287,7 @@ internal sealed class Judge(Streams streams, Alignment alignment)
                         Kind = FindingKind.Reordered,
                         Ordinal = one.Ordinal,
                         Seal = one.Seal,
-                        Text = $"{Name(finding)} was sealed at place {one.Ordinal} of the order of all, and stands at {finding.Ordinal}.",
+                        Text = $"{Name(finding)} was sealed at place {one.Ordinal} of the global order, and stands at {finding.Ordinal}.",
                     }
                 );
                 lost.Remove(one);
@@ -315,7 +315,7 @@ internal sealed class Judge(Streams streams, Alignment alignment)
                 FindingKind.Missing,
                 Invariant($"{Upper(Events(lost.Count))} that seal {lost[0].Seal} covers")
                     + (lost[^1].Seal > lost[0].Seal ? Invariant($", or one after it up to {lost[^1].Seal},") : "")
-                    + Invariant($" {Are(lost.Count)} gone, from {Places([.. lost.Select(l => l.Ordinal)])} of the order of all; ")
+                    + Invariant($" {Are(lost.Count)} gone, from {Places([.. lost.Select(l => l.Ordinal)])} of the global order; ")
                     + Invariant($"the hash of the first began with {lost[0].Fingerprint:x16}. No stream tells which it was.")
             )
             {
@@ -340,7 +340,7 @@ internal sealed class Judge(Streams streams, Alignment alignment)
         Add(
             new Finding(
                 FindingKind.Missing,
-                Invariant($"No event has {Places([.. numbers.Select(n => n - 1)])} of the order of all: {Events(numbers.Length)} {Were(numbers.Length)} deleted.")
+                Invariant($"No event has {Places([.. numbers.Select(n => n - 1)])} of the global order: {Events(numbers.Length)} {Were(numbers.Length)} deleted.")
             )
             {
                 Ordinal = numbers[0] - 1,
@@ -364,7 +364,7 @@ internal sealed class Judge(Streams streams, Alignment alignment)
     private void Missing(string stream, long version, long count, Lost? first, long? before)
     {
         var which = count == 1 ? $"{stream}@{version} is gone" : Invariant($"{stream}@{version} to {version + count - 1} are gone");
-        var where = first is not null ? Invariant($"; seal {first.Seal} has it at place {first.Ordinal} of the order of all") : "";
+        var where = first is not null ? Invariant($"; seal {first.Seal} has it at place {first.Ordinal} of the global order") : "";
         Add(
             new Finding(FindingKind.Missing, which + where + ".")
             {

@@ -3,7 +3,7 @@ using System.Text;
 
 namespace PresenceLedger.Ledger.Verification;
 
-/// <summary>All events of a log in the order of all, to be verified.</summary>
+/// <summary>All events of a log in global order, to be verified.</summary>
 internal interface ILogScan : IAsyncDisposable
 {
     /// <summary>The events after a position.</summary>

@@ -6,7 +6,7 @@ using PresenceLedger.Ledger.Events;
 
 namespace PresenceLedger.Ledger.Verification;
 
-/// <summary>A stretch of the order of all, and what a seal says of it.</summary>
+/// <summary>A stretch of the global order, and what a seal says of it.</summary>
 /// <param name="First">Place of its first event.</param>
 /// <param name="Count">How many events.</param>
 /// <param name="Seal">The seal; null where it is gone, or is not to be believed.</param>

@@ -73,7 +73,7 @@ internal sealed class StreamState(string name, int number)
     /// <summary>When it took effect, in ticks.</summary>
     public long OccurredAt { get; set; }
 
-    /// <summary>Its place in the order of all.</summary>
+    /// <summary>Its place in global order.</summary>
     public long Ordinal { get; set; }
 
     /// <summary>Whether its last event is not where it was, so that the next one may not follow from what is ahead of it.</summary>

@@ -11,7 +11,7 @@ namespace PresenceLedger.Ledger.Verification;
 /// <summary>How a ledger is verified.</summary>
 public sealed record VerifierOptions
 {
-    /// <summary>Keys whose signatures count; where there are none, the ledger's first key is taken at its word.</summary>
+    /// <summary>Keys whose signatures count; where there are none, the ledger's first key is trusted on first use.</summary>
     public IReadOnlyList<PublicKey> Keys { get; init; } = [];
 
     /// <summary>Seals noted elsewhere, before the verification began, which the ledger is to contain.</summary>
@@ -31,7 +31,7 @@ public sealed record VerifierOptions
 }
 
 /// <summary>
-/// Verifies a ledger: reads all events in the order of all, and checks versions, hash chain, ids and instants of every stream, and all of
+/// Verifies a ledger: reads all events in global order, and checks versions, hash chain, ids and instants of every stream, and all of
 /// it against the seals. Reading, hashing and judging go on beside each other; nothing of an event becomes a string.
 /// </summary>
 /// <param name="log">The log.</param>

@@ -75,7 +75,7 @@ internal sealed class Window(RowOf[] rows, Stretch? stretch, long first)
     /// <summary>How each stands to what was sealed; null where all are in place.</summary>
     public Standing[]? Standings { get; init; }
 
-    /// <summary>The place in the order of all of each; null where they follow one after another.</summary>
+    /// <summary>The place in global order of each; null where they follow one after another.</summary>
     public long[]? Ordinals { get; init; }
 
     /// <summary>Whether there is nothing to be said about any of them.</summary>

@@ -13,7 +13,7 @@ public sealed class FactsProjector(string schema, Configuration configuration) :
     private const int MostRemembered = 200_000;
 
     /// <summary>So many events, at least, have been folded since what is written by now: two writes, and then some.</summary>
-    private const int EventsUnwritten = 3 * Filling.LargestWrite;
+    private const int EventsUnwritten = 3 * CatchUp.LargestWrite;
 
     private readonly FactsFold _fold = new(configuration);
     private readonly Dictionary<string, OpenFacts> _open = new(StringComparer.Ordinal);

@@ -90,7 +90,7 @@ public sealed class FactsSnapshot : IAsyncDisposable
     private readonly NpgsqlConnection _connection;
     private readonly NpgsqlTransaction _transaction;
 
-    private FactsSnapshot(NpgsqlConnection connection, NpgsqlTransaction transaction, Read read)
+    private FactsSnapshot(NpgsqlConnection connection, NpgsqlTransaction transaction, ProjectionPosition read)
     {
         _connection = connection;
         _transaction = transaction;
@@ -98,7 +98,7 @@ public sealed class FactsSnapshot : IAsyncDisposable
     }
 
     /// <summary>Up to where they are complete.</summary>
-    public Read Read { get; }
+    public ProjectionPosition Read { get; }
 
     internal static async Task<FactsSnapshot> OfAsync(
         NpgsqlConnection connection,
@@ -120,12 +120,12 @@ public sealed class FactsSnapshot : IAsyncDisposable
         command.Parameters.Add(new NpgsqlParameter<int> { TypedValue = model.Version });
         await using var reader = await command.ExecuteReaderAsync(ct);
         var read = await reader.ReadAsync(ct)
-            ? new Read(
+            ? new ProjectionPosition(
                 new LogPosition(reader.GetInt64(0), reader.GetInt64(1)),
                 clock.NotAfterNow(reader.GetFieldValue<DateTimeOffset>(2)),
                 reader.GetFieldValue<DateTimeOffset>(3)
             )
-            : Read.None;
+            : ProjectionPosition.None;
         return new FactsSnapshot(connection, transaction, read);
     }
 

@@ -157,7 +157,7 @@ public sealed class ReplayTests
             0
         ].Record;
         var back = new AgentSignedIn("desk", null, Returned: true) { OccurredAt = last.OccurredAt.AddSeconds(1) };
-        var sealedBack = Sealing.Seal(
+        var sealedBack = EventRecords.Create(
             last.Stream,
             last.Version,
             last.Hash,

@@ -241,7 +241,7 @@ public sealed class SealNotesTests : IDisposable
             var content = await _book.RefreshAsync(default);
             var introduced = new SealingKeyIntroduced(key.Id, key.Public.Base64, Some.Time, []);
             introduced = introduced with { Signatures = [key.Sign(introduced.SignedText())], OccurredAt = Some.Time };
-            var records = Ledger.Events.Sealing.Seal(
+            var records = Ledger.Events.EventRecords.Create(
                 StreamNames.Seals,
                 content.Version,
                 content.Hash,

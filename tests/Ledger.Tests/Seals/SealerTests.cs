@@ -196,7 +196,7 @@ public sealed class SealerTests : IDisposable
             []
         );
         seal = seal with { Signatures = [stolen.Sign(seal.Statement().SignedText())] };
-        var records = Ledger.Events.Sealing.Seal(
+        var records = Ledger.Events.EventRecords.Create(
             StreamNames.Seals,
             content.Version,
             content.Hash,

@@ -615,7 +615,7 @@ public sealed class TamperingTests(TamperedLedger ledger) : IClassFixture<Tamper
     private static byte[] HashOf(byte[] before, EventRecord e) =>
         HashChain.Hash(before, e.Stream, e.Version, e.EventId, e.Type, e.Data, e.Metadata, e.OccurredAt, e.RecordedAt);
 
-    /// <summary>The place of an event in the order of all.</summary>
+    /// <summary>The place of an event in global order.</summary>
     private async Task<long> OrdinalAsync(string stream, long version)
     {
         await using var command = ledger.Superuser.CreateCommand(

@@ -166,7 +166,7 @@ public abstract class StatesTests : ReadSideTests
                 : n % 2 == 1 ? new ConsultJoined("c1", ConsultMode.Consult)
                 : new ConsultLeft("c1");
             records.AddRange(
-                Sealing.Seal(
+                EventRecords.Create(
                     StreamNames.Agent(agentId),
                     n - 1,
                     n == 0 ? HashChain.Genesis : records[^1].Hash,

@@ -17,7 +17,7 @@ namespace PresenceLedger.Api.Reports.RealTime;
 /// <param name="Conserved">REP-4, for each of the rows.</param>
 /// <param name="From">Where the range begins.</param>
 internal sealed record Look(
-    Read Read,
+    ProjectionPosition Read,
     RealTimeSummary Summary,
     IReadOnlyList<Standing> Listed,
     IReadOnlyList<AgentRow> Rows,
@@ -48,7 +48,7 @@ internal sealed class RealTimeAgents(
     )
     {
         var names = query.Text is null ? NoNames : await Names.ReadAsync(database, null, ct);
-        Read read;
+        ProjectionPosition read;
         RealTimeReport report;
         IReadOnlyList<Standing> matching;
         IReadOnlyList<Standing> listed;
@@ -83,9 +83,9 @@ internal sealed class RealTimeAgents(
     }
 
     /// <summary>An agent in detail; null where it is not registered.</summary>
-    public async Task<(RealTimeAgentAnswer? Agent, Read Read)> FindAsync(RealTimeQuery query, string agentId, CancellationToken ct)
+    public async Task<(RealTimeAgentAnswer? Agent, ProjectionPosition Read)> FindAsync(RealTimeQuery query, string agentId, CancellationToken ct)
     {
-        Read read;
+        ProjectionPosition read;
         RealTimeReport report;
         AgentRecord? record = null;
         await using (var snapshot = await facts.OpenAsync(ct))

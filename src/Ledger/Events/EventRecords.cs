@@ -7,7 +7,7 @@ namespace PresenceLedger.Ledger.Events;
 /// Makes records of events: versions, ids, envelope, and the hash over all of it and the hash before. Of a reason's text nothing but
 /// the digest goes in, where there is one.
 /// </summary>
-public static class Sealing
+public static class EventRecords
 {
     /// <summary>The records of a decision. The first <paramref name="due"/> events happened by themselves: the ledger's own.</summary>
     /// <param name="stream">The stream.</param>
@@ -19,7 +19,7 @@ public static class Sealing
     /// <param name="policyVersion">Version of the configuration that decided.</param>
     /// <param name="recordedAt">When they are stored.</param>
     /// <param name="newId">Gives ids where the same ledger is to come out every time; a UUIDv7 of the instant where left out.</param>
-    public static IReadOnlyList<EventRecord> Seal(
+    public static IReadOnlyList<EventRecord> Create(
         string stream,
         long lastVersion,
         byte[] lastHash,

@@ -7,12 +7,12 @@ namespace PresenceLedger.Api.Access;
 /// A Unix socket beside the addresses of the service, in a folder that only its user may enter. The dashboard calls the API through it and
 /// says for whom; it has found out who that is, by its cookie.
 /// </summary>
-internal sealed class PrivateDoor : IDisposable
+internal sealed class LocalSocket : IDisposable
 {
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("presence-ledger-");
 
     /// <summary>Where it is.</summary>
-    public string Address => Path.Combine(_folder.FullName, "door");
+    public string Address => Path.Combine(_folder.FullName, "socket");
 
     /// <summary>Has the service listen at it, too.</summary>
     public void Open(WebApplicationBuilder builder, string[] urls)

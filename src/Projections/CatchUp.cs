@@ -8,20 +8,20 @@ using PresenceLedger.Ledger.Clock;
 namespace PresenceLedger.Projections;
 
 /// <summary>What was written: how far the tables are, with how many more events, and whether there are no others yet.</summary>
-internal sealed record Filled(Checkpoint At, int Events, bool CaughtUp);
+internal sealed record CatchUpProgress(Checkpoint At, int Events, bool CaughtUp);
 
 /// <summary>
-/// Fills the tables of a read model from the log: while a page is written, the next one is folded and the one after it read. A page
+/// Fills the tables of a read model from the log: while a page is written, the next one is pending and the one after it read. A page
 /// and its checkpoint are one transaction.
 /// </summary>
-/// <param name="place">The tables.</param>
+/// <param name="tables">The tables.</param>
 /// <param name="log">The log.</param>
 /// <param name="database">Where rows that are not in memory are read.</param>
 /// <param name="connection">Writes; it has the lock of the tables.</param>
 /// <param name="clock">The time.</param>
 /// <param name="largest">The most events of a write.</param>
-internal sealed class Filling(
-    Place place,
+internal sealed class CatchUp(
+    ReadModelTables tables,
     ILog log,
     NpgsqlDataSource database,
     NpgsqlConnection connection,
@@ -53,7 +53,7 @@ internal sealed class Filling(
 
     /// <summary>Fills them, up to a place in the log or without an end.</summary>
     /// <exception cref="InvalidDataException">An event cannot be applied; all before it are.</exception>
-    public async Task RunAsync(Checkpoint from, LogPosition? until, Func<Filled, Task> filled, CancellationToken ct)
+    public async Task RunAsync(Checkpoint from, LogPosition? until, Func<CatchUpProgress, Task> filled, CancellationToken ct)
     {
         try
         {
@@ -74,27 +74,27 @@ internal sealed class Filling(
             _ => IsRefusal(e.InnerException),
         };
 
-    private async Task PipeAsync(Checkpoint from, LogPosition? until, Func<Filled, Task> filled, CancellationToken ct)
+    private async Task PipeAsync(Checkpoint from, LogPosition? until, Func<CatchUpProgress, Task> filled, CancellationToken ct)
     {
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(ct);
         var pages = Channel.CreateBounded<LogPage>(new BoundedChannelOptions(1) { SingleReader = true, SingleWriter = true });
         var reading = ReadAsync(pages.Writer, from.Position, until, stop.Token);
         var at = from;
-        Task<Filled>? writing = null;
-        Folded? folded = null;
+        Task<CatchUpProgress>? writing = null;
+        PendingPage? pending = null;
         try
         {
-            var projector = place.Open(from);
+            var projector = tables.Open(from);
             await foreach (var page in pages.Reader.ReadAllAsync(ct))
             {
                 var changes = page.Events.Count == 0 ? null : await projector.FoldAsync(database, page.Events, ct);
-                folded = folded is null ? Folded.Of(page, changes) : folded.With(page, changes);
+                pending = pending is null ? PendingPage.Of(page, changes) : pending.With(page, changes);
                 // A page that is not full is the end of what there is for now.
-                if (place.ChangesJoin && page.Events.Count >= JoinedPage && page.Position != until && folded.Events < largest)
+                if (tables.ChangesJoin && page.Events.Count >= JoinedPage && page.Position != until && pending.Events < largest)
                     continue;
                 await WrittenAsync();
-                writing = WriteAsync(at, folded, until, ct);
-                folded = null;
+                writing = WriteAsync(at, pending, until, ct);
+                pending = null;
                 if (page.CaughtUp)
                     await WrittenAsync();
             }
@@ -153,7 +153,7 @@ internal sealed class Filling(
                 position = page.Position;
                 var fitting =
                     page.CaughtUp ? SmallPage
-                    : page.Events.Count == size ? (place.ChangesJoin ? JoinedPage : Math.Min(SeparatePage, largest))
+                    : page.Events.Count == size ? (tables.ChangesJoin ? JoinedPage : Math.Min(SeparatePage, largest))
                     : size;
                 if (fitting == size)
                     continue;
@@ -168,43 +168,43 @@ internal sealed class Filling(
             ? new LogPage([.. page.Events.TakeWhile(e => e.Position <= end)], end, AsOf: null, CaughtUp: true)
             : page;
 
-    private async Task<Filled> WriteAsync(Checkpoint before, Folded folded, LogPosition? until, CancellationToken ct)
+    private async Task<CatchUpProgress> WriteAsync(Checkpoint before, PendingPage pending, LogPosition? until, CancellationToken ct)
     {
-        var asOf = folded.AsOf > before.AsOf ? folded.AsOf.Value : before.AsOf;
+        var asOf = pending.AsOf > before.AsOf ? pending.AsOf.Value : before.AsOf;
         // What another node recorded a moment ago may be a moment away by this node's clock; what is further away was recorded while the
         // clock was ahead, and says nothing of up to when all is here (TIM-1).
         if (asOf - clock.Now() is { Ticks: > 0 } away && away <= Apart)
             await Task.Delay(away, clock, ct);
         asOf = clock.NotAfterNow(asOf);
         // On a server that is shared there may be millions of others' events between two of the ledger's: who goes on begins where this was.
-        var moved = folded.Position > before.Position && Stopwatch.GetElapsedTime(_writtenAt) > Breath;
-        if (folded.Changes is null && (asOf - before.AsOf).Duration() <= Breath && folded.Position != until && !moved)
-            return new Filled(before, 0, folded.CaughtUp);
+        var moved = pending.Position > before.Position && Stopwatch.GetElapsedTime(_writtenAt) > Breath;
+        if (pending.Changes is null && (asOf - before.AsOf).Duration() <= Breath && pending.Position != until && !moved)
+            return new CatchUpProgress(before, 0, pending.CaughtUp);
 
         var after = before with
         {
-            Position = folded.Position,
+            Position = pending.Position,
             AsOf = asOf,
-            Newest = folded.Newest > before.Newest ? folded.Newest : before.Newest,
-            State = folded.Changes is { } changes ? changes.State : before.State,
+            Newest = pending.Newest > before.Newest ? pending.Newest : before.Newest,
+            State = pending.Changes is { } changes ? changes.State : before.State,
         };
         await using var transaction = await connection.BeginTransactionAsync(ct);
-        after = await place.MoveAsync(connection, before, after, ct);
-        if (folded.Changes is not null)
-            await folded.Changes.WriteAsync(connection, transaction, ct);
+        after = await tables.AdvanceCheckpointAsync(connection, before, after, ct);
+        if (pending.Changes is not null)
+            await pending.Changes.WriteAsync(connection, transaction, ct);
         await transaction.CommitAsync(ct);
         _writtenAt = Stopwatch.GetTimestamp();
-        return new Filled(after, folded.Events, folded.CaughtUp);
+        return new CatchUpProgress(after, pending.Events, pending.CaughtUp);
     }
 
     /// <summary>Applies what comes before an event that cannot be applied, by halves, so that the checkpoint stands right before it.</summary>
-    private async Task StepAsync(LogPosition? until, Func<Filled, Task> filled, CancellationToken ct)
+    private async Task StepAsync(LogPosition? until, Func<CatchUpProgress, Task> filled, CancellationToken ct)
     {
-        var at = await place.FindAsync(connection, ct) ?? throw new CheckpointMovedException(place.Schema);
+        var at = await tables.FindAsync(connection, ct) ?? throw new CheckpointMovedException(tables.Schema);
         while (await log.ReadAllAsync(at.Position, SmallPage, ct) is { Count: > 0 } read)
         {
             StoredEvent[] events = [.. read.Where(e => until is null || e.Position <= until)];
-            var (projector, size) = (place.Open(at), events.Length);
+            var (projector, size) = (tables.Open(at), events.Length);
             for (var done = 0; done < events.Length; )
             {
                 var part = events[done..Math.Min(done + size, events.Length)];
@@ -213,7 +213,7 @@ internal sealed class Filling(
                     var changes = await projector.FoldAsync(database, part, ct);
                     var written = await WriteAsync(
                         at,
-                        Folded.Of(new LogPage(part, part[^1].Position, AsOf: null, CaughtUp: false), changes),
+                        PendingPage.Of(new LogPage(part, part[^1].Position, AsOf: null, CaughtUp: false), changes),
                         until,
                         ct
                     );
@@ -224,7 +224,7 @@ internal sealed class Filling(
                 catch (Exception e) when (part.Length > 1 && IsRefusal(e))
                 {
                     size = part.Length / 2;
-                    projector = place.Open(at);
+                    projector = tables.Open(at);
                 }
                 catch (Exception e) when (IsRefusal(e))
                 {
@@ -240,7 +240,7 @@ internal sealed class Filling(
         }
     }
 
-    /// <summary>What was folded and is not written yet: one page, or several put together.</summary>
+    /// <summary>What was pending and is not written yet: one page, or several put together.</summary>
     /// <param name="Changes">Null where there were no events.</param>
     /// <param name="Position">The end of the last page.</param>
     /// <param name="AsOf">
@@ -249,7 +249,7 @@ internal sealed class Filling(
     /// <param name="Newest">When the newest event was recorded.</param>
     /// <param name="Events">How many events.</param>
     /// <param name="CaughtUp">Whether there were no others.</param>
-    private sealed record Folded(
+    private sealed record PendingPage(
         IPageChanges? Changes,
         LogPosition Position,
         DateTimeOffset? AsOf,
@@ -258,16 +258,16 @@ internal sealed class Filling(
         bool CaughtUp
     )
     {
-        public static Folded Of(LogPage page, IPageChanges? changes)
+        public static PendingPage Of(LogPage page, IPageChanges? changes)
         {
             var newest = DateTimeOffset.MinValue;
             foreach (var e in page.Events)
                 newest = newest > e.Record.RecordedAt ? newest : e.Record.RecordedAt;
             var asOf = page.Events.Count == 0 || page.AsOf > newest ? page.AsOf : newest;
-            return new Folded(changes, page.Position, asOf, newest, page.Events.Count, page.CaughtUp);
+            return new PendingPage(changes, page.Position, asOf, newest, page.Events.Count, page.CaughtUp);
         }
 
-        public Folded With(LogPage page, IPageChanges? changes)
+        public PendingPage With(LogPage page, IPageChanges? changes)
         {
             var next = Of(page, changes);
             return next with

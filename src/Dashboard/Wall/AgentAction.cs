@@ -1,7 +1,7 @@
 namespace PresenceLedger.Dashboard.Wall;
 
 /// <summary>What a viewer does to agents from the wall.</summary>
-public enum Deed
+public enum AgentAction
 {
     SetPresence,
     Reset,

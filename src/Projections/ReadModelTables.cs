@@ -26,7 +26,7 @@ internal sealed class CheckpointMovedException(string schema)
     : Exception($"The checkpoint of {schema} was moved by another one; this one goes on from there.");
 
 /// <summary>A set of tables of a read model, with its checkpoint: the one that is read, or the one that is built beside it.</summary>
-internal sealed class Place(IReadModel model, bool live)
+internal sealed class ReadModelTables(IReadModel model, bool live)
 {
     private const string MemoryForIndexes = "256MB";
 
@@ -240,7 +240,7 @@ internal sealed class Place(IReadModel model, bool live)
 
     /// <summary>Moves the checkpoint, within a transaction, where nobody else has.</summary>
     /// <exception cref="CheckpointMovedException">Somebody has.</exception>
-    public async Task<Checkpoint> MoveAsync(NpgsqlConnection connection, Checkpoint before, Checkpoint after, CancellationToken ct)
+    public async Task<Checkpoint> AdvanceCheckpointAsync(NpgsqlConnection connection, Checkpoint before, Checkpoint after, CancellationToken ct)
     {
         await using var command = new NpgsqlCommand(
             $"""
