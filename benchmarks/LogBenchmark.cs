@@ -91,6 +91,21 @@ internal sealed class LogBenchmark : IBenchmark
                 store => store.AppendAsync(1, 1, keys: false),
                 () => RawInsertAsync(database)
             ),
+            await RowAsync("append one event, 8 writers", Shown.Both, "", stores, store => store.AppendAsync(8, 1, keys: false)),
+            await RowAsync(
+                "append one event, 8 writers on each of two nodes",
+                Shown.Both,
+                "",
+                stores,
+                store => store.AppendAsync(2 * 8, 1, keys: false, onTwoNodes: true)
+            ),
+            await RowAsync(
+                $"append one event, {ManyWriters / 2} writers on each of two nodes",
+                Shown.Both,
+                "",
+                stores,
+                store => store.AppendAsync(ManyWriters, 1, keys: false, onTwoNodes: true)
+            ),
             await RowAsync(
                 $"append one event, {ManyWriters} writers",
                 Shown.Both,
@@ -354,7 +369,7 @@ internal sealed class LogBenchmark : IBenchmark
         }
 
         /// <summary>Appends for as long as a run is, each writer to a stream of its own.</summary>
-        public Task<Run> AppendAsync(int writers, int events, bool keys)
+        public Task<Run> AppendAsync(int writers, int events, bool keys, bool onTwoNodes = false)
         {
             var streams = Enumerable.Range(0, writers).Select(_ => NewName()).ToArray();
             var versions = Enumerable.Repeat(-1L, writers).ToArray();
@@ -364,7 +379,8 @@ internal sealed class LogBenchmark : IBenchmark
                 async writer =>
                 {
                     var answer = keys ? new RecordedAnswer(NewName(), Hash, Data, TimeProvider.System.Now()) : null;
-                    var result = await Log.AppendAsync(Commit(streams[writer], versions[writer], events, answer));
+                    var log = onTwoNodes && writer % 2 == 1 ? Other : Log;
+                    var result = await log.AppendAsync(Commit(streams[writer], versions[writer], events, answer));
                     Expect(result.Verdict is AppendVerdict.Appended);
                     versions[writer] += events;
                 }

@@ -147,7 +147,10 @@ internal sealed class VerifyBenchmark : IBenchmark
             "the root of a seal changed",
             "update ledger.event set data = replace(data::text, '\"root\":\"', '\"root\":\"0')::json where stream = 'seals' and version = 20"
         );
-        await OneAsync("the last event deleted", $"delete from ledger.event where stream = '{stream}' and version = (select max(version) from saved where stream = '{stream}')");
+        await OneAsync(
+            "the last event deleted",
+            $"delete from ledger.event where stream = '{stream}' and version = (select max(version) from saved where stream = '{stream}')"
+        );
 
         async Task OneAsync(string what, string? sql, Func<Task>? more = null)
         {

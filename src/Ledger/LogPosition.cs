@@ -27,9 +27,7 @@ public readonly record struct LogPosition(long Number, long Prepare = 0) : IComp
 
     /// <inheritdoc />
     public override string ToString() =>
-        Prepare == 0
-            ? Number.ToString(CultureInfo.InvariantCulture)
-            : string.Create(CultureInfo.InvariantCulture, $"{Number}.{Prepare}");
+        Prepare == 0 ? Number.ToString(CultureInfo.InvariantCulture) : string.Create(CultureInfo.InvariantCulture, $"{Number}.{Prepare}");
 
     /// <summary>
     /// Reads what <see cref="ToString"/> wrote, and the three numbers that positions had before events were numbered: of an EventStoreDB they

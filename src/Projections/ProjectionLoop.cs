@@ -170,7 +170,10 @@ public sealed class ProjectionLoop(
                 continue;
             // Another node may be about to take it over: only who has gone for two looks is gone.
             abandoned.Add(version);
-            if (!_abandoned.Contains(version) || !await ReadModelTables.TryDropAsync(connection, [schema, schema + "_next", schema + "_old"], ct))
+            if (
+                !_abandoned.Contains(version)
+                || !await ReadModelTables.TryDropAsync(connection, [schema, schema + "_next", schema + "_old"], ct)
+            )
                 continue;
             await _tables.ForgetAsync(connection, version, ct);
             await transaction.CommitAsync(ct);

@@ -170,7 +170,10 @@ internal sealed class ReadModelTables(IReadModel model, bool live)
     public async Task IndexAsync(NpgsqlConnection connection, CancellationToken ct)
     {
         var indexes = model.IndexesSql(Schema);
-        if (await CountIndexesAsync(connection, ct) == indexes.Split(';', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries).Length)
+        if (
+            await CountIndexesAsync(connection, ct)
+            == indexes.Split(';', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries).Length
+        )
             return;
         await DropIndexesAsync(connection, ct);
         var isLarge = await SizeAsync(connection, ct) >= AtOnce;
@@ -240,7 +243,12 @@ internal sealed class ReadModelTables(IReadModel model, bool live)
 
     /// <summary>Moves the checkpoint, within a transaction, where nobody else has.</summary>
     /// <exception cref="CheckpointMovedException">Somebody has.</exception>
-    public async Task<Checkpoint> AdvanceCheckpointAsync(NpgsqlConnection connection, Checkpoint before, Checkpoint after, CancellationToken ct)
+    public async Task<Checkpoint> AdvanceCheckpointAsync(
+        NpgsqlConnection connection,
+        Checkpoint before,
+        Checkpoint after,
+        CancellationToken ct
+    )
     {
         await using var command = new NpgsqlCommand(
             $"""

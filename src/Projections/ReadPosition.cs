@@ -39,7 +39,9 @@ public sealed class ReadPosition(NpgsqlDataSource database, ProjectionLoop loop,
     public async Task<ProjectionPosition> ReadAsync(CancellationToken ct)
     {
         await using var connection = await database.OpenConnectionAsync(ct);
-        return await _tables.FindAsync(connection, ct) is { } at ? new ProjectionPosition(at.Position, clock.NotAfterNow(at.AsOf), at.Newest) : ProjectionPosition.None;
+        return await _tables.FindAsync(connection, ct) is { } at
+            ? new ProjectionPosition(at.Position, clock.NotAfterNow(at.AsOf), at.Newest)
+            : ProjectionPosition.None;
     }
 
     /// <summary>How far the log of a store was read by any read model; null where none has.</summary>

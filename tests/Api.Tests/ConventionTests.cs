@@ -81,9 +81,7 @@ public sealed class ConventionTests(OpenService service)
         ];
         foreach (var path in paths)
             Expect.BadField(await _client.GetAsync(path, Administrator, ("Ledger-Position", "yesterday")), "Ledger-Position");
-        var answers = await Task.WhenAll(
-            paths.Select(path => _client.GetAsync(path, Administrator, ("Ledger-Position", "999999999999")))
-        );
+        var answers = await Task.WhenAll(paths.Select(path => _client.GetAsync(path, Administrator, ("Ledger-Position", "999999999999"))));
         Assert.All(answers, answer => Expect.Problem(answer, 503, "projection-behind"));
         Assert.All(answers, answer => Assert.True(answer.Headers.ContainsKey("Retry-After")));
     }

@@ -49,7 +49,9 @@ public sealed class DescribedAnswers
     public string? Error(string method, string target, Answer answer)
     {
         if (Operation(method, target) is not { } operation)
-            return answer.Status < 300 && method != "HEAD" && target.StartsWith("/api/v1/", StringComparison.Ordinal) ? "there is no such operation" : null;
+            return answer.Status < 300 && method is not ("HEAD" or "OPTIONS") && target.StartsWith("/api/v1/", StringComparison.Ordinal)
+                ? "there is no such operation"
+                : null;
         if (
             !operation
                 .GetProperty("responses")

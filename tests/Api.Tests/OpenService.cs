@@ -42,6 +42,9 @@ public sealed class OpenService : IAsyncLifetime
     /// <summary>What makes the service use a database of the tests.</summary>
     public static string[] ArgumentsFor(TestDatabase database) => database.Arguments;
 
+    /// <summary>What makes a verb use its database.</summary>
+    public string[] Arguments => ArgumentsFor(_database);
+
     /// <summary>The database, as the service uses it.</summary>
     public string ConnectionString => _database.ServiceConnectionString;
 

@@ -264,8 +264,7 @@ public abstract class RebuildTests : ReadSideTests
 
     private async Task<LogPosition> PositionAsync(string place) =>
         LogPosition.TryParse(
-            (string?)
-                await ScalarAsync($"select concat_ws('.', position, nullif(prepare, 0)) from read.read_model where place = '{place}'"),
+            (string?)await ScalarAsync($"select concat_ws('.', position, nullif(prepare, 0)) from read.read_model where place = '{place}'"),
             out var position
         )
             ? position

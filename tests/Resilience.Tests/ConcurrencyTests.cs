@@ -28,6 +28,7 @@ public abstract class ConcurrencyTests(ITestOutputHelper output)
         await using var database = await OpenAsync();
         await using var first = await StartAsync(database);
         await using var second = await StartAsync(database);
+        await KeepConnectionsAsync(first);
         using var load = new Load(n => n % 2 == 0 ? first.Url : second.Url);
         await load.PrepareAsync(Agents, Clients);
         var running = load.RunAsync(Commands, Agents, Clients);
@@ -46,6 +47,7 @@ public abstract class ConcurrencyTests(ITestOutputHelper output)
         await using var database = await OpenAsync();
         await using var first = await StartAsync(database);
         await using var second = await StartAsync(database);
+        await KeepConnectionsAsync(first);
         var killed = false;
         using var load = new Load(n => n % 2 == 0 || Volatile.Read(ref killed) ? first.Url : second.Url);
         await load.PrepareAsync(Agents, Clients);
@@ -78,6 +80,13 @@ public abstract class ConcurrencyTests(ITestOutputHelper output)
         await using var source = NpgsqlDataSource.Create(database.SuperuserConnectionString);
         Audit.AssertSound(await ReadAsync(database), load);
         await Audit.AssertProjectedAsync(source, await ReadAsync(database));
+    }
+
+    /// <summary>Nobody sends heartbeats here, and nobody is to be lost however long it takes.</summary>
+    private static async Task KeepConnectionsAsync(ServiceProcess service)
+    {
+        using var client = new ServiceClient(service.Url);
+        await HeartbeatingAgents.DoneAsync(client.PutAsync("policy", new { heartbeatTimeout = 3600 }, "administrator:root"));
     }
 
     private static Task<ServiceProcess> StartAsync(TestDatabase database) => ServiceProcess.StartAsync(database.Arguments);

@@ -13,7 +13,7 @@ public sealed class FollowingTests(ITestOutputHelper output)
 {
     private const string Administrator = "administrator:root";
     private const string Last = "the-last-agent";
-    private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(6);
+    private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(12);
 
     private const int Agents = 60;
     private const int Clients = 16;

@@ -23,8 +23,7 @@ internal static class SealVerb
             (parsed, ct) =>
                 RunAsync(
                     parsed,
-                    async sealer =>
-                        await Console.Out.WriteLineAsync(Told(await sealer.SealAsync(Actor.Ledger, gently: false, ct))),
+                    async sealer => await Console.Out.WriteLineAsync(Told(await sealer.SealAsync(Actor.Ledger, gently: false, ct))),
                     ct
                 )
         );

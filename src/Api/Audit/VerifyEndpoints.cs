@@ -34,9 +34,7 @@ internal static class VerifyEndpoints
         api.MapGet("/ledger/verify", VerifyLedgerAsync)
             .Allow(Permissions.CheckLedgerAudit)
             .WithTags("Audit")
-            .WithSummary(
-                "The seals and their signatures, and the ends of all streams; with full=true every event, told as it goes (NDJSON)."
-            )
+            .WithSummary("The seals, their order and their signatures; with full=true every event, told as it goes (NDJSON).")
             .Produces<SealVerification>(contentType: "application/json", additionalContentTypes: [Ndjson])
             .ProducesProblem(StatusCodes.Status403Forbidden)
             .ProducesProblem(StatusCodes.Status409Conflict)

@@ -15,8 +15,7 @@ public sealed class PostgresLog : BackgroundService, ILog
     public static readonly TimeSpan Patience = TimeSpan.FromSeconds(8);
 
     private const int LargestBatch = 256;
-    private const string Columns =
-        "position, stream, version, event_id, type, data::text, metadata::text, occurred_at, recorded_at, hash";
+    private const string Columns = "position, stream, version, event_id, type, data::text, metadata::text, occurred_at, recorded_at, hash";
 
     private readonly NpgsqlDataSource _database;
     private readonly TimeProvider _clock;

@@ -340,7 +340,9 @@ internal sealed class Judge(Streams streams, Alignment alignment)
         Add(
             new Finding(
                 FindingKind.Missing,
-                Invariant($"No event has {Places([.. numbers.Select(n => n - 1)])} of the global order: {Events(numbers.Length)} {Were(numbers.Length)} deleted.")
+                Invariant(
+                    $"No event has {Places([.. numbers.Select(n => n - 1)])} of the global order: {Events(numbers.Length)} {Were(numbers.Length)} deleted."
+                )
             )
             {
                 Ordinal = numbers[0] - 1,

@@ -508,7 +508,12 @@ public sealed class Verifier(ILog log, NpgsqlDataSource? postgres, VerifierOptio
         if (options.StateFile is not { } file)
             return;
         _judge.Close();
-        (VerificationState.Of(log.Store, options.SinceSeal, _position, _ordinal, _events, _seals, _streams, _alignment, _judge) with { Unused = _unused }).Write(file);
+        (
+            VerificationState.Of(log.Store, options.SinceSeal, _position, _ordinal, _events, _seals, _streams, _alignment, _judge) with
+            {
+                Unused = _unused,
+            }
+        ).Write(file);
     }
 }
 

@@ -145,7 +145,14 @@ internal static class Histories
         (12, Gen.Select(ConversationId, AnyWork, Gen.Bool, (id, work, auto) => (AgentCommand)new AssignConversation(id, work, auto))),
         (20, Gen.Select(ConversationId, Gen.Enum<ConversationVerb>(), (id, verb) => (AgentCommand)new MoveConversation(id, verb))),
         // A wait that ends needs two of them one after the other.
-        (5, Gen.Select(ConversationId, One(ConversationVerb.Wait, ConversationVerb.Resume), (id, verb) => (AgentCommand)new MoveConversation(id, verb))),
+        (
+            5,
+            Gen.Select(
+                ConversationId,
+                One(ConversationVerb.Wait, ConversationVerb.Resume),
+                (id, verb) => (AgentCommand)new MoveConversation(id, verb)
+            )
+        ),
         // Offers are answered sooner than so many in a row are undelivered.
         (3, ConversationId.Select(id => (AgentCommand)new MoveConversation(id, ConversationVerb.Undelivered))),
         (

@@ -1,7 +1,7 @@
 using PresenceLedger.Api.Simulation;
 using PresenceLedger.Ledger;
-using PresenceLedger.Ledger.Events;
 using PresenceLedger.Ledger.Copying;
+using PresenceLedger.Ledger.Events;
 using PresenceLedger.Projections.States;
 using PresenceLedger.Testing;
 

@@ -249,7 +249,8 @@ public sealed class ForgedHistoryTests : IAsyncLifetime
                     delete from ledger.event where stream = 'seals' and version >=
                         (select version from ledger.event where stream = 'seals' and type = 'ledger-sealed.v1' order by version offset {sealsLeft} limit 1);
                     """
-            ) + """
+            )
+                + """
                 update ledger.event e set position = -n.number
                     from (select stream, version, row_number() over (order by position) as number from ledger.event) n
                     where e.stream = n.stream and e.version = n.version;
@@ -307,9 +308,7 @@ public sealed class ForgedHistoryTests : IAsyncLifetime
     private async Task KeepAsync()
     {
         await using var owner = NpgsqlDataSource.Create(_database.SuperuserConnectionString);
-        await using var command = owner.CreateCommand(
-            "create schema backup; create table backup.event as select * from ledger.event"
-        );
+        await using var command = owner.CreateCommand("create schema backup; create table backup.event as select * from ledger.event");
         await command.ExecuteNonQueryAsync();
     }
 

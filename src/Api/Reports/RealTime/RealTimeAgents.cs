@@ -83,7 +83,11 @@ internal sealed class RealTimeAgents(
     }
 
     /// <summary>An agent in detail; null where it is not registered.</summary>
-    public async Task<(RealTimeAgentAnswer? Agent, ProjectionPosition Read)> FindAsync(RealTimeQuery query, string agentId, CancellationToken ct)
+    public async Task<(RealTimeAgentAnswer? Agent, ProjectionPosition Read)> FindAsync(
+        RealTimeQuery query,
+        string agentId,
+        CancellationToken ct
+    )
     {
         ProjectionPosition read;
         RealTimeReport report;
