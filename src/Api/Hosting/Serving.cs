@@ -61,6 +61,8 @@ public static class Serving
             o.TimestampFormat = "yyyy-MM-ddTHH:mm:ss.fffZ ";
         });
         builder.Logging.AddFilter("Microsoft.AspNetCore", LogLevel.Warning);
+        // That keys of cookies are not encrypted on the disk is as it is meant: their folder is as guarded as the database's.
+        builder.Logging.AddFilter("Microsoft.AspNetCore.DataProtection", LogLevel.Error);
         builder.Logging.AddFilter("Npgsql", LogLevel.Warning);
         // Each probe would say so; ProbeLog says it once.
         builder.Logging.AddFilter("Microsoft.Extensions.Diagnostics.HealthChecks", LogLevel.None);
