@@ -22,6 +22,9 @@ internal sealed class Soak : IAsyncDisposable
     /// <summary>The policy of the soak: how long a connection that said it closes may take to come back.</summary>
     public static readonly TimeSpan Grace = TimeSpan.FromSeconds(1);
 
+    /// <summary>The status of a call that was not answered.</summary>
+    private const int Unknown = 0;
+
     // Instants are told apart by the millisecond.
     private static readonly TimeSpan Millisecond = TimeSpan.FromMilliseconds(1);
 
@@ -111,12 +114,15 @@ internal sealed class Soak : IAsyncDisposable
     {
         var connection = agent.Connections[opened.ConnectionId];
         var heard = calls
-            .Where(c => c is { What: "heartbeat", Status: 204 } && c.Sent >= connection.ClosingAt && c.Sent <= opened.OccurredAt)
+            .Where(c => c is { What: "heartbeat", Status: 204 or Unknown } && c.Sent >= connection.ClosingAt && c.Sent <= opened.OccurredAt)
             .Select(c => c.Answered)
             .Append(connection.ClosingAt!.Value)
             .Max();
         var deadline = DeadlineOf(connection, heard.ToMillisecond(), outages);
-        Assert.True(opened.OccurredAt < deadline, $"{agent.AgentId}: {opened} though its deadline was {deadline:O}");
+        Assert.True(
+            opened.OccurredAt < deadline,
+            $"{agent.AgentId}: {opened} at {opened.OccurredAt:O} though its deadline was {deadline:O}, heard {heard:O}"
+        );
     }
 
     /// <summary>
@@ -207,7 +213,8 @@ internal sealed class Soak : IAsyncDisposable
             }
             catch (Exception e) when (e is HttpRequestException or IOException or SocketException or OperationCanceledException)
             {
-                // It was killed: whether the call arrived nobody knows.
+                // It was killed: whether the call arrived nobody knows. Where it did, it counts.
+                _calls.Enqueue(new Call(agent, what, sent, DateTimeOffset.UtcNow, Unknown));
                 if (end.IsCancellationRequested)
                     return 0;
             }
