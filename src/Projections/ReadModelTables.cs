@@ -96,7 +96,13 @@ internal sealed class ReadModelTables(IReadModel model, bool live)
     /// <summary>The furthest checkpoint of all read models; null where there is none of that store.</summary>
     public static async Task<LogPosition?> FurthestAsync(NpgsqlConnection connection, string store, CancellationToken ct)
     {
-        await using (var exists = new NpgsqlCommand($"select to_regclass('{Table}') is not null", connection))
+        // The table of before events were numbered tells nothing: it is made anew.
+        await using (
+            var exists = new NpgsqlCommand(
+                $"select exists (select from pg_attribute where attrelid = to_regclass('{Table}') and attname = 'prepare')",
+                connection
+            )
+        )
             if (await exists.ExecuteScalarAsync(ct) is not true)
                 return null;
         await using var command = new NpgsqlCommand(

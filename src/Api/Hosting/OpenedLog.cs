@@ -128,6 +128,11 @@ internal sealed record OpenedLog(
                 database = Serving.DataSource(settings.ConnectionString);
                 await using var checking = await database.OpenConnectionAsync(ct);
                 await LedgerSchema.RefuseNewerAsync(checking, ct);
+                if (await LedgerSchema.IsUnnumberedAsync(checking, ct))
+                    throw new MisconfiguredException(
+                        "This ledger is of an older version of PresenceLedger. Start the service once with this version, which carries it over "
+                            + "(docs/operations.md)."
+                    );
                 clock = new LedgerClock(new PostgresTime(settings.ConnectionString), TimeProvider.System, NullLogger<LedgerClock>.Instance);
             }
             var opened = store is null

@@ -91,6 +91,19 @@ public static class LedgerSchema
         }
     }
 
+    /// <summary>Whether a database has a ledger of before events were numbered, which only the service carries over, at its start.</summary>
+    public static async Task<bool> IsUnnumberedAsync(NpgsqlConnection connection, CancellationToken ct)
+    {
+        await using var there = new NpgsqlCommand("select to_regclass('ledger.script') is not null", connection);
+        if (await there.ExecuteScalarAsync(ct) is not true)
+            return false;
+        await using var numbered = new NpgsqlCommand(
+            "select exists (select from ledger.script where name = '009-numbers.sql')",
+            connection
+        );
+        return await numbered.ExecuteScalarAsync(ct) is false;
+    }
+
     private static string Quoted(string name) => '"' + name.Replace("\"", "\"\"", StringComparison.Ordinal) + '"';
 
     private static IEnumerable<(string Name, string Sql)> Scripts()

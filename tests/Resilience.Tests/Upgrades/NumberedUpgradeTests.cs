@@ -79,6 +79,17 @@ public sealed class NumberedUpgradeTests : IAsyncLifetime
         }
     }
 
+    [Theory]
+    [InlineData("verify")]
+    [InlineData("doctor")]
+    public async Task A_verb_that_only_reads_says_that_the_service_has_to_carry_it_over(string verb)
+    {
+        var ended = await ServiceProcess.RunAsync([verb, .. _database.Arguments]);
+
+        Assert.Equal(2, ended.ExitCode);
+        Assert.Contains("is of an older version of PresenceLedger", ended.Errors, StringComparison.Ordinal);
+    }
+
     [Fact]
     public async Task Every_event_keeps_its_hash_and_gets_the_number_of_its_place()
     {
