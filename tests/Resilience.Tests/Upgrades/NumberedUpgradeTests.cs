@@ -21,9 +21,11 @@ public sealed class NumberedUpgradeTests : IAsyncLifetime
     {
         _database = await TestPostgres.CreateDatabaseAsync();
         await ExecuteAsync(await ReadAsync("ledger-before-numbers.sql.gz"));
-        // The service's own schema, with the checkpoint of before.
+        // What the service might do, and its own schema with the checkpoint of before.
         await ExecuteAsync(
             """
+            grant usage on schema ledger to presence_ledger;
+            grant select on all tables in schema ledger to presence_ledger;
             create schema read authorization presence_ledger;
             set role presence_ledger;
             create table read.read_model (
