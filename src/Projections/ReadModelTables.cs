@@ -58,12 +58,6 @@ internal sealed class ReadModelTables(IReadModel model, bool live)
         await ExecuteAsync(
             connection,
             $"""
-            do $$ begin
-                -- Before events were numbered checkpoints were something else: the read models are filled anew.
-                if exists (select from pg_attribute where attrelid = to_regclass('{Table}') and attname = 'epoch') then
-                    drop table {Table};
-                end if;
-            end $$;
             create table if not exists {Table} (
                 name text not null,
                 version int not null,
@@ -96,13 +90,7 @@ internal sealed class ReadModelTables(IReadModel model, bool live)
     /// <summary>The furthest checkpoint of all read models; null where there is none of that store.</summary>
     public static async Task<LogPosition?> FurthestAsync(NpgsqlConnection connection, string store, CancellationToken ct)
     {
-        // The table of before events were numbered tells nothing: it is made anew.
-        await using (
-            var exists = new NpgsqlCommand(
-                $"select exists (select from pg_attribute where attrelid = to_regclass('{Table}') and attname = 'prepare')",
-                connection
-            )
-        )
+        await using (var exists = new NpgsqlCommand($"select to_regclass('{Table}') is not null", connection))
             if (await exists.ExecuteScalarAsync(ct) is not true)
                 return null;
         await using var command = new NpgsqlCommand(

@@ -81,12 +81,10 @@ public sealed class NumberedUpgradeTests : IAsyncLifetime
         }
     }
 
-    [Theory]
-    [InlineData("verify")]
-    [InlineData("doctor")]
-    public async Task A_verb_that_only_reads_says_that_the_service_has_to_carry_it_over(string verb)
+    [Fact]
+    public async Task A_verb_that_only_reads_says_that_the_service_has_to_carry_it_over()
     {
-        var ended = await ServiceProcess.RunAsync([verb, .. _database.Arguments]);
+        var ended = await ServiceProcess.RunAsync(["verify", .. _database.Arguments]);
 
         Assert.Equal(2, ended.ExitCode);
         Assert.Contains("is of an older version of PresenceLedger", ended.Errors, StringComparison.Ordinal);

@@ -23,6 +23,9 @@ insert into ledger.event (position, stream, version, event_id, type, data, metad
 
 drop table ledger.event_unnumbered, ledger.stream, ledger.epoch;
 
+-- Checkpoints of before name places that are no more: the read models are filled again.
+drop table if exists read.read_model;
+
 alter table ledger.event add primary key (stream, version);
 create unique index event_order on ledger.event (position);
 
