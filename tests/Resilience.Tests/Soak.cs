@@ -114,9 +114,14 @@ internal sealed class Soak : IAsyncDisposable
     {
         var connection = agent.Connections[opened.ConnectionId];
         var heard = calls
-            // A sign-in, too, is a sign of life where it arrived in time, though the node could not answer it (CON-1).
-            .Where(c => c is { What: "heartbeat", Status: 204 } or { What: not "close", Status: Unknown or >= 500 })
-            .Where(c => c.Sent >= connection.ClosingAt && c.Sent <= opened.OccurredAt)
+            // Whatever came over the connection since then is a sign of life where it arrived in time (CON-1), also a sign-in or a
+            // second closing that a killed node could not answer.
+            .Where(c =>
+                c.Status is Unknown or >= 500
+                    ? c.Answered > connection.ClosingAt
+                    : c.Status is 200 or 204 && c.Sent >= connection.ClosingAt && c.Answered < opened.OccurredAt
+            )
+            .Where(c => c.Sent <= opened.OccurredAt)
             .Select(c => c.Answered)
             .Append(connection.ClosingAt!.Value)
             .Max();
