@@ -43,12 +43,7 @@ public readonly record struct LogPosition(long Number, long Prepare = 0) : IComp
         for (var n = 0; n < parts.Length; n++)
             if (!long.TryParse(parts[n], NumberStyles.None, CultureInfo.InvariantCulture, out numbers[n]))
                 return false;
-        position = numbers switch
-        {
-            [var number] => new LogPosition(number),
-            [.., var commit, var prepare] => new LogPosition(commit, prepare),
-            _ => default,
-        };
+        position = numbers is [var number] ? new LogPosition(number) : new LogPosition(numbers[^2], numbers[^1]);
         return true;
     }
 }

@@ -11,7 +11,7 @@ namespace PresenceLedger.Projections;
 internal sealed record CatchUpProgress(Checkpoint At, int Events, bool CaughtUp);
 
 /// <summary>
-/// Fills the tables of a read model from the log: while a page is written, the next one is pending and the one after it read. A page
+/// Fills the tables of a read model from the log: while a page is written, the next one is folded and the one after it read. A page
 /// and its checkpoint are one transaction.
 /// </summary>
 /// <param name="tables">The tables.</param>
@@ -240,7 +240,7 @@ internal sealed class CatchUp(
         }
     }
 
-    /// <summary>What was pending and is not written yet: one page, or several put together.</summary>
+    /// <summary>What was folded and is not written yet: one page, or several put together.</summary>
     /// <param name="Changes">Null where there were no events.</param>
     /// <param name="Position">The end of the last page.</param>
     /// <param name="AsOf">

@@ -1,5 +1,4 @@
 using System.Text.Json;
-using Npgsql;
 using PresenceLedger.Testing;
 
 namespace PresenceLedger.Api.Tests;
@@ -11,12 +10,7 @@ public sealed class ForgottenTransactionTests(OpenService service)
     [Fact]
     public async Task Queries_streams_and_a_rebuild_go_on_while_it_is_open()
     {
-        await using var elsewhere = await TestPostgres.CreateDatabaseAsync();
-        await using var forgotten = new NpgsqlConnection(elsewhere.SuperuserConnectionString);
-        await forgotten.OpenAsync();
-        await using var transaction = await forgotten.BeginTransactionAsync();
-        await using (var write = new NpgsqlCommand("create table t ()", forgotten))
-            await write.ExecuteNonQueryAsync();
+        await using var forgotten = await ForgottenTransaction.BeginAsync();
         var queue = service.NewId("queue");
         var ana = await service.SignedInAsync(new { units = 100, queues = new[] { queue } });
         using var changes = await EventStreamClient.OpenAsync(service.Url, "agents=" + ana);

@@ -128,7 +128,7 @@ internal sealed record OpenedLog(
                 database = Serving.DataSource(settings.ConnectionString);
                 await using var checking = await database.OpenConnectionAsync(ct);
                 await LedgerSchema.RefuseNewerAsync(checking, ct);
-                if (await LedgerSchema.IsUnnumberedAsync(checking, ct))
+                if (!prepare && await LedgerSchema.IsUnnumberedAsync(checking, ct))
                     throw new MisconfiguredException(
                         "This ledger is of an older version of PresenceLedger. Start the service once with this version, which carries it over "
                             + "(docs/operations.md)."

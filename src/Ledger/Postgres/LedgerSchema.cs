@@ -79,8 +79,7 @@ public static class LedgerSchema
 
         async Task<object?> FirstAsync<T>(string table, string column, string where, T parameter)
         {
-            await using var there = new NpgsqlCommand($"select to_regclass('ledger.{table}') is not null", connection);
-            if (await there.ExecuteScalarAsync(ct) is not true)
+            if (!await HasTableAsync(connection, table, ct))
                 return null;
             await using var first = new NpgsqlCommand(
                 $"select {column} from ledger.{table} where {where} order by 1 desc limit 1",
@@ -94,14 +93,19 @@ public static class LedgerSchema
     /// <summary>Whether a database has a ledger of before events were numbered, which only the service carries over, at its start.</summary>
     public static async Task<bool> IsUnnumberedAsync(NpgsqlConnection connection, CancellationToken ct)
     {
-        await using var there = new NpgsqlCommand("select to_regclass('ledger.script') is not null", connection);
-        if (await there.ExecuteScalarAsync(ct) is not true)
+        if (!await HasTableAsync(connection, "script", ct))
             return false;
         await using var numbered = new NpgsqlCommand(
             "select exists (select from ledger.script where name = '009-numbers.sql')",
             connection
         );
         return await numbered.ExecuteScalarAsync(ct) is false;
+    }
+
+    private static async Task<bool> HasTableAsync(NpgsqlConnection connection, string table, CancellationToken ct)
+    {
+        await using var there = new NpgsqlCommand($"select to_regclass('ledger.{table}') is not null", connection);
+        return await there.ExecuteScalarAsync(ct) is true;
     }
 
     private static string Quoted(string name) => '"' + name.Replace("\"", "\"\"", StringComparison.Ordinal) + '"';

@@ -63,9 +63,6 @@ public sealed class Verifier(ILog log, NpgsqlDataSource? postgres, VerifierOptio
 
     // Up to here windows were made.
     private LogPosition _position;
-
-    // The number of the last event that was read.
-    private long _number;
     private long _ordinal;
     private long _events;
     private long _seals;
@@ -87,7 +84,6 @@ public sealed class Verifier(ILog log, NpgsqlDataSource? postgres, VerifierOptio
         var sequence = new SealSequence(log, keys, lastSeals is [var last] ? last.Record.Version : -1, options.Noted);
         _total = lastSeals is [{ Record.Type: var type } end] && type == WireNames.OfType<LedgerSealed>() ? EndOf(end) : 0;
         await BeginAsync(ct);
-        _number = _position.Number;
 
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(ct);
         await using var scan = postgres is null ? (ILogScan)new LogScan(log) : new PostgresScan(postgres);
@@ -360,19 +356,21 @@ public sealed class Verifier(ILog log, NpgsqlDataSource? postgres, VerifierOptio
                 return;
             }
             if (_blocks.TryRead(out var block))
-                for (var row = 0; row < block.Rows.Count; row++)
-                {
-                    _found.Add(new RowOf(block, row));
-                    CountOn(block.Rows[row].Position);
-                }
+                Add(block);
         }
     }
 
-    private void CountOn(LogPosition position)
+    private void Add(EventBlock block)
     {
-        if (log.IsNumbered && position.Number > _number + 1 && _unused.Count < MostGaps)
-            _unused.Add(new NumberGap(_number + 1, position.Number - _number - 1));
-        _number = position.Number;
+        var number = (_found.Count > 0 ? _found[^1].Value.Position : _position).Number;
+        for (var row = 0; row < block.Rows.Count; row++)
+        {
+            var next = block.Rows[row].Position.Number;
+            if (log.IsNumbered && next > number + 1 && _unused.Count < MostGaps)
+                _unused.Add(new NumberGap(number + 1, next - number - 1));
+            number = next;
+            _found.Add(new RowOf(block, row));
+        }
     }
 
     private Finding Unreadable(UnreadableException e)

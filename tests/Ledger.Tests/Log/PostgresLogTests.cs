@@ -91,12 +91,7 @@ public sealed class PostgresLogTests : SpanningLogContract
     [Fact]
     public async Task A_transaction_that_somebody_forgot_in_another_database_holds_nobody_back()
     {
-        await using var elsewhere = await TestPostgres.CreateDatabaseAsync();
-        await using var forgotten = new NpgsqlConnection(elsewhere.SuperuserConnectionString);
-        await forgotten.OpenAsync();
-        await using var transaction = await forgotten.BeginTransactionAsync();
-        await using (var write = new NpgsqlCommand("create table t ()", forgotten))
-            await write.ExecuteNonQueryAsync();
+        await using var forgotten = await ForgottenTransaction.BeginAsync();
 
         await AppendAsync(Some.Commit("a", -1));
 

@@ -104,19 +104,6 @@ public sealed class TamperedLedger : IAsyncLifetime
         return rows;
     }
 
-    /// <summary>Numbers all events anew, so that none is missing, as who knows the format can.</summary>
-    public async Task CloseGapsAsync()
-    {
-        await RunAsync(
-            """
-            update ledger.event e set position = -n.number
-                from (select stream, version, row_number() over (order by position) as number from ledger.event) n
-                where e.stream = n.stream and e.version = n.version
-            """
-        );
-        await RunAsync("update ledger.event set position = -position");
-    }
-
     /// <summary>Makes the hashes of a stream anew, from a version on, as who knows the format can.</summary>
     public async Task RehashAsync(string stream, long from, int? count = null)
     {

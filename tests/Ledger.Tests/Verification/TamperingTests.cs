@@ -3,6 +3,7 @@ using PresenceLedger.Ledger.Events;
 using PresenceLedger.Ledger.Seals;
 using PresenceLedger.Ledger.Tests.Log;
 using PresenceLedger.Ledger.Verification;
+using PresenceLedger.Testing;
 
 namespace PresenceLedger.Ledger.Tests.Verification;
 
@@ -387,8 +388,7 @@ public sealed class TamperingTests(TamperedLedger ledger) : IClassFixture<Tamper
         {
             await UpdateAsync("data = '{}'", Agent, Middle);
             await ledger.RehashAsync(Agent, Middle);
-            await ledger.RunAsync("delete from ledger.event where stream = 'seals'");
-            await ledger.CloseGapsAsync();
+            await ledger.RunAsync("delete from ledger.event where stream = 'seals';" + Tampering.CloseGaps);
             using var book = new SealBook(ledger.Log);
             using var sealer = new Sealer(ledger.Log, book, new SealingKeys(folder), TimeProvider.System);
             await sealer.SealAsync(Domain.Access.Actor.Ledger, gently: false, default);

@@ -242,21 +242,14 @@ public sealed class ForgedHistoryTests : IAsyncLifetime
         // No trigger stops a superuser.
         await ExecuteAsync("set session_replication_role = replica");
         await ExecuteAsync(
-            (
-                sealsLeft == 0
-                    ? "delete from ledger.event where stream = 'seals';"
-                    : $"""
-                    delete from ledger.event where stream = 'seals' and version >=
-                        (select version from ledger.event where stream = 'seals' and type = 'ledger-sealed.v1' order by version offset {sealsLeft} limit 1);
-                    """
-            )
-                + """
-                update ledger.event e set position = -n.number
-                    from (select stream, version, row_number() over (order by position) as number from ledger.event) n
-                    where e.stream = n.stream and e.version = n.version;
-                update ledger.event set position = -position
+            sealsLeft == 0
+                ? "delete from ledger.event where stream = 'seals'"
+                : $"""
+                delete from ledger.event where stream = 'seals' and version >=
+                    (select version from ledger.event where stream = 'seals' and type = 'ledger-sealed.v1' order by version offset {sealsLeft} limit 1)
                 """
         );
+        await ExecuteAsync(Tampering.CloseGaps);
         var events = new List<EventRecord>();
         await using (
             var read = new NpgsqlCommand(

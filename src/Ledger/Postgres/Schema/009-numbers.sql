@@ -42,6 +42,7 @@ create function ledger.streams(from_stream text, to_stream text) returns setof t
     select stream from s where stream is not null and (to_stream is null or stream < to_stream collate "C")
 $$;
 
+-- In the place of that of 001-ledger.sql, most of whose steps it has: a script that was applied stays as it was.
 -- One statement, one transaction, many commits: each is appended whole or not at all, and has a verdict of its own.
 --   s_*  one entry per stream of a commit       e_*  one entry per event, in order
 --   k_*  one entry per answer to remember       A stream or a key stands in at most one commit of a call.
