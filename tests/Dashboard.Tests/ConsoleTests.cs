@@ -69,8 +69,15 @@ public sealed class ConsoleTests(Site site) : IAsyncLifetime
         tab.IsClean();
     }
 
-    private async Task<DateTimeOffset> UntilAsync(string agent) =>
-        (await site.Client.GetAsync($"agents/{agent}/presence")).Json.GetProperty("until").GetDateTimeOffset();
+    /// <summary>Until when the newest status stands. The page knows it from the answer to its command, before it is in the read model.</summary>
+    private async Task<DateTimeOffset> UntilAsync(string agent)
+    {
+        var newest = (await site.Client.GetAsync($"agents/{agent}/timeline?order=desc&limit=1", "auditor:ada")).Json.GetProperty("items")[
+            0
+        ];
+        var presence = await site.Client.GetAsync($"agents/{agent}/presence?minVersion={newest.GetProperty("version").GetInt64()}");
+        return presence.Json.GetProperty("until").GetDateTimeOffset();
+    }
 
     [Fact]
     public async Task What_a_supervisor_does_shows_at_once()

@@ -114,21 +114,30 @@ internal sealed class Soak : IAsyncDisposable
     {
         var connection = agent.Connections[opened.ConnectionId];
         var heard = calls
-            // Whatever came over the connection since then is a sign of life where it arrived in time (CON-1), also a sign-in or a
-            // second closing that a killed node could not answer.
+            // A heartbeat is a sign of life where it arrived in time (CON-1), and so is what a killed node took but could not answer. A
+            // second closing is none.
+            .Where(c => c.What is not "close")
             .Where(c =>
                 c.Status is Unknown or >= 500
                     ? c.Answered > connection.ClosingAt
-                    : c.Status is 200 or 204 && c.Sent >= connection.ClosingAt && c.Answered < opened.OccurredAt
+                    : c is { What: "heartbeat", Status: 204 } && c.Sent >= connection.ClosingAt && c.Answered < opened.OccurredAt
             )
             .Where(c => c.Sent <= opened.OccurredAt)
             .Select(c => c.Answered)
             .Append(connection.ClosingAt!.Value)
             .Max();
         var deadline = DeadlineOf(connection, heard.ToMillisecond(), outages);
-        Assert.True(
-            opened.OccurredAt < deadline,
-            $"{agent.AgentId}: {opened} at {opened.OccurredAt:O} though its deadline was {deadline:O}, heard {heard:O}"
+        if (opened.OccurredAt < deadline)
+            return;
+        var around = calls
+            .Where(c => (c.Sent - opened.OccurredAt).Duration() < 2 * Timeout)
+            .Select(c => $"{c.Sent:O} – {c.Answered:O} {c.What} {c.Status}");
+        var near = outages
+            .Where(o => (o.Until - opened.OccurredAt).Duration() < 4 * Timeout)
+            .Select(o => $"{o.From:O} – {o.Until:O} outage");
+        Assert.Fail(
+            $"{agent.AgentId} came back at {opened.OccurredAt:O}, closing since {connection.ClosingAt:O}, though its deadline was {deadline:O}:\n"
+                + string.Join('\n', around.Concat(near))
         );
     }
 

@@ -97,7 +97,7 @@ public sealed class Leases(
     public void Arrived(string agentId, string connectionId, DateTimeOffset at)
     {
         var key = new ConnectionKey(agentId, connectionId);
-        if (!IsInTime(key, at))
+        if (!KnowsClosings(at) || !IsInTime(key, at))
             _undecided.Add(key, at);
     }
 
@@ -145,17 +145,18 @@ public sealed class Leases(
         if (agent.Connections.IsEmpty)
             return new Heard(AgentContext.NoSigns, now);
         var signs = SignsOf(agent, configuration);
-        if (!AnyLost(agent, signs, configuration, DateTimeOffset.MinValue, now))
+        if (!AnyLost(agent, signs, configuration, DateTimeOffset.MinValue, now) && (!wait || KnowsClosingsOf(agent)))
             return new Heard(signs, now);
 
-        // By what this node knows something is lost; other nodes may know better.
+        // By what this node knows something is lost, or something arrived of which it does not know yet whether it came in time; other
+        // nodes may know better.
         var began = clock.GetTimestamp();
         while (true)
         {
             var knownThrough = _runs ? _view.KnownThrough : now;
             await MergeTableAsync(agent, ct);
             signs = SignsOf(agent, configuration);
-            if (!AnyLost(agent, signs, configuration, knownThrough, now))
+            if (!AnyLost(agent, signs, configuration, knownThrough, now) && (!wait || KnowsClosingsOf(agent)))
                 return new Heard(signs, now);
             if (!wait)
                 return new Heard(signs, Earlier(knownThrough, now));
@@ -456,14 +457,34 @@ public sealed class Leases(
         {
             var key = new ConnectionKey(agent.AgentId, id);
             var known = _known.TryGetValue(key, out var here) ? here : null;
+            // The agent may be as it was before it said at another node that it closes, which was told since.
+            var closing = connection with
+            {
+                ClosingAt = Latest(connection.ClosingAt, known?.ClosingAt),
+            };
             var seen = known?.LastSeenAt > connection.OpenedAt ? known.LastSeenAt : connection.OpenedAt;
             foreach (var at in _undecided.Of(key))
-                if (at > seen && at < LossOf(id, connection, seen, policies).At)
-                    Saw(key, connection, seen = at);
+                if (at > seen && KnowsClosings(at) && at < LossOf(id, closing, seen, policies).At)
+                    Saw(key, closing, seen = at);
             signs[id] = DueWork.SignOf(connection, seen, _view.Outages, policies);
         }
         return signs;
     }
+
+    /// <summary>
+    /// Whether every closing is known, wherever it arrived, that may have ended a connection's grace before something arrived over it.
+    /// </summary>
+    private bool KnowsClosings(DateTimeOffset at)
+    {
+        var policy = configurations.Current.Policy;
+        var grace = policy.RefreshGrace < policy.HeartbeatTimeout ? policy.RefreshGrace : policy.HeartbeatTimeout;
+        return !_runs || _view.KnownThrough >= Minus(at, grace);
+    }
+
+    private bool KnowsClosingsOf(Agent agent) =>
+        agent.Connections.Keys.All(id => _undecided.Of(new ConnectionKey(agent.AgentId, id)).All(KnowsClosings));
+
+    private static DateTimeOffset? Latest(DateTimeOffset? a, DateTimeOffset? b) => b is null || a > b ? a : b;
 
     private void Saw(ConnectionKey key, Connection connection, DateTimeOffset at)
     {
@@ -496,7 +517,9 @@ public sealed class Leases(
 
     private async Task MergeTableAsync(Agent agent, CancellationToken ct)
     {
-        await using var command = database.CreateCommand("select connection_id, last_seen_at from ledger.lease where agent_id = $1");
+        await using var command = database.CreateCommand(
+            "select connection_id, last_seen_at, closing_at from ledger.lease where agent_id = $1"
+        );
         command.Parameters.Add(new() { Value = agent.AgentId });
         await using var reader = await command.ExecuteReaderAsync(ct);
         while (await reader.ReadAsync(ct))
@@ -507,9 +530,16 @@ public sealed class Leases(
             // Remembered, so that a connection that lives on another node is asked about once a timeout.
             _known.AddOrUpdate(
                 new ConnectionKey(agent.AgentId, id),
-                static (_, row) => new Known(row.seen, row.ClosingAt, HasLease: true),
-                static (_, known, row) => known with { LastSeenAt = Later(known.LastSeenAt, row.seen), HasLease = true },
-                (seen: reader.GetFieldValue<DateTimeOffset>(1), connection.ClosingAt)
+                static (_, row) => new Known(row.seen, row.closing, HasLease: true),
+                static (_, known, row) =>
+                    new Known(Later(known.LastSeenAt, row.seen), Latest(known.ClosingAt, row.closing), HasLease: true),
+                (
+                    seen: reader.GetFieldValue<DateTimeOffset>(1),
+                    closing: Latest(
+                        connection.ClosingAt,
+                        await reader.IsDBNullAsync(2, ct) ? null : reader.GetFieldValue<DateTimeOffset>(2)
+                    )
+                )
             );
         }
     }

@@ -13,22 +13,25 @@ public class AgentProperties
 
     private static readonly JsonSerializerOptions Canonical = new() { IncludeFields = true };
 
-    private static void ForEveryTurn(Action<Turn, IReadOnlyList<AgentEvent>> check) =>
-        ForEveryHistory(history =>
-        {
-            var streams = Properties.Histories.AgentIds.ToDictionary(id => id, _ => new List<AgentEvent>(), StringComparer.Ordinal);
-            World.Run(
-                history,
-                turn =>
-                {
-                    streams[turn.Before.AgentId].AddRange(turn.Decision.Events);
-                    check(turn, streams[turn.Before.AgentId]);
-                }
-            );
-        });
+    private static void ForEveryTurn(Action<Turn, IReadOnlyList<AgentEvent>> check, int histories = Histories) =>
+        ForEveryHistory(
+            history =>
+            {
+                var streams = Properties.Histories.AgentIds.ToDictionary(id => id, _ => new List<AgentEvent>(), StringComparer.Ordinal);
+                World.Run(
+                    history,
+                    turn =>
+                    {
+                        streams[turn.Before.AgentId].AddRange(turn.Decision.Events);
+                        check(turn, streams[turn.Before.AgentId]);
+                    }
+                );
+            },
+            histories
+        );
 
-    private static void ForEveryHistory(Action<ImmutableArray<Step>> check) =>
-        Properties.Histories.Any.Sample(check, iter: Histories, threads: 2, print: history => string.Join('\n', history));
+    private static void ForEveryHistory(Action<ImmutableArray<Step>> check, int histories = Histories) =>
+        Properties.Histories.Any.Sample(check, iter: histories, threads: 2, print: history => string.Join('\n', history));
 
     /// <summary>Each change of presence with its place in the stream.</summary>
     private static IEnumerable<(int Version, PresenceChanged Change)> Changes(IReadOnlyList<AgentEvent> stream) =>
@@ -45,7 +48,9 @@ public class AgentProperties
                     seen.AddOrUpdate(e is PresenceChanged ? e.Rule! : e.GetType().Name, 1, (_, n) => n + 1);
                 if (turn.Decision.Refusal is { Code: var code })
                     seen.AddOrUpdate(code, 1, (_, n) => n + 1);
-            }
+            },
+            // So many that even the rarest is far above what is asked, whatever the dice give.
+            histories: 5 * Histories
         );
         var events = typeof(AgentEvent)
             .Assembly.GetTypes()

@@ -141,7 +141,8 @@ internal static class Histories
                 (id, seconds) => (AgentCommand)new SetPresence(id, Story.Start.AddSeconds(seconds))
             )
         ),
-        (3, Gen.Const((AgentCommand)new ResetPresence())),
+        // It ends only what a missed, rejected or undelivered offer set.
+        (6, Gen.Const((AgentCommand)new ResetPresence())),
         (12, Gen.Select(ConversationId, AnyWork, Gen.Bool, (id, work, auto) => (AgentCommand)new AssignConversation(id, work, auto))),
         (20, Gen.Select(ConversationId, Gen.Enum<ConversationVerb>(), (id, verb) => (AgentCommand)new MoveConversation(id, verb))),
         // A wait that ends needs two of them one after the other.
@@ -154,7 +155,7 @@ internal static class Histories
             )
         ),
         // Offers are answered sooner than so many in a row are undelivered.
-        (3, ConversationId.Select(id => (AgentCommand)new MoveConversation(id, ConversationVerb.Undelivered))),
+        (5, ConversationId.Select(id => (AgentCommand)new MoveConversation(id, ConversationVerb.Undelivered))),
         (
             2,
             Gen.Select(

@@ -133,6 +133,38 @@ public sealed class LeasesTests : IAsyncLifetime
         Assert.True(((AgentSignedIn)WireNames.Read(back.Events[2])).Returned);
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task What_comes_after_the_grace_comes_too_late_also_at_a_node_that_remembers_the_connection_as_open(bool signsIn)
+    {
+        await RunAsync(_node);
+        await using var other = await Node.StartAsync(_database, _clock);
+        await other.StartAsync(other.Leases);
+        await SignInAsync("ana");
+        await PassAsync(TimeSpan.FromSeconds(1));
+        // The other node has her in memory, and heard of her a moment ago.
+        await other.AcceptAsync("ana", new SetPresence("away"), e => e with { ConnectionId = "main" });
+        var closing = await _node.AcceptAsync("ana", new CloseConnection("main"));
+        var deadline = closing.Events[0].OccurredAt + Grace;
+        // Nobody looks for what is due meanwhile.
+        await _node.Due.StopAsync(default);
+        await PassAsync(Grace + TimeSpan.FromSeconds(1));
+
+        if (signsIn)
+            Assert.Equal(
+                ["connection-lost.v1", "presence-changed.v1", "agent-signed-in.v1", "presence-changed.v1"],
+                (await other.AcceptAsync("ana", new SignIn("main", null), e => e with { ArrivedAt = _clock.Now })).Events.Select(e =>
+                    e.Type
+                )
+            );
+        else
+            Assert.False(await IsAliveAsync(other, "ana", _clock.Now));
+
+        var lost = (await _node.EventsAsync("ana")).Single(e => e.Type == "connection-lost.v1");
+        Assert.Equal(deadline, lost.OccurredAt);
+    }
+
     [Fact]
     public async Task A_heartbeat_exactly_at_the_deadline_is_too_late_and_one_a_millisecond_before_is_not()
     {
