@@ -1,6 +1,7 @@
 using Marten;
 using Microsoft.Extensions.Hosting;
 using Npgsql;
+using PresenceLedger.Ledger.Postgres;
 
 namespace PresenceLedger.Projections;
 

@@ -35,9 +35,8 @@ public interface IReadModel
 
     /// <summary>Goes on where the checkpoint stands.</summary>
     /// <param name="schema">Whose tables to fill.</param>
-    /// <param name="live">They are the ones that are read; false while a new set is built beside them.</param>
     /// <param name="state">What it kept with the checkpoint; null at the beginning.</param>
-    IProjector Open(string schema, bool live, string? state);
+    IProjector Open(string schema, string? state);
 }
 
 /// <summary>A read model at work; it may remember rows from page to page. One that failed is thrown away, and another opened.</summary>

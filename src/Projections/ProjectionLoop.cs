@@ -2,6 +2,7 @@ using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Npgsql;
 using PresenceLedger.Ledger;
+using PresenceLedger.Ledger.Postgres;
 
 namespace PresenceLedger.Projections;
 

@@ -34,9 +34,6 @@ internal sealed class ReadModelTables(IReadModel model, bool live)
     private const long AtOnce = 8 << 20;
     private const string Table = ReadSide.Schema + ".read_model";
 
-    /// <summary>Whether it is the one that is read.</summary>
-    public bool Live => live;
-
     /// <summary>See <see cref="IReadModel.ChangesJoin"/>.</summary>
     public bool ChangesJoin => model.ChangesJoin;
 
@@ -46,7 +43,7 @@ internal sealed class ReadModelTables(IReadModel model, bool live)
     private string Name { get; } = live ? "live" : "next";
 
     /// <summary>The read model at work, from a checkpoint on.</summary>
-    public IProjector Open(Checkpoint at) => model.Open(Schema, live, at.State);
+    public IProjector Open(Checkpoint at) => model.Open(Schema, at.State);
 
     /// <summary>Creates the table of checkpoints where there is none.</summary>
     public static async Task CreateTableAsync(NpgsqlDataSource database, CancellationToken ct)

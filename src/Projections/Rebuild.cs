@@ -1,5 +1,6 @@
 using Npgsql;
 using PresenceLedger.Ledger;
+using PresenceLedger.Ledger.Postgres;
 
 namespace PresenceLedger.Projections;
 

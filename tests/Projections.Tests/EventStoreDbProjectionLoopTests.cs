@@ -4,9 +4,9 @@ using PresenceLedger.Domain.Configurations;
 using PresenceLedger.Domain.Policies;
 using PresenceLedger.Ledger;
 using PresenceLedger.Ledger.Copying;
-using PresenceLedger.Ledger.Due;
 using PresenceLedger.Ledger.Events;
 using PresenceLedger.Ledger.Reasons;
+using PresenceLedger.Ledger.Timers;
 using PresenceLedger.Testing;
 using PresenceLedger.Testing.EventStoreDb;
 
@@ -130,6 +130,7 @@ public sealed class EventStoreDbProjectionLoopTests : ProjectionLoopTests
         await CaughtUpAsync(reading);
         var before = await DocumentsAsync();
         await reading.StopAsync();
+        await inPostgres.Timers.StopAsync(default);
 
         _database.EventStore = eventStore;
         _node = await Node.StartAsync(_database, _clock);

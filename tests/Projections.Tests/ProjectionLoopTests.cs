@@ -5,6 +5,7 @@ using PresenceLedger.Domain.Access;
 using PresenceLedger.Domain.Agents;
 using PresenceLedger.Ledger;
 using PresenceLedger.Ledger.Events;
+using PresenceLedger.Ledger.Postgres;
 using PresenceLedger.Testing;
 
 namespace PresenceLedger.Projections.Tests;

@@ -7,8 +7,8 @@ using PresenceLedger.Domain.Configurations;
 using PresenceLedger.Domain.Policies;
 using PresenceLedger.Domain.Statuses;
 using PresenceLedger.Ledger;
-using PresenceLedger.Ledger.Due;
 using PresenceLedger.Ledger.Events;
+using PresenceLedger.Ledger.Timers;
 using PresenceLedger.Projections.CurrentPresence;
 using PresenceLedger.Testing;
 
@@ -21,6 +21,7 @@ public abstract class ReadSideTests : IAsyncLifetime
 
     private protected readonly ShiftedClock _clock = new();
     private protected readonly List<IAsyncDisposable> _open = [];
+    private readonly HashSet<Node> _keepTimers = [];
     private protected TestDatabase _database = null!;
     private protected Node _node = null!;
 
@@ -80,23 +81,17 @@ public abstract class ReadSideTests : IAsyncLifetime
         return ids;
     }
 
+    /// <summary>What is read of agents is what their events give, and so are their timers.</summary>
     private protected async Task AssertReadSideAsync(string[] ids)
     {
+        await AssertDocumentsAsync(ids);
         var configuration = (await _node.StreamAsync(StreamNames.Configuration)).Aggregate(
             Configuration.Initial,
             (c, e) => c.Evolve((ConfigurationEvent)WireNames.Read(e))
         );
         foreach (var id in ids)
         {
-            var events = await _node.EventsAsync(id);
-            var replayed = events.Aggregate(Agent.Unknown(id), (agent, e) => agent.Evolve((AgentEvent)WireNames.Read(e)));
-            var document = LedgerJson.Read<PresenceDocument>(
-                (string)(await ScalarAsync($"select data::text from presence_v2.agent where agent_id = '{id}'"))!
-            );
-            Assert.Equal(LedgerJson.Write(replayed), LedgerJson.Write(document.Agent));
-            Assert.Equal(replayed.Status.StatusId, document.StatusId);
-            Assert.Equal(replayed.SignedIn, document.SignedIn);
-
+            var replayed = await ReplayedAsync(id);
             var leases = await ScalarAsync(
                 $"select coalesce(string_agg(connection_id, ',' order by connection_id), '') from ledger.lease where agent_id = '{id}'"
             );
@@ -111,21 +106,52 @@ public abstract class ReadSideTests : IAsyncLifetime
         }
     }
 
+    private protected async Task AssertDocumentsAsync(string[] ids)
+    {
+        foreach (var id in ids)
+        {
+            var replayed = await ReplayedAsync(id);
+            var document = LedgerJson.Read<PresenceDocument>(
+                (string)(await ScalarAsync($"select data::text from presence_v2.agent where agent_id = '{id}'"))!
+            );
+            Assert.Equal(LedgerJson.Write(replayed), LedgerJson.Write(document.Agent));
+            Assert.Equal(replayed.Status.StatusId, document.StatusId);
+            Assert.Equal(replayed.SignedIn, document.SignedIn);
+        }
+    }
+
+    private async Task<Agent> ReplayedAsync(string id) =>
+        (await _node.EventsAsync(id)).Aggregate(Agent.Unknown(id), (agent, e) => agent.Evolve((AgentEvent)WireNames.Read(e)));
+
     private protected async Task<Reading> StartAsync(Node node, IReadModel? model = null)
     {
-        var reading = new Reading(node, model ?? new PresenceModel(node.Log, TzdbCalendar.Instance));
+        var reading = new Reading(node, model ?? new PresenceModel());
+        bool first;
         lock (_open)
+        {
             _open.Add(reading);
+            first = _keepTimers.Add(node);
+        }
         await reading.Loop.StartAsync(default);
+        if (first)
+            await node.StartAsync(node.Timers);
         return reading;
     }
 
-    /// <summary>Waits until all that was appended so far is projected, by whichever node.</summary>
+    /// <summary>Waits until all that was appended so far is projected, and timers are kept of it, by whichever node.</summary>
     private protected async Task CaughtUpAsync(Reading reading)
     {
         var end = await EndAsync();
         var position = new ReadPosition(_node.Database, reading.Loop, _clock);
         Assert.True(await position.WaitAsync(read => read.Position >= end, Patience, default), "stands still: " + reading.Loop.Stopped);
+        Assert.True(
+            await position.WaitAsync(
+                async () => await ScalarAsync($"select (position, prepare) >= ({end.Number}, {end.Prepare}) from ledger.timers") is true,
+                Patience,
+                default
+            ),
+            "timers stand still"
+        );
     }
 
     private protected async Task<LogPosition> EndAsync()

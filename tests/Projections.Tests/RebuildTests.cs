@@ -1,5 +1,4 @@
 using Npgsql;
-using PresenceLedger.Api.Configurations;
 using PresenceLedger.Ledger;
 using PresenceLedger.Projections.CurrentPresence;
 using PresenceLedger.Testing;
@@ -83,7 +82,7 @@ public abstract class RebuildTests : ReadSideTests
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() =>
             RebuildAsync(told: stage => stage is RebuildStage.Indexes ? broken.CancelAsync() : Task.CompletedTask, ct: broken.Token)
         );
-        await ExecuteAsync(new PresenceModel(_node.Log, TzdbCalendar.Instance).IndexesSql("presence_v2_next").Split(';')[0]);
+        await ExecuteAsync(new PresenceModel().IndexesSql("presence_v2_next").Split(';')[0]);
 
         await RebuildAsync();
 
@@ -238,7 +237,7 @@ public abstract class RebuildTests : ReadSideTests
 
         Assert.Equal([RebuildStage.BeginsLive, RebuildStage.Indexes, RebuildStage.Swapped], told.Stages);
         Assert.Equal((await _node.Log.ReadAllAsync(LogPosition.Start, 100_000, default)).Count, told.Events);
-        await AssertReadSideAsync(ids);
+        await AssertDocumentsAsync(ids);
         var reading = await StartAsync(_node);
         await _node.RegisterAsync("dan");
         await CaughtUpAsync(reading);
@@ -254,11 +253,7 @@ public abstract class RebuildTests : ReadSideTests
     {
         var all = new Told(told);
         await using var database = Api.Hosting.Serving.DataSource(_database.ServiceConnectionString);
-        await new Rebuild(new PresenceModel(_node.Log, TzdbCalendar.Instance), log ?? _node.Log, database, _clock).RunAsync(
-            restart,
-            all,
-            ct
-        );
+        await new Rebuild(new PresenceModel(), log ?? _node.Log, database, _clock).RunAsync(restart, all, ct);
         return all;
     }
 

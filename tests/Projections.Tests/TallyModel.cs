@@ -16,7 +16,7 @@ internal sealed class TallyModel(int version = 1) : IReadModel
     public string IndexesSql(string schema) =>
         $"create index on {schema}.stream (events); create index stream_name on {schema}.stream (stream text_pattern_ops)";
 
-    public IProjector Open(string schema, bool live, string? state) => new Projector(schema);
+    public IProjector Open(string schema, string? state) => new Projector(schema);
 
     private sealed class Projector(string schema) : IProjector
     {

@@ -10,12 +10,12 @@ using PresenceLedger.Ledger;
 using PresenceLedger.Ledger.Access;
 using PresenceLedger.Ledger.Agents;
 using PresenceLedger.Ledger.Configurations;
-using PresenceLedger.Ledger.Due;
 using PresenceLedger.Ledger.Events;
 using PresenceLedger.Ledger.EventStoreDb;
 using PresenceLedger.Ledger.Heartbeats;
 using PresenceLedger.Ledger.Postgres;
 using PresenceLedger.Ledger.Reasons;
+using PresenceLedger.Ledger.Timers;
 using PresenceLedger.Testing.EventStoreDb;
 
 namespace PresenceLedger.Testing;
@@ -48,6 +48,7 @@ public sealed class Node : IAsyncDisposable
             clock,
             NullLogger<AgentStreams>.Instance
         );
+        Timers = new TimerKeeper(Database, Log, Agents, Configuration, TzdbCalendar.Instance, clock, NullLogger<TimerKeeper>.Instance);
         Due = new DueWorker(
             Database,
             Log,
@@ -78,6 +79,8 @@ public sealed class Node : IAsyncDisposable
     public Leases Leases { get; }
 
     public AgentStreams Agents { get; }
+
+    public TimerKeeper Timers { get; }
 
     public DueWorker Due { get; }
 
@@ -172,6 +175,7 @@ public sealed class Node : IAsyncDisposable
     {
         await StopAsync();
         Due.Dispose();
+        Timers.Dispose();
         Access.Dispose();
         Agents.Dispose();
         Leases.Dispose();

@@ -56,7 +56,7 @@ public sealed class ProjectedFacts : IAsyncDisposable
         );
         await projected.ExecuteAsync(model.TablesSql(model.Schema) + model.IndexesSql(model.Schema));
 
-        var projector = model.Open(model.Schema, live: true, null);
+        var projector = model.Open(model.Schema, null);
         var (position, asOf) = (LogPosition.Start, DateTimeOffset.MinValue);
         while (await node.Log.ReadAllAsync(position, pageSize, default) is { Count: > 0 } page)
         {
@@ -68,7 +68,7 @@ public sealed class ProjectedFacts : IAsyncDisposable
             position = page[^1].Position;
             asOf = page.Max(e => e.Record.RecordedAt) is var latest && latest > asOf ? latest : asOf;
             if (forgetful)
-                projector = model.Open(model.Schema, live: true, changes.State);
+                projector = model.Open(model.Schema, changes.State);
         }
         await using var checkpoint = owner.CreateCommand(
             $"insert into {ReadSide.Schema}.read_model (name, version, place, position, prepare, as_of, newest, store) values ($1, $2, 'live', 0, 0, $3, $3, 'Postgres')"

@@ -4,8 +4,8 @@ using PresenceLedger.Api.Hosting;
 using PresenceLedger.Domain.Access;
 using PresenceLedger.Domain.Seals;
 using PresenceLedger.Ledger;
+using PresenceLedger.Ledger.Postgres;
 using PresenceLedger.Ledger.Seals;
-using PresenceLedger.Projections;
 
 namespace PresenceLedger.Api.Audit;
 

@@ -4,15 +4,17 @@ using Microsoft.Extensions.Diagnostics.HealthChecks;
 using Npgsql;
 using PresenceLedger.Api.Audit;
 using PresenceLedger.Ledger;
+using PresenceLedger.Ledger.Timers;
 using PresenceLedger.Projections;
 using PresenceLedger.Projections.CurrentPresence;
 
 namespace PresenceLedger.Api.Hosting;
 
-/// <summary>Whether the service can do its work: the database and the log answer, and the read models move.</summary>
+/// <summary>Whether the service can do its work: the database and the log answer, timers are kept, and the read models move.</summary>
 internal sealed class Readiness(
     ILog log,
     IEnumerable<ProjectionLoop> loops,
+    TimerKeeper timers,
     SealWorker seals,
     NpgsqlDataSource database,
     TimeProvider clock
@@ -45,6 +47,7 @@ internal sealed class Readiness(
                 ["role"] = presence.Role,
                 ["lagSeconds"] = presence.Lag.Seconds,
                 ["models"] = models.ConvertAll(m => m.Told()),
+                ["timers"] = new { behindSeconds = timers.Behind?.TotalSeconds },
                 ["seals"] = SealsTold(),
             };
             using var soon = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
@@ -60,6 +63,8 @@ internal sealed class Readiness(
                 return HealthCheckResult.Degraded(mismatch, data: data);
             if (seals.Overdue is { } overdue)
                 return HealthCheckResult.Unhealthy(overdue, data: data);
+            if (timers.Behind > TooFarBehind)
+                return HealthCheckResult.Degraded("Losses and ends of wrap-ups come late: timers are behind the log.", data: data);
             if (models.Find(m => m.Stopped is not null) is { } stopped)
                 return HealthCheckResult.Degraded($"The read model {stopped.Model.Name} stands still: {stopped.Stopped}", data: data);
             return models.Find(m => m.Lag.Seconds > TooFarBehind.TotalSeconds) is { } behind

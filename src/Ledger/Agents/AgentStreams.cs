@@ -134,6 +134,25 @@ public sealed class AgentStreams(
         return await CurrentAsync(agentId, ct);
     }
 
+    /// <summary>
+    /// The agent after some events that follow each other, or later. What this node has in memory moves on with them, so that nothing is
+    /// read of an agent whom other nodes change.
+    /// </summary>
+    /// <exception cref="InvalidDataException">An event of the agent cannot be read.</exception>
+    internal async ValueTask<Agent> AfterAsync(string agentId, IReadOnlyList<EventRecord> events, CancellationToken ct)
+    {
+        var known =
+            _cache.TryGetValue(agentId, out Loaded? cached) ? cached!
+            : events[0].Version == 0 ? Loaded.Unknown(agentId)
+            : await LoadAsync(agentId, ct);
+        if (known.Agent.Version >= events[^1].Version)
+            return known.Agent;
+        if (known.Agent.Version < events[0].Version - 1)
+            return (await RefreshAsync(known, ct)).Agent;
+        EventRecord[] missing = [.. events.Where(e => e.Version > known.Agent.Version)];
+        return (await KeepAsync(known.After([.. missing.Select(e => (AgentEvent)WireNames.Read(e))], missing))).Agent;
+    }
+
     /// <summary>What this node has in memory of an agent, with the hash of its last event; null where it has nothing.</summary>
     public AgentSnapshot? Cached(string agentId) =>
         _cache.TryGetValue(agentId, out Loaded? cached) ? new AgentSnapshot(cached!.Agent, cached.Hash) : null;
@@ -249,7 +268,7 @@ public sealed class AgentStreams(
     /// <summary>
     /// Appends what a command led to, at once where the log can. Where not: that a status is used is noted before it is, for
     /// noted too early it harms nobody; a transfer reaches the second agent before the first lets go, for then the conversation
-    /// is with somebody at any time, and the second half is made up for should this node die (<see cref="Due.DueWorker"/>). The
+    /// is with somebody at any time, and the second half is made up for should this node die (<see cref="Timers.DueWorker"/>). The
     /// answer is remembered with the last, so that a retry goes through all of it.
     /// </summary>
     private async Task<AppendResult> AppendAsync(StreamAppend[] changes, StreamAppend? note, RecordedAnswer? answer)
@@ -404,9 +423,7 @@ public sealed class AgentStreams(
         var snapshot = await snapshots.LoadAsync(agentId, ct);
         if (snapshot is not null && !await IsOfLogAsync(snapshot, ct))
             snapshot = null;
-        var loaded = snapshot is null
-            ? new Loaded(Agent.Unknown(agentId), HashChain.Genesis, SnapshotVersion: -1)
-            : new Loaded(snapshot.Agent, snapshot.Hash, snapshot.Agent.Version);
+        var loaded = snapshot is null ? Loaded.Unknown(agentId) : new Loaded(snapshot.Agent, snapshot.Hash, snapshot.Agent.Version);
         return await RefreshAsync(loaded, ct);
     }
 
@@ -493,6 +510,8 @@ public sealed class AgentStreams(
     /// <param name="SnapshotVersion">Version of the newest snapshot.</param>
     private sealed record Loaded(Agent Agent, byte[] Hash, long SnapshotVersion)
     {
+        public static Loaded Unknown(string agentId) => new(Agent.Unknown(agentId), HashChain.Genesis, SnapshotVersion: -1);
+
         public Loaded After(ImmutableArray<AgentEvent> events, IReadOnlyList<EventRecord> records) =>
             this with
             {

@@ -8,7 +8,7 @@ using PresenceLedger.Domain.Configurations;
 using PresenceLedger.Ledger.Agents;
 using PresenceLedger.Ledger.Clock;
 using PresenceLedger.Ledger.Configurations;
-using PresenceLedger.Ledger.Due;
+using PresenceLedger.Ledger.Timers;
 using static PresenceLedger.Domain.Instants;
 
 namespace PresenceLedger.Ledger.Heartbeats;

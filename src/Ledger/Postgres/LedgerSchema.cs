@@ -56,7 +56,7 @@ public static class LedgerSchema
                 grant usage on schema ledger to {role};
                 grant select, insert on ledger.event to {role};
                 grant select on ledger.script to {role};
-                grant select, insert, update, delete on ledger.answer, ledger.snapshot, ledger.lease, ledger.due, ledger.claim, ledger.handover, ledger.node, ledger.outage to {role};
+                grant select, insert, update, delete on ledger.answer, ledger.snapshot, ledger.lease, ledger.due, ledger.timers, ledger.claim, ledger.handover, ledger.node, ledger.outage to {role};
                 grant select, insert, update, delete on ledger.store, ledger.store_mark to {role};
                 grant select, insert, delete on ledger.reason to {role};
                 grant execute on all functions in schema ledger to {role};

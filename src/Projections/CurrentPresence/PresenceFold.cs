@@ -9,22 +9,12 @@ namespace PresenceLedger.Projections.CurrentPresence;
 public sealed class PresenceFold(Configuration configuration, IReadOnlyDictionary<string, PresenceDocument> known)
 {
     private readonly Dictionary<string, PresenceDocument> _changed = new(StringComparer.Ordinal);
-    private readonly Dictionary<Handover, EventRecord?> _handovers = [];
 
     /// <summary>The configuration as of the last event.</summary>
     public Configuration Configuration { get; private set; } = configuration;
 
-    /// <summary>When the policy last changed within the page; null where it did not.</summary>
-    public DateTimeOffset? PolicyChangedAt { get; private set; }
-
     /// <summary>The documents that the page changed.</summary>
     public IReadOnlyCollection<PresenceDocument> Changed => _changed.Values;
-
-    /// <summary>
-    /// Transfers between agents (TRF-1) in the page: the second agent's half, of which the first one's is awaited; null where that
-    /// came after it.
-    /// </summary>
-    public IReadOnlyDictionary<Handover, EventRecord?> Handovers => _handovers;
 
     /// <summary>The agents a page is about.</summary>
     public static string[] AgentsOf(IEnumerable<StoredEvent> page) =>
@@ -52,7 +42,6 @@ public sealed class PresenceFold(Configuration configuration, IReadOnlyDictionar
         {
             case ConfigurationEvent e:
                 Configuration = Configuration.Evolve(e);
-                PolicyChangedAt = e is PolicyChanged ? e.OccurredAt : PolicyChangedAt;
                 break;
             case AgentEvent e:
                 var agentId = StreamNames.AgentId(record.Stream)!;
@@ -64,16 +53,9 @@ public sealed class PresenceFold(Configuration configuration, IReadOnlyDictionar
                     throw new InvalidDataException($"{record.Stream}@{record.Version} came after version {agent.Version}.");
                 var lastChange = e is PresenceChanged ? ChangeOf(record) : before?.LastChange;
                 _changed[agentId] = PresenceDocument.Of(agent.Evolve(e), lastChange);
-                if (e is ConversationAssigned { FromAgentId: { } from } assigned)
-                    _handovers[new Handover(from, assigned.ConversationId, agentId)] = record;
-                if (e is ConversationTransferred { ToAgentId: { } to } transferred)
-                    _handovers[new Handover(agentId, transferred.ConversationId, to)] = null;
                 break;
         }
     }
-
-    /// <summary>A conversation on its way from one agent to another.</summary>
-    public sealed record Handover(string FromAgentId, string ConversationId, string ToAgentId);
 
     /// <summary>Who made a status stand, and why.</summary>
     internal static LastChange ChangeOf(EventRecord record)

@@ -1,13 +1,7 @@
-using PresenceLedger.Domain.Policies;
-using PresenceLedger.Ledger;
-
 namespace PresenceLedger.Projections.CurrentPresence;
 
-/// <summary>
-/// The current presence of every agent. The tables that are read also keep the leases, the due times and the awaited halves of
-/// transfers in step; a set that is built beside them does not touch those.
-/// </summary>
-public sealed class PresenceModel(ILog log, ICalendar calendar) : IReadModel
+/// <summary>The current presence of every agent.</summary>
+public sealed class PresenceModel : IReadModel
 {
     /// <summary>The name of this read model.</summary>
     public const string ModelName = "presence";
@@ -52,6 +46,5 @@ public sealed class PresenceModel(ILog log, ICalendar calendar) : IReadModel
             """;
 
     /// <inheritdoc />
-    public IProjector Open(string schema, bool live, string? state) =>
-        new PresenceProjector(schema, live ? new Deadlines(handovers: !log.SpansStreams, calendar) : null, state);
+    public IProjector Open(string schema, string? state) => new PresenceProjector(schema, state);
 }

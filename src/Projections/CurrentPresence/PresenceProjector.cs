@@ -5,8 +5,8 @@ using PresenceLedger.Ledger.Events;
 
 namespace PresenceLedger.Projections.CurrentPresence;
 
-/// <summary>Keeps the presences of a schema, and the deadlines with them where they are the ones that are read.</summary>
-internal sealed class PresenceProjector(string schema, Deadlines? deadlines, string? state) : IProjector
+/// <summary>Keeps the presences of a schema.</summary>
+internal sealed class PresenceProjector(string schema, string? state) : IProjector
 {
     private const int Remembered = 10_000;
 
@@ -28,9 +28,8 @@ internal sealed class PresenceProjector(string schema, Deadlines? deadlines, str
         foreach (var document in fold.Changed)
             _recent[document.Id] = document;
         _configuration = fold.Configuration;
-        var begins = _begins;
         _begins = false;
-        return new Changes(schema, fold, begins, deadlines);
+        return new Changes(schema, fold);
     }
 
     private async Task<Dictionary<string, PresenceDocument>> KnownAsync(NpgsqlDataSource database, string[] ids, CancellationToken ct)
@@ -55,20 +54,14 @@ internal sealed class PresenceProjector(string schema, Deadlines? deadlines, str
     private sealed class Changes : IPageChanges
     {
         private readonly string _schema;
-        private readonly PresenceFold _fold;
-        private readonly bool _begins;
-        private readonly Deadlines? _deadlines;
         private readonly PresenceDocument[] _changed;
 
         // While the page before is written.
         private readonly string[] _data;
 
-        public Changes(string schema, PresenceFold fold, bool begins, Deadlines? deadlines)
+        public Changes(string schema, PresenceFold fold)
         {
             _schema = schema;
-            _fold = fold;
-            _begins = begins;
-            _deadlines = deadlines;
             _changed = [.. fold.Changed];
             _data = Array.ConvertAll(_changed, ReadSide.Write);
             State = LedgerJson.Write(fold.Configuration);
@@ -78,17 +71,8 @@ internal sealed class PresenceProjector(string schema, Deadlines? deadlines, str
 
         public async Task WriteAsync(NpgsqlConnection connection, NpgsqlTransaction transaction, CancellationToken ct)
         {
-            if (_changed.Length > 0)
-                await WriteAgentsAsync(connection, ct);
-            if (_deadlines is null)
+            if (_changed.Length == 0)
                 return;
-            if (_begins)
-                await Deadlines.ForgetAsync(connection, ct);
-            await _deadlines.KeepAsync(connection, _fold, ct);
-        }
-
-        private async Task WriteAgentsAsync(NpgsqlConnection connection, CancellationToken ct)
-        {
             await using var command = new NpgsqlCommand(
                 $"""
                 insert into {_schema}.agent (agent_id, version, base, status_id, signed_in, data)

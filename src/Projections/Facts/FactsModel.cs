@@ -180,6 +180,6 @@ public sealed class FactsModel : IReadModel
             """;
 
     /// <inheritdoc />
-    public IProjector Open(string schema, bool live, string? state) =>
+    public IProjector Open(string schema, string? state) =>
         new FactsProjector(schema, state is null ? Configuration.Initial : LedgerJson.Read<Configuration>(state));
 }

@@ -49,7 +49,7 @@ public sealed class StatesModel(ILog log) : IReadModel
             """;
 
     /// <inheritdoc />
-    public IProjector Open(string schema, bool live, string? state) => new StatesProjector(schema, log);
+    public IProjector Open(string schema, string? state) => new StatesProjector(schema, log);
 
     /// <summary>Whether there is a row for the state after this version.</summary>
     internal static bool IsKept(long version) => version > 0 && version % Interval == 0;

@@ -1,4 +1,3 @@
-using PresenceLedger.Api.Configurations;
 using PresenceLedger.Domain.Agents;
 using PresenceLedger.Domain.Capacity;
 using PresenceLedger.Domain.Configurations;
@@ -150,7 +149,7 @@ public sealed class ClosedFactsCheckTests : ReadSideTests
     /// <summary>A life of Ana with something in every table, projected.</summary>
     private async Task<Reading> LiveAsync()
     {
-        _presence = new PresenceModel(_node.Log, TzdbCalendar.Instance);
+        _presence = new PresenceModel();
         _states = new StatesModel(_node.Log);
         Reading[] readings = [await StartAsync(_node, _presence), await StartAsync(_node, _facts), await StartAsync(_node, _states)];
         await _node.ConfigureAsync(new AmendPolicy(p => p with { HeartbeatTimeout = TimeSpan.FromDays(30) }));

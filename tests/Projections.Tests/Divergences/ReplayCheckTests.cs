@@ -1,5 +1,4 @@
 using NodaTime;
-using PresenceLedger.Api.Configurations;
 using PresenceLedger.Api.Simulation;
 using PresenceLedger.Ledger;
 using PresenceLedger.Ledger.Agents;
@@ -158,7 +157,7 @@ public abstract class ReplayCheckTests : ReadSideTests
     /// <summary>A simulated fortnight, read by all read models.</summary>
     private async Task<Reading[]> ReadAsync()
     {
-        _presence = new PresenceModel(_node.Log, TzdbCalendar.Instance);
+        _presence = new PresenceModel();
         _states = new StatesModel(_node.Log);
         await ImportAsync(Centre.Ledger(Fortnight).ToAsyncEnumerable());
         await _node.Configuration.RefreshAsync(default);

@@ -1,6 +1,6 @@
 using Npgsql;
 
-namespace PresenceLedger.Projections;
+namespace PresenceLedger.Ledger.Postgres;
 
 /// <summary>Advisory locks: who fills a schema, and that schemas are made and renamed by one at a time.</summary>
 public static class Locks
@@ -9,18 +9,18 @@ public static class Locks
     public const int Class = 0x4c454447;
 
     /// <summary>What is locked while schemas are made, renamed and dropped.</summary>
-    internal const string Schemas = "schemas";
+    public const string Schemas = "schemas";
 
     /// <summary>Takes a lock for the connection; false where another has it.</summary>
     public static async Task<bool> TryAsync(NpgsqlConnection connection, string what, CancellationToken ct) =>
         (bool)(await CallAsync(connection, "pg_try_advisory_lock", what, ct))!;
 
     /// <summary>Takes a lock until the transaction ends; false where another has it.</summary>
-    internal static async Task<bool> TryInTransactionAsync(NpgsqlConnection connection, string what, CancellationToken ct) =>
+    public static async Task<bool> TryInTransactionAsync(NpgsqlConnection connection, string what, CancellationToken ct) =>
         (bool)(await CallAsync(connection, "pg_try_advisory_xact_lock", what, ct))!;
 
     /// <summary>Waits for a lock, until the transaction ends.</summary>
-    internal static Task WaitInTransactionAsync(NpgsqlConnection connection, string what, CancellationToken ct) =>
+    public static Task WaitInTransactionAsync(NpgsqlConnection connection, string what, CancellationToken ct) =>
         CallAsync(connection, "pg_advisory_xact_lock", what, ct);
 
     /// <summary>Gives a lock back: the pool would keep it with the connection until somebody uses that again.</summary>

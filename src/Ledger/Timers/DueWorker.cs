@@ -10,7 +10,7 @@ using PresenceLedger.Ledger.Events;
 using PresenceLedger.Ledger.Heartbeats;
 using PresenceLedger.Ledger.Reasons;
 
-namespace PresenceLedger.Ledger.Due;
+namespace PresenceLedger.Ledger.Timers;
 
 /// <summary>
 /// Works off what has become due by itself: losses, ends of refresh grace, wrap-up blocks and consults, end-of-day resets; and

@@ -1,35 +1,85 @@
 using Npgsql;
 using PresenceLedger.Domain.Agents;
-using PresenceLedger.Domain.Configurations;
-using PresenceLedger.Domain.Policies;
-using PresenceLedger.Ledger;
-using PresenceLedger.Ledger.Due;
 
-namespace PresenceLedger.Projections.CurrentPresence;
+namespace PresenceLedger.Ledger.Timers;
 
-/// <summary>What the ledger waits for, as the presences that are read give it: leases, due times, second halves of transfers.</summary>
-/// <param name="handovers">Whether transfers are two commits, so that the second half of one may be missing.</param>
-/// <param name="calendar">When a day ends.</param>
-internal sealed class Deadlines(bool handovers, ICalendar calendar)
+/// <summary>A conversation on its way from one agent to another (TRF-1).</summary>
+internal sealed record Handover(string FromAgentId, string ConversationId, string ToAgentId);
+
+/// <summary>What a page of the log changes.</summary>
+internal sealed class TimerChanges
 {
-    /// <summary>Forgets what was due, at the beginning of the log: that was another ledger, or is found again.</summary>
-    public static async Task ForgetAsync(NpgsqlConnection connection, CancellationToken ct)
+    /// <summary>The agents it is about, each with when something of them is due by itself.</summary>
+    public List<(Agent Agent, DateTimeOffset? DueAt)> Agents { get; } = [];
+
+    /// <summary>The second agent's half, of which the first one's is awaited; null where that came after it.</summary>
+    public Dictionary<Handover, EventRecord?> Handovers { get; } = [];
+
+    /// <summary>When the policy changed; null where it did not.</summary>
+    public DateTimeOffset? PolicyChangedAt { get; set; }
+}
+
+/// <summary>The tables <c>ledger.lease</c>, <c>ledger.due</c> and <c>ledger.handover</c>, and up to where in the log they are kept.</summary>
+internal static class TimerTables
+{
+    /// <summary>Where they stand; at the beginning of the log where they were kept from none, or from that of another store.</summary>
+    public static async Task<LogPosition> BeginAsync(NpgsqlConnection connection, string store, CancellationToken ct)
     {
-        await using var command = new NpgsqlCommand("delete from ledger.due; delete from ledger.handover", connection);
-        await command.ExecuteNonQueryAsync(ct);
+        await using (var command = new NpgsqlCommand("select position, prepare from ledger.timers where store = $1", connection))
+        {
+            command.Parameters.Add(new() { Value = store });
+            await using var reader = await command.ExecuteReaderAsync(ct);
+            if (await reader.ReadAsync(ct))
+                return new LogPosition(reader.GetInt64(0), reader.GetInt64(1));
+        }
+        await RestartAsync(connection, store, ct);
+        return LogPosition.Start;
+    }
+
+    /// <summary>Forgets what was due, and begins at the beginning of the log.</summary>
+    public static async Task RestartAsync(NpgsqlConnection connection, string store, CancellationToken ct)
+    {
+        await using var batch = new NpgsqlBatch(connection)
+        {
+            BatchCommands =
+            {
+                new("delete from ledger.due"),
+                new("delete from ledger.handover"),
+                new("delete from ledger.timers"),
+                new("insert into ledger.timers (position, prepare, store) values (0, 0, $1)")
+                {
+                    Parameters = { new NpgsqlParameter { Value = store } },
+                },
+            },
+        };
+        await batch.ExecuteNonQueryAsync(ct);
+    }
+
+    /// <summary>Moves the place, within a transaction, where nobody else has.</summary>
+    /// <exception cref="InvalidOperationException">Somebody has: this node lost the lock without knowing.</exception>
+    public static async Task MoveAsync(NpgsqlConnection connection, LogPosition from, LogPosition to, CancellationToken ct)
+    {
+        await using var command = new NpgsqlCommand(
+            "update ledger.timers set position = $3, prepare = $4 where position = $1 and prepare = $2",
+            connection
+        );
+        foreach (var number in new[] { from.Number, from.Prepare, to.Number, to.Prepare })
+            command.Parameters.Add(new NpgsqlParameter<long> { TypedValue = number });
+        if (await command.ExecuteNonQueryAsync(ct) == 0)
+            throw new InvalidOperationException("another node keeps them.");
     }
 
     /// <summary>Keeps what a page changed.</summary>
-    public async Task KeepAsync(NpgsqlConnection connection, PresenceFold fold, CancellationToken ct)
+    public static async Task KeepAsync(NpgsqlConnection connection, TimerChanges changes, CancellationToken ct)
     {
-        if (fold.Changed.Count > 0)
+        if (changes.Agents.Count > 0)
         {
-            await KeepLeasesAsync(connection, fold.Changed, ct);
-            await KeepDueAsync(connection, fold, ct);
+            await KeepLeasesAsync(connection, changes.Agents, ct);
+            await KeepDueAsync(connection, changes.Agents, ct);
         }
-        if (handovers && fold.Handovers.Count > 0)
-            await KeepHandoversAsync(connection, fold.Handovers, ct);
-        if (fold.PolicyChangedAt is { } changedAt)
+        if (changes.Handovers.Count > 0)
+            await KeepHandoversAsync(connection, changes.Handovers, ct);
+        if (changes.PolicyChangedAt is { } changedAt)
             await DueAgainAsync(connection, changedAt, ct);
     }
 
@@ -39,13 +89,13 @@ internal sealed class Deadlines(bool handovers, ICalendar calendar)
     /// </summary>
     private static async Task KeepLeasesAsync(
         NpgsqlConnection connection,
-        IReadOnlyCollection<PresenceDocument> changed,
+        List<(Agent Agent, DateTimeOffset? DueAt)> changed,
         CancellationToken ct
     )
     {
         var live = changed
-            .SelectMany(d => d.Agent.Connections.Select(c => (d.Id, c.Key, c.Value.OpenedAt, c.Value.ClosingAt)))
-            .OrderBy(c => c.Id, StringComparer.Ordinal)
+            .SelectMany(c => c.Agent.Connections.Select(x => (c.Agent.AgentId, x.Key, x.Value.OpenedAt, x.Value.ClosingAt)))
+            .OrderBy(c => c.AgentId, StringComparer.Ordinal)
             .ThenBy(c => c.Key, StringComparer.Ordinal)
             .ToArray();
         await using var command = new NpgsqlCommand(
@@ -70,18 +120,21 @@ internal sealed class Deadlines(bool handovers, ICalendar calendar)
             """,
             connection
         );
-        command.Parameters.Add(new NpgsqlParameter<string[]> { TypedValue = [.. changed.Select(d => d.Id)] });
-        command.Parameters.Add(new NpgsqlParameter<DateTimeOffset[]> { TypedValue = [.. changed.Select(d => d.Agent.LastOccurredAt)] });
-        command.Parameters.Add(new NpgsqlParameter<string[]> { TypedValue = Array.ConvertAll(live, c => c.Id) });
+        command.Parameters.Add(new NpgsqlParameter<string[]> { TypedValue = [.. changed.Select(c => c.Agent.AgentId)] });
+        command.Parameters.Add(new NpgsqlParameter<DateTimeOffset[]> { TypedValue = [.. changed.Select(c => c.Agent.LastOccurredAt)] });
+        command.Parameters.Add(new NpgsqlParameter<string[]> { TypedValue = Array.ConvertAll(live, c => c.AgentId) });
         command.Parameters.Add(new NpgsqlParameter<string[]> { TypedValue = Array.ConvertAll(live, c => c.Key) });
         command.Parameters.Add(new NpgsqlParameter<DateTimeOffset[]> { TypedValue = Array.ConvertAll(live, c => c.OpenedAt) });
         command.Parameters.Add(new NpgsqlParameter<DateTimeOffset?[]> { TypedValue = Array.ConvertAll(live, c => c.ClosingAt) });
         await command.ExecuteNonQueryAsync(ct);
     }
 
-    private async Task KeepDueAsync(NpgsqlConnection connection, PresenceFold fold, CancellationToken ct)
+    private static async Task KeepDueAsync(
+        NpgsqlConnection connection,
+        List<(Agent Agent, DateTimeOffset? DueAt)> changed,
+        CancellationToken ct
+    )
     {
-        var due = fold.Changed.Select(d => (d.Id, At: DueAt(d.Agent, fold.Configuration))).ToArray();
         await using var command = new NpgsqlCommand(
             """
             with touched as (
@@ -96,15 +149,15 @@ internal sealed class Deadlines(bool handovers, ICalendar calendar)
             """,
             connection
         );
-        command.Parameters.Add(new NpgsqlParameter<string[]> { TypedValue = Array.ConvertAll(due, d => d.Id) });
-        command.Parameters.Add(new NpgsqlParameter<DateTimeOffset?[]> { TypedValue = Array.ConvertAll(due, d => d.At) });
+        command.Parameters.Add(new NpgsqlParameter<string[]> { TypedValue = [.. changed.Select(c => c.Agent.AgentId)] });
+        command.Parameters.Add(new NpgsqlParameter<DateTimeOffset?[]> { TypedValue = [.. changed.Select(c => c.DueAt)] });
         await command.ExecuteNonQueryAsync(ct);
     }
 
     /// <summary>Transfers whose second half is awaited, with the place of the first.</summary>
     private static async Task KeepHandoversAsync(
         NpgsqlConnection connection,
-        IReadOnlyDictionary<PresenceFold.Handover, EventRecord?> handovers,
+        Dictionary<Handover, EventRecord?> handovers,
         CancellationToken ct
     )
     {
@@ -137,9 +190,6 @@ internal sealed class Deadlines(bool handovers, ICalendar calendar)
         );
         await command.ExecuteNonQueryAsync(ct);
     }
-
-    private DateTimeOffset? DueAt(Agent agent, Configuration configuration) =>
-        DueWork.NextAt(agent, configuration, calendar) ?? (agent.DayCounts.IsEmpty ? null : DueWorker.Never);
 
     /// <summary>A policy that changed may have moved what is due; the worker looks again at all of it.</summary>
     private static async Task DueAgainAsync(NpgsqlConnection connection, DateTimeOffset at, CancellationToken ct)
