@@ -80,8 +80,8 @@ internal sealed class AsOfBenchmark : IBenchmark
             }
             // What an import leaves to be done once; the service would begin with it, beside the questions.
             await VerbAsync("seal", "--data", folder);
-            var rows = await ScalarAsync<long>(database, "select count(*) from states_v2.state");
-            var kept = await ScalarAsync<long>(database, "select pg_total_relation_size('states_v2.state')") / 1048576.0;
+            var rows = await ScalarAsync<long>(database, "select count(*) from presence_v3.state");
+            var kept = await ScalarAsync<long>(database, "select pg_total_relation_size('presence_v3.state')") / 1048576.0;
             var events = await ScalarAsync<long>(database, "select pg_total_relation_size('ledger.event')") / 1048576.0;
             Say($"\n{rows:N0} states are kept, {kept:N1} MiB with their indexes; the events, {events:N0} MiB.\n");
             replay = await ReplayAsync(database, subject);

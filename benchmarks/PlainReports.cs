@@ -14,29 +14,29 @@ internal sealed class PlainReports(NpgsqlDataSource database)
         drop schema if exists plain cascade;
         create schema plain;
         create table plain.status as
-            select agent_id, status_id, base, started_at, ended_at from facts_v2.status_interval
+            select agent_id, status_id, base, started_at, ended_at from presence_v3.status_interval
             union all select agent_id, state #>> '{status,statusId}', state #>> '{status,base}', (state #>> '{status,start,at}')::timestamptz, null
-                from facts_v2.agent;
+                from presence_v3.agent;
         create table plain.login as
-            select agent_id, started_at, ended_at from facts_v2.login_interval
-            union all select agent_id, (state #>> '{login,start,at}')::timestamptz, null from facts_v2.agent where state -> 'login' is not null;
+            select agent_id, started_at, ended_at from presence_v3.login_interval
+            union all select agent_id, (state #>> '{login,start,at}')::timestamptz, null from presence_v3.agent where state -> 'login' is not null;
         create table plain.session as
             select s.agent_id, conversation_id, created_at, outcome, ended_by, assigned_at, accepted_at, wrap_up_at, s.ended_at,
                 coalesce(w.waited, interval '0') as waited, coalesce(w.waits, '{}') as waits
-                from facts_v2.session s
+                from presence_v3.session s
                 left join (
                     select agent_id, session_version, sum(ended_at - started_at) as waited, range_agg(tstzrange(started_at, ended_at)) as waits
-                        from facts_v2.session_wait group by agent_id, session_version
+                        from presence_v3.session_wait group by agent_id, session_version
                 ) w on w.agent_id = s.agent_id and w.session_version = s.assigned_version
             union all
             select agent_id, o ->> 'conversationId', (o ->> 'createdAt')::timestamptz, o ->> 'outcome', null, (o #>> '{assigned,at}')::timestamptz,
                 (o #>> '{accepted,at}')::timestamptz, (o #>> '{wrapUp,at}')::timestamptz, null, interval '0', '{}'
-                from facts_v2.agent cross join lateral json_each(state -> 'sessions') e (id, o);
+                from presence_v3.agent cross join lateral json_each(state -> 'sessions') e (id, o);
         create table plain.capacity as
-            select agent_id, units_total, units_used, started_at, ended_at from facts_v2.capacity_interval
+            select agent_id, units_total, units_used, started_at, ended_at from presence_v3.capacity_interval
             union all select agent_id, (state #>> '{capacity,unitsTotal}')::int, (state #>> '{capacity,unitsUsed}')::int,
-                (state #>> '{capacity,start,at}')::timestamptz, null from facts_v2.agent;
-        create table plain.participation as select agent_id, mode, started_at, ended_at from facts_v2.participation;
+                (state #>> '{capacity,start,at}')::timestamptz, null from presence_v3.agent;
+        create table plain.participation as select agent_id, mode, started_at, ended_at from presence_v3.participation;
         create index on plain.status (agent_id, started_at);
         create index on plain.login (agent_id, started_at);
         create index on plain.session (agent_id, assigned_at);

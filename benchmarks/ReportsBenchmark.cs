@@ -210,7 +210,7 @@ internal sealed partial class ReportsBenchmark : IBenchmark
         using var client = new HttpClient { BaseAddress = new Uri(service.Url, "/api/v1/"), Timeout = Timeout.InfiniteTimeSpan };
         client.DefaultRequestHeaders.Add("X-Actor", "supervisor:bench");
         var ids = new List<string>();
-        await using (var command = database.CreateCommand("select agent_id from facts_v2.agent order by agent_id"))
+        await using (var command = database.CreateCommand("select agent_id from presence_v3.agent order by agent_id"))
         await using (var reader = await command.ExecuteReaderAsync())
             while (await reader.ReadAsync())
                 ids.Add(reader.GetString(0));
@@ -224,7 +224,7 @@ internal sealed partial class ReportsBenchmark : IBenchmark
                 + "|---|---|---|---|---|---|\n"
         );
         await RowAsync("1,000 agents by hour", Bucket.Hour, string.Join(',', thousand), Only(thousand));
-        await RowAsync($"{ids.Count:N0} agents by day", Bucket.Day, null, "select agent_id from facts_v2.agent");
+        await RowAsync($"{ids.Count:N0} agents by day", Bucket.Day, null, "select agent_id from presence_v3.agent");
         await RowAsync("one agent by 15 minutes", Bucket.Quarter, thousand[^1], Only(thousand[^1..]));
         await RealTimeAsync("real-time, the summary and the first 100 rows", "reports/real-time/agents?limit=100");
         await RealTimeAsync("real-time, the summary and 1,000 rows", "reports/real-time/agents?limit=1000");

@@ -40,9 +40,8 @@ internal sealed class CatchUp(
     /// </summary>
     public const int LargestWrite = 200_000;
 
-    /// <summary>The most events of a page while it is behind, where pages are put together; where they are not, of page and write.</summary>
-    private const int JoinedPage = 4_000;
-    private const int SeparatePage = 50_000;
+    /// <summary>The most events of a page while it is behind; pages are put together for a write.</summary>
+    private const int LargePage = 4_000;
 
     private static readonly TimeSpan Breath = TimeSpan.FromSeconds(1);
 
@@ -90,7 +89,7 @@ internal sealed class CatchUp(
                 var changes = page.Events.Count == 0 ? null : await projector.FoldAsync(database, page.Events, ct);
                 pending = pending is null ? PendingPage.Of(page, changes) : pending.With(page, changes);
                 // A page that is not full is the end of what there is for now.
-                if (tables.ChangesJoin && page.Events.Count >= JoinedPage && page.Position != until && pending.Events < largest)
+                if (page.Events.Count >= LargePage && page.Position != until && pending.Events < largest)
                     continue;
                 await WrittenAsync();
                 writing = WriteAsync(at, pending, until, ct);
@@ -153,7 +152,7 @@ internal sealed class CatchUp(
                 position = page.Position;
                 var fitting =
                     page.CaughtUp ? SmallPage
-                    : page.Events.Count == size ? (tables.ChangesJoin ? JoinedPage : Math.Min(SeparatePage, largest))
+                    : page.Events.Count == size ? LargePage
                     : size;
                 if (fitting == size)
                     continue;
@@ -191,7 +190,7 @@ internal sealed class CatchUp(
         await using var transaction = await connection.BeginTransactionAsync(ct);
         after = await tables.AdvanceCheckpointAsync(connection, before, after, ct);
         if (pending.Changes is not null)
-            await pending.Changes.WriteAsync(connection, transaction, ct);
+            await pending.Changes.WriteAsync(connection, ct);
         await transaction.CommitAsync(ct);
         _writtenAt = Stopwatch.GetTimestamp();
         return new CatchUpProgress(after, pending.Events, pending.CaughtUp);

@@ -27,11 +27,8 @@ public interface IReadModel
     /// </summary>
     string IndexesSql(string schema);
 
-    /// <summary>
-    /// Whether the changes of one page can be put together with those of the next (<see cref="IPageChanges.With"/>). Pages are smaller then,
-    /// and writes larger: what lives short is collected cheaply, and a row that changes often is written seldom.
-    /// </summary>
-    bool ChangesJoin => false;
+    /// <summary>Read models of before whose place it took: what is left of them is dropped once it has caught up.</summary>
+    IReadOnlyList<string> Replaces => [];
 
     /// <summary>Goes on where the checkpoint stands.</summary>
     /// <param name="schema">Whose tables to fill.</param>
@@ -55,9 +52,12 @@ public interface IPageChanges
     /// <summary>What is kept with the checkpoint, for <see cref="IReadModel.Open"/>; null for nothing.</summary>
     string? State { get; }
 
-    /// <summary>What this page and the next one change together, for a model whose <see cref="IReadModel.ChangesJoin"/>.</summary>
-    IPageChanges With(IPageChanges later) => throw new NotSupportedException($"{GetType().Name} cannot be put together with others.");
+    /// <summary>
+    /// What this page and the next one change together. So pages are small and writes large: what lives short is collected cheaply, and a row
+    /// that changes often is written seldom.
+    /// </summary>
+    IPageChanges With(IPageChanges later);
 
     /// <summary>Writes it: a statement for each table, in the transaction that moves the checkpoint.</summary>
-    Task WriteAsync(NpgsqlConnection connection, NpgsqlTransaction transaction, CancellationToken ct);
+    Task WriteAsync(NpgsqlConnection connection, CancellationToken ct);
 }

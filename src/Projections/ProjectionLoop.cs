@@ -32,7 +32,7 @@ public sealed class ProjectionLoop(
     private readonly Trouble _waiting = new(logger, clock);
     private volatile string? _stopped;
     private bool _indexed;
-    private HashSet<int> _abandoned = [];
+    private HashSet<string> _abandoned = [];
     private long? _lookedAt;
 
     /// <summary>What it keeps.</summary>
@@ -159,10 +159,10 @@ public sealed class ProjectionLoop(
     /// <summary>Drops the versions before this one, now that it has caught up, unless a node goes on with them.</summary>
     private async Task DropOlderAsync(NpgsqlConnection connection, CancellationToken ct)
     {
-        var abandoned = new HashSet<int>();
-        foreach (var version in await _tables.OlderAsync(connection, ct))
+        var abandoned = new HashSet<string>(StringComparer.Ordinal);
+        foreach (var (name, version) in await _tables.OlderAsync(connection, ct))
         {
-            var schema = $"{model.Name}_v{version}";
+            var schema = $"{name}_v{version}";
             await using var transaction = await connection.BeginTransactionAsync(ct);
             if (
                 !await Locks.TryInTransactionAsync(connection, schema, ct)
@@ -170,15 +170,15 @@ public sealed class ProjectionLoop(
             )
                 continue;
             // Another node may be about to take it over: only who has gone for two looks is gone.
-            abandoned.Add(version);
+            abandoned.Add(schema);
             if (
-                !_abandoned.Contains(version)
+                !_abandoned.Contains(schema)
                 || !await ReadModelTables.TryDropAsync(connection, [schema, schema + "_next", schema + "_old"], ct)
             )
                 continue;
-            await _tables.ForgetAsync(connection, version, ct);
+            await ReadModelTables.ForgetAsync(connection, name, version, ct);
             await transaction.CommitAsync(ct);
-            logger.LogInformation("Version {Version} of the read model {Model} was dropped: no node uses it any more", version, model.Name);
+            logger.LogInformation("Version {Version} of the read model {Model} was dropped: no node uses it any more", version, name);
         }
         _abandoned = abandoned;
     }

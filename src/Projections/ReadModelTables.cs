@@ -34,9 +34,6 @@ internal sealed class ReadModelTables(IReadModel model, bool live)
     private const long AtOnce = 8 << 20;
     private const string Table = ReadSide.Schema + ".read_model";
 
-    /// <summary>See <see cref="IReadModel.ChangesJoin"/>.</summary>
-    public bool ChangesJoin => model.ChangesJoin;
-
     /// <summary>The schema of its tables; who fills them holds the lock of that name.</summary>
     public string Schema { get; } = live ? model.Schema : model.Schema + "_next";
 
@@ -279,17 +276,21 @@ internal sealed class ReadModelTables(IReadModel model, bool live)
         await replace.ExecuteNonQueryAsync(ct);
     }
 
-    /// <summary>Versions of the read model before this one, of which there still is something.</summary>
-    public async Task<List<int>> OlderAsync(NpgsqlConnection connection, CancellationToken ct)
+    /// <summary>Versions of the read model before this one, and read models that it replaces, of which there still is something.</summary>
+    public async Task<List<(string Name, int Version)>> OlderAsync(NpgsqlConnection connection, CancellationToken ct)
     {
-        await using var command = new NpgsqlCommand($"select distinct version from {Table} where name = $1 and version < $2", connection);
+        await using var command = new NpgsqlCommand(
+            $"select distinct name, version from {Table} where name = $1 and version < $2 or name = any ($3)",
+            connection
+        );
         command.Parameters.Add(new() { Value = model.Name });
         command.Parameters.Add(new() { Value = model.Version });
-        var versions = new List<int>();
+        command.Parameters.Add(new NpgsqlParameter<string[]> { TypedValue = [.. model.Replaces] });
+        var older = new List<(string, int)>();
         await using var reader = await command.ExecuteReaderAsync(ct);
         while (await reader.ReadAsync(ct))
-            versions.Add(reader.GetInt32(0));
-        return versions;
+            older.Add((reader.GetString(0), reader.GetInt32(1)));
+        return older;
     }
 
     /// <summary>
@@ -314,10 +315,10 @@ internal sealed class ReadModelTables(IReadModel model, bool live)
     }
 
     /// <summary>Deletes the checkpoints of another version.</summary>
-    public async Task ForgetAsync(NpgsqlConnection connection, int version, CancellationToken ct)
+    public static async Task ForgetAsync(NpgsqlConnection connection, string name, int version, CancellationToken ct)
     {
         await using var command = new NpgsqlCommand($"delete from {Table} where name = $1 and version = $2", connection);
-        command.Parameters.Add(new() { Value = model.Name });
+        command.Parameters.Add(new() { Value = name });
         command.Parameters.Add(new() { Value = version });
         await command.ExecuteNonQueryAsync(ct);
     }

@@ -43,8 +43,7 @@ public sealed class RebuildRefusedException(string message) : Exception(message)
 
 /// <summary>
 /// Builds a new set of tables of a read model beside the one that is read, and puts it in its place by renaming schemas. Queries go on
-/// all the time. What is built goes exactly as far as what is read, and never further: the loop, which goes on from there, has the
-/// deadlines to keep for every event.
+/// all the time. What is built goes exactly as far as what is read, and never further: the loop goes on from there.
 /// </summary>
 public sealed partial class Rebuild(IReadModel model, ILog log, NpgsqlDataSource database, TimeProvider clock)
 {
@@ -206,7 +205,7 @@ public sealed partial class Rebuild(IReadModel model, ILog log, NpgsqlDataSource
             if (missing.Length > 0)
             {
                 var changes = await _next.Open(next).FoldAsync(database, missing, ct);
-                await changes.WriteAsync(connection, transaction, ct);
+                await changes.WriteAsync(connection, ct);
                 state = changes.State;
             }
         }

@@ -144,7 +144,7 @@ public sealed class EventStoreDbProjectionLoopTests : ProjectionLoopTests
         await AssertReadSideAsync(ids);
         await _node.RegisterAsync("dan");
         await CaughtUpAsync(moved);
-        Assert.Equal(ids.Length + 1L, await ScalarAsync("select count(*) from presence_v2.agent"));
+        Assert.Equal(ids.Length + 1L, await ScalarAsync("select count(*) from presence_v3.agent"));
     }
 
     [Fact]
@@ -188,10 +188,10 @@ public sealed class EventStoreDbProjectionLoopTests : ProjectionLoopTests
         );
         await reading.StopAsync();
 
-        Assert.Equal(0L, await ScalarAsync("select count(*) from presence_v2.agent"));
+        Assert.Equal(0L, await ScalarAsync("select count(*) from presence_v3.agent"));
         store.LooksAtPerSecond = null;
         await CaughtUpAsync(await StartAsync(_node));
-        Assert.Equal(1L, await ScalarAsync("select count(*) from presence_v2.agent"));
+        Assert.Equal(1L, await ScalarAsync("select count(*) from presence_v3.agent"));
     }
 
     private static TransferConversation Transfer => new("c1", "ben", null, null);

@@ -1,7 +1,6 @@
 using PresenceLedger.Domain.Configurations;
 using PresenceLedger.Ledger;
-using PresenceLedger.Projections.CurrentPresence;
-using PresenceLedger.Projections.Facts;
+using PresenceLedger.Projections.Presence;
 
 namespace PresenceLedger.Projections.Tests;
 
@@ -16,13 +15,10 @@ public sealed class OtherStreamsTests
     public async Task What_is_folded_out_of_the_log_passes_over_other_streams(string stream)
     {
         var e = new EventRecord(stream, 0, Guid.CreateVersion7(), "nobody-knows.v1", "[]", "[]", Time, Time, new byte[32]);
-        var fold = new PresenceFold(Configuration.Initial, new Dictionary<string, PresenceDocument>(StringComparer.Ordinal));
 
-        fold.Apply(e);
         // It would ask the database only for an agent.
-        await new FactsProjector("facts", Configuration.Initial).FoldAsync(null!, [new StoredEvent(e, new LogPosition(1))], default);
+        await new PresenceProjector("presence", Configuration.Initial).FoldAsync(null!, [new StoredEvent(e, new LogPosition(1))], default);
 
-        Assert.Empty(fold.Changed);
         Assert.False(StreamNames.HasPresence(stream));
         Assert.True(StreamNames.HasPresence(StreamNames.Configuration));
         Assert.True(StreamNames.HasPresence(StreamNames.Agent("ana")));

@@ -82,7 +82,7 @@ public abstract class ProjectionLoopTests : ReadSideTests
             await CaughtUpAsync(one);
             Assert.NotEqual(holder, await ScalarAsync(LockHolders("min(pid)")));
         }
-        Assert.Equal(4L, await ScalarAsync("select count(*) from presence_v2.agent"));
+        Assert.Equal(4L, await ScalarAsync("select count(*) from presence_v3.agent"));
         Assert.Null(one.Loop.Stopped);
         Assert.Null(two.Loop.Stopped);
     }
@@ -98,7 +98,7 @@ public abstract class ProjectionLoopTests : ReadSideTests
         await using (var blocking = await _node.Database.OpenConnectionAsync())
         {
             await using var transaction = await blocking.BeginTransactionAsync();
-            await ExecuteAsync(blocking, "lock table presence_v2.agent in exclusive mode");
+            await ExecuteAsync(blocking, "lock table presence_v3.agent in exclusive mode");
             // The checkpoint of the page is moved by now, within its transaction; its documents wait.
             await LiveAsync(new Random(17), commands: 60);
             await UntilAsync(one.Loop, async () => (long)(await ScalarAsync(Waiting("count(*)")))! > 0);
@@ -155,7 +155,7 @@ public abstract class ProjectionLoopTests : ReadSideTests
         await UntilAsync(reading.Loop, () => Task.FromResult(reading.Failures > 0));
 
         Assert.Equal(700_000_000L, await ScalarAsync("select position from read.read_model"));
-        Assert.Equal(1L, await ScalarAsync("select count(*) from presence_v2.agent"));
+        Assert.Equal(1L, await ScalarAsync("select count(*) from presence_v3.agent"));
     }
 
     [Theory]
@@ -177,7 +177,7 @@ public abstract class ProjectionLoopTests : ReadSideTests
         await UntilAsync(reading.Loop, () => Task.FromResult(reading.Loop.Stopped is not null));
 
         Assert.Contains($"{stream}@0", reading.Loop.Stopped, StringComparison.Ordinal);
-        Assert.Equal(1L, await ScalarAsync("select count(*) from presence_v2.agent"));
+        Assert.Equal(1L, await ScalarAsync("select count(*) from presence_v3.agent"));
     }
 
     [Fact]
@@ -196,7 +196,7 @@ public abstract class ProjectionLoopTests : ReadSideTests
         await UntilAsync(presence.Loop, () => Task.FromResult(presence.Loop.Stopped is not null));
 
         Assert.StartsWith("agent-bad@0", presence.Loop.Stopped, StringComparison.Ordinal);
-        Assert.Equal(7L, await ScalarAsync("select count(*) from presence_v2.agent"));
+        Assert.Equal(7L, await ScalarAsync("select count(*) from presence_v3.agent"));
         Assert.Equal(before, (await new ReadPosition(_node.Database, presence.Loop, _clock).ReadAsync(default)).Position);
         Assert.Null(tally.Loop.Stopped);
         Assert.Equal(17L, await ScalarAsync("select count(*) from tally_v1.stream where stream like 'agent-%'"));
@@ -288,17 +288,17 @@ public abstract class ProjectionLoopTests : ReadSideTests
 
         Assert.Null(reading.Loop.Stopped);
         await AssertReadSideAsync(ids);
-        Assert.Equal(0L, await ScalarAsync("select count(*) from presence_v2.agent where agent_id = 'nobody'"));
+        Assert.Equal(0L, await ScalarAsync("select count(*) from presence_v3.agent where agent_id = 'nobody'"));
     }
 
     /// <summary>Connections that wait to write documents.</summary>
     private static string Waiting(string what) =>
-        $"select {what} from pg_locks where not granted and relation = 'presence_v2.agent'::regclass";
+        $"select {what} from pg_locks where not granted and relation = 'presence_v3.agent'::regclass";
 
     private static string LockHolders(string what) =>
         $"""
             select {what} from pg_locks l join pg_database d on d.oid = l.database
-            where d.datname = current_database() and l.locktype = 'advisory' and l.granted and l.classid = {Locks.Class} and l.objid = hashtext('presence_v2')::oid
+            where d.datname = current_database() and l.locktype = 'advisory' and l.granted and l.classid = {Locks.Class} and l.objid = hashtext('presence_v3')::oid
             """;
 
     private static async Task ExecuteAsync(NpgsqlConnection connection, string statement)

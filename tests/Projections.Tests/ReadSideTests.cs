@@ -9,7 +9,7 @@ using PresenceLedger.Domain.Statuses;
 using PresenceLedger.Ledger;
 using PresenceLedger.Ledger.Events;
 using PresenceLedger.Ledger.Timers;
-using PresenceLedger.Projections.CurrentPresence;
+using PresenceLedger.Projections.Presence;
 using PresenceLedger.Testing;
 
 namespace PresenceLedger.Projections.Tests;
@@ -111,12 +111,17 @@ public abstract class ReadSideTests : IAsyncLifetime
         foreach (var id in ids)
         {
             var replayed = await ReplayedAsync(id);
-            var document = LedgerJson.Read<PresenceDocument>(
-                (string)(await ScalarAsync($"select data::text from presence_v2.agent where agent_id = '{id}'"))!
+            var open = LedgerJson.Read<OpenFacts>(
+                (string)(await ScalarAsync($"select state::text from presence_v3.agent where agent_id = '{id}'"))!
             );
-            Assert.Equal(LedgerJson.Write(replayed), LedgerJson.Write(document.Agent));
-            Assert.Equal(replayed.Status.StatusId, document.StatusId);
-            Assert.Equal(replayed.SignedIn, document.SignedIn);
+            Assert.Equal(LedgerJson.Write(replayed), LedgerJson.Write(open.Agent));
+            Assert.Equal(
+                (replayed.Status.StatusId, replayed.SignedIn),
+                (
+                    await ScalarAsync($"select status_id from presence_v3.agent where agent_id = '{id}'"),
+                    await ScalarAsync($"select signed_in from presence_v3.agent where agent_id = '{id}'")
+                )
+            );
         }
     }
 
@@ -189,7 +194,7 @@ public abstract class ReadSideTests : IAsyncLifetime
     private protected async Task<string[]> DocumentsAsync()
     {
         await using var owner = NpgsqlDataSource.Create(_database.SuperuserConnectionString);
-        await using var command = owner.CreateCommand("select data::text from presence_v2.agent order by agent_id");
+        await using var command = owner.CreateCommand("select state::text from presence_v3.agent order by agent_id");
         await using var reader = await command.ExecuteReaderAsync();
         var documents = new List<string>();
         while (await reader.ReadAsync())

@@ -1,6 +1,6 @@
 using Npgsql;
 using PresenceLedger.Ledger;
-using PresenceLedger.Projections.CurrentPresence;
+using PresenceLedger.Projections.Presence;
 using PresenceLedger.Testing;
 
 namespace PresenceLedger.Projections.Tests;
@@ -14,19 +14,21 @@ public abstract class RebuildTests : ReadSideTests
         var reading = await StartAsync(_node);
         var ids = await LiveAsync(new Random(21), commands: 200);
         await CaughtUpAsync(reading);
-        var (before, table) = (await RowsAsync(), await ScalarAsync("select 'presence_v2.agent'::regclass::oid"));
+        var (before, table) = (await RowsAsync(), await ScalarAsync("select 'presence_v3.agent'::regclass::oid"));
 
         var told = await RebuildAsync();
 
         Assert.Equal([RebuildStage.Begins, RebuildStage.Indexes, RebuildStage.Swapped, RebuildStage.Dropped], told.Stages);
         Assert.NotEmpty(before);
         Assert.Equal(before, await RowsAsync());
-        Assert.NotEqual(table, await ScalarAsync("select 'presence_v2.agent'::regclass::oid"));
-        Assert.Equal("presence_v2", await SchemasAsync());
+        Assert.NotEqual(table, await ScalarAsync("select 'presence_v3.agent'::regclass::oid"));
+        Assert.Equal("presence_v3", await SchemasAsync());
         Assert.Equal("live", await ScalarAsync("select string_agg(place, ',') from read.read_model"));
         Assert.Equal(
             "agent_disputes, agent_pkey, agent_queues, agent_skills",
-            await ScalarAsync("select string_agg(indexname, ', ' order by indexname) from pg_indexes where schemaname = 'presence_v2'")
+            await ScalarAsync(
+                "select string_agg(indexname, ', ' order by indexname) from pg_indexes where tablename = 'agent' and schemaname = 'presence_v3'"
+            )
         );
         await AssertReadSideAsync(ids);
     }
@@ -82,11 +84,15 @@ public abstract class RebuildTests : ReadSideTests
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() =>
             RebuildAsync(told: stage => stage is RebuildStage.Indexes ? broken.CancelAsync() : Task.CompletedTask, ct: broken.Token)
         );
-        await ExecuteAsync(new PresenceModel().IndexesSql("presence_v2_next").Split(';')[0]);
+        var indexes = new PresenceModel()
+            .IndexesSql("presence_v3_next")
+            .Split(';', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
+        await ExecuteAsync(indexes[0]);
 
         await RebuildAsync();
 
-        Assert.Equal(4L, await ScalarAsync("select count(*) from pg_indexes where schemaname = 'presence_v2'"));
+        // And those of the two keys.
+        Assert.Equal(indexes.Length + 2L, await ScalarAsync("select count(*) from pg_indexes where schemaname = 'presence_v3'"));
     }
 
     [Fact]
@@ -166,7 +172,7 @@ public abstract class RebuildTests : ReadSideTests
             {
                 await using var command = _node.Database.CreateCommand(
                     $"""
-                    select c.position, c.prepare, (select count(*) from presence_v2.agent)
+                    select c.position, c.prepare, (select count(*) from presence_v3.agent)
                     from read.read_model c where {PresenceModel.Checkpoint}
                     """
                 );
@@ -190,7 +196,7 @@ public abstract class RebuildTests : ReadSideTests
         await using var slow = await _node.Database.OpenConnectionAsync();
         await using var transaction = await slow.BeginTransactionAsync();
         // As a query does that has begun.
-        await using (var read = new NpgsqlCommand("lock table presence_v2.agent in access share mode", slow))
+        await using (var read = new NpgsqlCommand("lock table presence_v3.agent in access share mode", slow))
             await read.ExecuteNonQueryAsync();
 
         var swapped = new TaskCompletionSource();
@@ -204,11 +210,11 @@ public abstract class RebuildTests : ReadSideTests
         await _node.RegisterAsync("ben");
 
         await CaughtUpAsync(reading);
-        Assert.Equal(2L, await ScalarAsync("select count(*) from presence_v2.agent"));
-        Assert.Equal("presence_v2, presence_v2_old", await SchemasAsync());
+        Assert.Equal(2L, await ScalarAsync("select count(*) from presence_v3.agent"));
+        Assert.Equal("presence_v3, presence_v3_old", await SchemasAsync());
         await transaction.RollbackAsync();
         Assert.Equal(RebuildStage.Dropped, (await rebuilding).Stages[^1]);
-        Assert.Equal("presence_v2", await SchemasAsync());
+        Assert.Equal("presence_v3", await SchemasAsync());
     }
 
     [Fact]
@@ -267,7 +273,7 @@ public abstract class RebuildTests : ReadSideTests
 
     private async Task<string[]> RowsAsync()
     {
-        await using var command = _node.Database.CreateCommand("select a::text from presence_v2.agent a order by agent_id");
+        await using var command = _node.Database.CreateCommand("select a::text from presence_v3.agent a order by agent_id");
         await using var reader = await command.ExecuteReaderAsync();
         var rows = new List<string>();
         while (await reader.ReadAsync())

@@ -28,15 +28,27 @@ internal sealed class TallyModel(int version = 1) : IReadModel
     {
         public string? State => null;
 
-        public async Task WriteAsync(NpgsqlConnection connection, NpgsqlTransaction transaction, CancellationToken ct)
+        public IPageChanges With(IPageChanges later) =>
+            new Changes(
+                schema,
+                [
+                    .. counts
+                        .Concat(((Changes)later).Counts)
+                        .GroupBy(c => c.Key, c => c.Value, StringComparer.Ordinal)
+                        .Select(g => KeyValuePair.Create(g.Key, g.Sum())),
+                ]
+            );
+
+        private KeyValuePair<string, int>[] Counts => counts;
+
+        public async Task WriteAsync(NpgsqlConnection connection, CancellationToken ct)
         {
             await using var command = new NpgsqlCommand(
                 $"""
                 insert into {schema}.stream as s (stream, events) select * from unnest($1, $2)
                     on conflict (stream) do update set events = s.events + excluded.events
                 """,
-                connection,
-                transaction
+                connection
             );
             command.Parameters.Add(new NpgsqlParameter<string[]> { TypedValue = Array.ConvertAll(counts, c => c.Key) });
             command.Parameters.Add(new NpgsqlParameter<long[]> { TypedValue = Array.ConvertAll(counts, c => (long)c.Value) });

@@ -81,7 +81,7 @@ public static class Audit
         for (var tries = 0; tries < 300; tries++)
         {
             actual.Clear();
-            await using var command = database.CreateCommand("select agent_id, data #>> '{agent}' from presence_v2.agent");
+            await using var command = database.CreateCommand("select agent_id, state #>> '{agent}' from presence_v3.agent");
             await using (var reader = await command.ExecuteReaderAsync())
                 while (await reader.ReadAsync())
                     actual[reader.GetString(0)] = reader.GetString(1);

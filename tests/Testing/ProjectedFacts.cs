@@ -6,7 +6,7 @@ using PresenceLedger.Domain.Reporting;
 using PresenceLedger.Ledger;
 using PresenceLedger.Ledger.Events;
 using PresenceLedger.Projections;
-using PresenceLedger.Projections.Facts;
+using PresenceLedger.Projections.Presence;
 
 namespace PresenceLedger.Testing;
 
@@ -42,7 +42,7 @@ public sealed class ProjectedFacts : IAsyncDisposable
     {
         var owner = NpgsqlDataSource.Create(database.SuperuserConnectionString);
         var projected = new ProjectedFacts(owner, node.Clock);
-        IReadModel model = new FactsModel();
+        IReadModel model = new PresenceModel();
         await projected.ExecuteAsync(
             $"""
             create schema if not exists {ReadSide.Schema};
@@ -63,7 +63,7 @@ public sealed class ProjectedFacts : IAsyncDisposable
             var changes = await projector.FoldAsync(owner, page, default);
             await using var connection = await owner.OpenConnectionAsync();
             await using var transaction = await connection.BeginTransactionAsync();
-            await changes.WriteAsync(connection, transaction, default);
+            await changes.WriteAsync(connection, default);
             await transaction.CommitAsync();
             position = page[^1].Position;
             asOf = page.Max(e => e.Record.RecordedAt) is var latest && latest > asOf ? latest : asOf;
@@ -127,7 +127,7 @@ public sealed class ProjectedFacts : IAsyncDisposable
         var dump = new StringBuilder();
         foreach (var table in Tables)
         {
-            await using var command = database.CreateCommand($"select t::text from {FactsModel.Schema}.{table} t order by 1");
+            await using var command = database.CreateCommand($"select t::text from {PresenceModel.Schema}.{table} t order by 1");
             await using var reader = await command.ExecuteReaderAsync();
             dump.AppendLine(table);
             while (await reader.ReadAsync())
@@ -138,7 +138,7 @@ public sealed class ProjectedFacts : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        await ExecuteAsync($"drop schema {FactsModel.Schema} cascade");
+        await ExecuteAsync($"drop schema {PresenceModel.Schema} cascade");
         await _owner.DisposeAsync();
     }
 

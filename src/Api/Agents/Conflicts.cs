@@ -2,13 +2,12 @@ using System.Collections.Immutable;
 using System.Text.Json.Serialization;
 using Npgsql;
 using PresenceLedger.Domain.Agents;
-using PresenceLedger.Projections;
-using PresenceLedger.Projections.CurrentPresence;
+using PresenceLedger.Projections.Presence;
 
 namespace PresenceLedger.Api.Agents;
 
 /// <summary>Finds the conversations of one agent that are open with others at the same time (STK-3).</summary>
-internal sealed class Conflicts(NpgsqlDataSource database, LatestRows<PresenceDocument> latest)
+internal sealed class Conflicts(NpgsqlDataSource database, LatestAgents latest)
 {
     private static readonly IReadOnlyDictionary<string, string> NoNames = new Dictionary<string, string>();
 
@@ -20,7 +19,7 @@ internal sealed class Conflicts(NpgsqlDataSource database, LatestRows<PresenceDo
     {
         if (agent.Conversations.IsEmpty)
             return ([], NoNames);
-        IReadOnlyList<PresenceDocument> all;
+        IReadOnlyList<OpenFacts> all;
         await using (var connection = await database.OpenConnectionAsync(ct))
             all = await latest.WhereAsync(
                 connection,
@@ -29,7 +28,7 @@ internal sealed class Conflicts(NpgsqlDataSource database, LatestRows<PresenceDo
                 [new NpgsqlParameter<string> { TypedValue = agent.AgentId }],
                 ct
             );
-        var others = all.Select(document => document.Agent).Where(o => o.Conversations.Keys.Any(agent.Conversations.ContainsKey));
+        var others = all.Select(open => open.Agent).Where(o => o.Conversations.Keys.Any(agent.Conversations.ContainsKey));
         var conflicts = Flags.Conflicts(others.Prepend(agent)).GetValueOrDefault(agent.AgentId, []);
         return conflicts.IsEmpty
             ? (conflicts, NoNames)

@@ -12,9 +12,8 @@ using PresenceLedger.Domain.Configurations;
 using PresenceLedger.Domain.Routing;
 using PresenceLedger.Domain.Statuses;
 using PresenceLedger.Ledger.Configurations;
-using PresenceLedger.Ledger.Events;
 using PresenceLedger.Projections;
-using PresenceLedger.Projections.CurrentPresence;
+using PresenceLedger.Projections.Presence;
 
 namespace PresenceLedger.Api.Agents;
 
@@ -43,7 +42,7 @@ internal static class Eligible
     private static async Task<IResult> GetAsync(
         HttpContext http,
         NpgsqlDataSource database,
-        LatestRows<PresenceDocument> latest,
+        LatestAgents latest,
         ReadPosition position,
         ConfigurationStream configuration,
         Reasons given,
@@ -96,13 +95,13 @@ internal static class Eligible
         async Task<IResult> WhyAsync(string agentId)
         {
             var read = await position.ReadAsync(http.RequestAborted);
-            if (await FindAsync(database, agentId, http.RequestAborted) is not { } document)
+            if (await OpenFacts.FindAsync(database, agentId, http.RequestAborted) is not { } open)
                 return Problems.Of(Refusal.AgentUnknown(agentId));
             ReadPositionHeaders.Set(http, read.Position);
-            var obstacles = Eligibility.Of(document.Agent, configuration.Current, need);
-            var givenReasons = await given.ReadAsync([WhyNot.Given(document)], http.RequestAborted);
-            var reasons = obstacles.Select(o => WhyNot.Of(o, document, givenReasons)).ToArray();
-            var (inConflict, names) = await conflicts.OfAsync(document.Agent, http.RequestAborted);
+            var obstacles = Eligibility.Of(open.Agent, configuration.Current, need);
+            var givenReasons = await given.ReadAsync([WhyNot.Given(open)], http.RequestAborted);
+            var reasons = obstacles.Select(o => WhyNot.Of(o, open, givenReasons)).ToArray();
+            var (inConflict, names) = await conflicts.OfAsync(open.Agent, http.RequestAborted);
             return Results.Json(
                 new EligibilityAnswer(agentId, reasons.Length == 0, reasons, ConflictAnswer.Of(agentId, inConflict, names), read.AsOf),
                 WireJson.Options
@@ -139,7 +138,7 @@ internal static class Eligible
     /// <summary>Those whom SQL does not rule out.</summary>
     private static async Task<IEnumerable<Agent>> CandidatesAsync(
         NpgsqlDataSource database,
-        LatestRows<PresenceDocument> latest,
+        LatestAgents latest,
         Need need,
         CancellationToken ct
     )
@@ -152,21 +151,14 @@ internal static class Eligible
                 TypedValue = [.. need.Allowed.Select(b => JsonNamingPolicy.KebabCaseLower.ConvertName(b.ToString()))],
             },
         };
-        foreach (var (member, names) in new[] { ("queues", need.Queue is { } queue ? [queue] : []), ("skills", need.Skills) })
+        foreach (var (column, names) in new[] { ("queues", need.Queue is { } queue ? [queue] : []), ("skills", need.Skills) })
             if (names.Length > 0)
             {
-                parameters.Add(new NpgsqlParameter<string> { TypedValue = JsonSerializer.Serialize(names) });
-                condition += $" and data -> '{member}' @> ${parameters.Count.ToString(CultureInfo.InvariantCulture)}::jsonb";
+                parameters.Add(new NpgsqlParameter<string[]> { TypedValue = [.. names] });
+                condition += $" and {column} @> ${parameters.Count.ToString(CultureInfo.InvariantCulture)}";
             }
         await using var connection = await database.OpenConnectionAsync(ct);
-        return (await latest.WhereAsync(connection, null, condition, [.. parameters], ct)).Select(document => document.Agent);
-    }
-
-    private static async Task<PresenceDocument?> FindAsync(NpgsqlDataSource database, string agentId, CancellationToken ct)
-    {
-        await using var command = database.CreateCommand($"select data::text from {PresenceModel.Agents} where agent_id = $1");
-        command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = agentId });
-        return await command.ExecuteScalarAsync(ct) is string data ? LedgerJson.Read<PresenceDocument>(data) : null;
+        return (await latest.WhereAsync(connection, null, condition, [.. parameters], ct)).Select(open => open.Agent);
     }
 
     private static string TextOf(Availability availability) =>
@@ -258,19 +250,18 @@ public sealed record WhyNot(string Code, string Detail)
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public DateTimeOffset? At { get; init; }
 
-    internal static GivenReason Given(PresenceDocument document) =>
-        new(document.Id, document.LastChange?.Reason, document.LastChange?.OccurredAt ?? default);
+    internal static GivenReason Given(OpenFacts open) => new(open.Agent.AgentId, open.SetBy?.Reason, open.SetBy?.At ?? default);
 
-    internal static WhyNot Of(Obstacle obstacle, PresenceDocument document, ReasonsRead reasons) =>
+    internal static WhyNot Of(Obstacle obstacle, OpenFacts open, ReasonsRead reasons) =>
         obstacle.Code is Eligibility.BaseNotAllowed
             ? new WhyNot(obstacle.Code, obstacle.Detail)
             {
-                StatusId = document.Agent.Status.StatusId,
-                Base = document.Agent.Status.Base,
-                Actor = document.LastChange?.Actor,
-                Rule = document.LastChange?.Rule,
-                Reason = reasons.Of(Given(document)),
-                At = document.LastChange?.OccurredAt,
+                StatusId = open.Agent.Status.StatusId,
+                Base = open.Agent.Status.Base,
+                Actor = open.SetBy?.Actor,
+                Rule = open.SetBy?.Rule,
+                Reason = reasons.Of(Given(open)),
+                At = open.SetBy?.At,
             }
             : new WhyNot(obstacle.Code, obstacle.Detail);
 }

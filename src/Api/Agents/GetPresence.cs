@@ -2,9 +2,8 @@ using Npgsql;
 using PresenceLedger.Api.Http;
 using PresenceLedger.Domain;
 using PresenceLedger.Ledger.Configurations;
-using PresenceLedger.Ledger.Events;
 using PresenceLedger.Projections;
-using PresenceLedger.Projections.CurrentPresence;
+using PresenceLedger.Projections.Presence;
 
 namespace PresenceLedger.Api.Agents;
 
@@ -32,18 +31,11 @@ internal static class GetPresence
         if (await ReadPositionHeaders.WaitAsync(http, position, agentId) is { } problem)
             return problem;
         var read = await position.ReadAsync(http.RequestAborted);
-        if (await FindAsync(database, agentId, http.RequestAborted) is not { } document)
+        if (await OpenFacts.FindAsync(database, agentId, http.RequestAborted) is not { } open)
             return Problems.Of(Refusal.AgentUnknown(agentId));
         ReadPositionHeaders.Set(http, read.Position);
-        var answer = new PresenceAnswer(document.Agent, configuration.Current) { AsOf = read.AsOf };
+        var answer = new PresenceAnswer(open.Agent, configuration.Current) { AsOf = read.AsOf };
         CommandEndpoint.SetVersion(http, answer.Version);
         return Results.Json(answer, WireJson.Options);
-    }
-
-    private static async Task<PresenceDocument?> FindAsync(NpgsqlDataSource database, string agentId, CancellationToken ct)
-    {
-        await using var command = database.CreateCommand($"select data::text from {PresenceModel.Agents} where agent_id = $1");
-        command.Parameters.Add(new() { Value = agentId });
-        return await command.ExecuteScalarAsync(ct) is string data ? LedgerJson.Read<PresenceDocument>(data) : null;
     }
 }

@@ -4,7 +4,7 @@ using PresenceLedger.Domain.Statuses;
 using PresenceLedger.Ledger.Configurations;
 using PresenceLedger.Ledger.Events;
 using PresenceLedger.Projections;
-using PresenceLedger.Projections.CurrentPresence;
+using PresenceLedger.Projections.Presence;
 
 namespace PresenceLedger.Api.Agents;
 
@@ -12,15 +12,15 @@ namespace PresenceLedger.Api.Agents;
 internal static class ListAgents
 {
     private static readonly string Sql = $"""
-        select p.data::text, d.data ->> 'displayName'
+        select p.state::text, d.data ->> 'displayName'
         from {PresenceModel.Agents} p
         left join {ReadSide.Schema}.mt_doc_directory d on d.id = p.agent_id
         where (@after::text is null or p.agent_id > @after)
             and (@base::text is null or p.base = @base)
             and (@status::text is null or p.status_id = @status)
             and (@signed_in::boolean is null or p.signed_in = @signed_in)
-            and (@queue::text is null or p.data -> 'queues' @> jsonb_build_array(@queue))
-            and (@skill::text is null or p.data -> 'skills' @> jsonb_build_array(@skill))
+            and (@queue::text is null or p.queues @> array[@queue])
+            and (@skill::text is null or p.skills @> array[@skill])
             and (@text::text is null or p.agent_id ilike @text or d.data ->> 'displayName' ilike @text)
         order by p.agent_id limit @limit
         """;
@@ -80,13 +80,13 @@ internal static class ListAgents
         await using var reader = await command.ExecuteReaderAsync(http.RequestAborted);
         while (await reader.ReadAsync(http.RequestAborted))
         {
-            var document = LedgerJson.Read<PresenceDocument>(reader.GetString(0));
+            var agent = LedgerJson.Read<OpenFacts>(reader.GetString(0)).Agent;
             items.Add(
-                new PresenceAnswer(document.Agent, configuration.Current)
+                new PresenceAnswer(agent, configuration.Current)
                 {
                     DisplayName = await reader.IsDBNullAsync(1, http.RequestAborted) ? null : reader.GetString(1),
-                    Queues = document.Queues,
-                    Skills = [.. document.Agent.Settings.Skills.Select(s => new SkillBody(s.Name, s.Proficiency))],
+                    Queues = agent.Settings.Queues,
+                    Skills = [.. agent.Settings.Skills.Select(s => new SkillBody(s.Name, s.Proficiency))],
                 }
             );
         }

@@ -2,7 +2,7 @@ using Marten;
 using PresenceLedger.Api.Http;
 using PresenceLedger.Domain.Access;
 using PresenceLedger.Domain.Agents;
-using PresenceLedger.Projections.CurrentPresence;
+using PresenceLedger.Projections;
 
 namespace PresenceLedger.Api.Agents;
 

@@ -4,10 +4,7 @@ using Microsoft.Extensions.Diagnostics.HealthChecks;
 using PresenceLedger.Api.Hosting;
 using PresenceLedger.Ledger;
 using PresenceLedger.Ledger.Agents;
-using PresenceLedger.Projections.CurrentPresence;
 using PresenceLedger.Projections.Divergences;
-using PresenceLedger.Projections.Facts;
-using PresenceLedger.Projections.States;
 
 namespace PresenceLedger.Api.Audit;
 
@@ -204,9 +201,9 @@ internal sealed class DivergenceWatch : BackgroundService, IHealthCheck
         var found = _found.Values.SelectMany(f => f.Select(d => d.Model).Distinct(StringComparer.Ordinal)).CountBy(m => m).ToDictionary();
         string[] models =
         [
-            PresenceModel.ModelName,
-            FactsModel.ModelName,
-            StatesModel.ModelName,
+            Divergence.Presence,
+            Divergence.Facts,
+            Divergence.States,
             Divergence.Memory,
             Divergence.Snapshot,
             Divergence.Reasons,

@@ -91,7 +91,7 @@ internal static class DoctorVerb
 
     private static void Add(IServiceCollection services)
     {
-        Serving.AddReadModels(services);
+        Serving.AddReadModel(services);
         services.AddSingleton<ISnapshots, PostgresSnapshots>();
         services.AddSingleton<IReasonTexts, PostgresReasonTexts>();
         services.AddSingleton<ReplayCheck>();

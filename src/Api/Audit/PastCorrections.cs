@@ -1,7 +1,7 @@
 using PresenceLedger.Domain.Agents;
 using PresenceLedger.Ledger;
 using PresenceLedger.Ledger.Events;
-using PresenceLedger.Projections.Facts;
+using PresenceLedger.Projections.Presence;
 
 namespace PresenceLedger.Api.Audit;
 

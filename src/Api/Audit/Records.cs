@@ -3,7 +3,7 @@ using PresenceLedger.Domain.Agents;
 using PresenceLedger.Ledger;
 using PresenceLedger.Ledger.Events;
 using PresenceLedger.Ledger.Reasons;
-using PresenceLedger.Projections.States;
+using PresenceLedger.Projections.Presence;
 
 namespace PresenceLedger.Api.Audit;
 

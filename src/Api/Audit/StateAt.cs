@@ -7,7 +7,7 @@ using PresenceLedger.Domain.Access;
 using PresenceLedger.Domain.Agents;
 using PresenceLedger.Domain.Statuses;
 using PresenceLedger.Ledger;
-using PresenceLedger.Projections.States;
+using PresenceLedger.Projections.Presence;
 
 namespace PresenceLedger.Api.Audit;
 

@@ -6,7 +6,7 @@ using PresenceLedger.Api.Http;
 using PresenceLedger.Domain.Access;
 using PresenceLedger.Ledger;
 using PresenceLedger.Projections;
-using PresenceLedger.Projections.States;
+using PresenceLedger.Projections.Presence;
 
 namespace PresenceLedger.Api.Audit;
 

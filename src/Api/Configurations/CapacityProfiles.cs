@@ -12,7 +12,7 @@ using PresenceLedger.Ledger;
 using PresenceLedger.Ledger.Agents;
 using PresenceLedger.Ledger.Configurations;
 using PresenceLedger.Projections;
-using PresenceLedger.Projections.CurrentPresence;
+using PresenceLedger.Projections.Presence;
 
 namespace PresenceLedger.Api.Configurations;
 
@@ -111,8 +111,7 @@ internal static class CapacityProfiles
     {
         await using var command = database.CreateCommand(
             $"""
-            select agent_id from {PresenceModel.Agents}
-            where data #> '{"{agent,settings,profiles}"}' ? $1 or data #> '{"{agent,dayCounts}"}' ? $1 order by agent_id
+            select agent_id from {PresenceModel.Agents} where $1 = any (profiles) order by agent_id
             """
         );
         command.Parameters.Add(new() { Value = profileId });

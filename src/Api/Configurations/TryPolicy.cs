@@ -9,7 +9,7 @@ using PresenceLedger.Domain.Configurations;
 using PresenceLedger.Domain.WhatIf;
 using PresenceLedger.Ledger;
 using PresenceLedger.Ledger.Configurations;
-using PresenceLedger.Projections.CurrentPresence;
+using PresenceLedger.Projections.Presence;
 
 namespace PresenceLedger.Api.Configurations;
 

@@ -8,7 +8,7 @@ using PresenceLedger.Ledger.Postgres;
 using PresenceLedger.Ledger.Postgres.Embedded;
 using PresenceLedger.Ledger.Reasons;
 using PresenceLedger.Ledger.Stores;
-using PresenceLedger.Projections.States;
+using PresenceLedger.Projections.Presence;
 
 namespace PresenceLedger.Api.Hosting;
 

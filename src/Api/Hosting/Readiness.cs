@@ -6,7 +6,7 @@ using PresenceLedger.Api.Audit;
 using PresenceLedger.Ledger;
 using PresenceLedger.Ledger.Timers;
 using PresenceLedger.Projections;
-using PresenceLedger.Projections.CurrentPresence;
+using PresenceLedger.Projections.Presence;
 
 namespace PresenceLedger.Api.Hosting;
 

@@ -24,7 +24,7 @@ public static class RebuildVerb
         using var interrupted = CancellationTokenSource.CreateLinkedTokenSource(ct);
         using var byTerminal = PosixSignalRegistration.Create(PosixSignal.SIGINT, Interrupt);
         using var bySystem = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Interrupt);
-        await using var opened = await OpenedStores.OpenAsync(choice, Serving.AddReadModels, interrupted.Token);
+        await using var opened = await OpenedStores.OpenAsync(choice, Serving.AddReadModel, interrupted.Token);
         var models = opened.Services.GetServices<IReadModel>().ToArray();
         if (names.FirstOrDefault(name => models.All(m => m.Name != name)) is { } unknown)
             throw new MisconfiguredException(

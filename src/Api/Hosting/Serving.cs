@@ -27,9 +27,7 @@ using PresenceLedger.Ledger.Seals;
 using PresenceLedger.Ledger.Stores;
 using PresenceLedger.Ledger.Timers;
 using PresenceLedger.Projections;
-using PresenceLedger.Projections.CurrentPresence;
-using PresenceLedger.Projections.Facts;
-using PresenceLedger.Projections.States;
+using PresenceLedger.Projections.Presence;
 using Scalar.AspNetCore;
 
 namespace PresenceLedger.Api.Hosting;
@@ -168,17 +166,15 @@ public static class Serving
         StateAt.Add(services);
         services.AddSingleton<PresenceFeed>();
         services.AddSingleton<RealTimeAgents>();
-        services.AddSingleton(new LatestRows<PresenceDocument>(PresenceModel.Agents, "data"));
+        services.AddSingleton<LatestAgents>();
         services.AddSingleton<Conflicts>();
-        services.AddSingleton(new LatestRows<OpenFacts>(FactsModel.Schema + ".agent", "state"));
 
         // In the order in which they start; they stop in the reverse one, the log, which is the first, last.
         services.AddHostedService(s => s.GetRequiredService<ConfigurationStream>());
         services.AddHostedService<StoredZone>();
         services.AddHostedService(s => s.GetRequiredService<Leases>());
         services.AddHostedService<DirectoryTable>();
-        AddReadModels(services);
-        services.AddSingleton(s => s.GetRequiredKeyedService<ReadPosition>(typeof(PresenceModel)));
+        AddReadModel(services);
         services.AddHostedService(s => s.GetRequiredService<TimerKeeper>());
         services.AddHostedService(s => s.GetRequiredService<DueWorker>());
         services.AddHostedService(s => s.GetRequiredService<PresenceFeed>());
@@ -309,30 +305,13 @@ public static class Serving
         ));
     }
 
-    /// <summary>The read models; those that <c>presence-ledger rebuild</c> knows, too.</summary>
-    internal static void AddReadModels(IServiceCollection services)
+    /// <summary>The read model that all questions are answered from, with its loop; <c>presence-ledger rebuild</c> knows it, too.</summary>
+    internal static void AddReadModel(IServiceCollection services)
     {
-        AddReadModel<PresenceModel>(services);
-        AddReadModel<FactsModel>(services);
-        AddReadModel<StatesModel>(services);
-    }
-
-    /// <summary>A read model, with its loop and its <see cref="ReadPosition"/>, whose key is the type of the model.</summary>
-    private static void AddReadModel<TModel>(IServiceCollection services)
-        where TModel : class, IReadModel
-    {
-        services.AddSingleton<TModel>();
-        services.AddSingleton<IReadModel>(s => s.GetRequiredService<TModel>());
-        services.AddKeyedSingleton(
-            typeof(TModel),
-            (s, _) => ActivatorUtilities.CreateInstance<ProjectionLoop>(s, s.GetRequiredService<TModel>())
-        );
-        services.AddKeyedSingleton(
-            typeof(TModel),
-            (s, key) => ActivatorUtilities.CreateInstance<ReadPosition>(s, s.GetRequiredKeyedService<ProjectionLoop>(key))
-        );
-        services.AddSingleton(s => s.GetRequiredKeyedService<ProjectionLoop>(typeof(TModel)));
-        services.AddSingleton<IHostedService>(s => s.GetRequiredKeyedService<ProjectionLoop>(typeof(TModel)));
+        services.AddSingleton<IReadModel, PresenceModel>();
+        services.AddSingleton<ProjectionLoop>();
+        services.AddSingleton<ReadPosition>();
+        services.AddHostedService(s => s.GetRequiredService<ProjectionLoop>());
     }
 
     private static void AddLog<TLog>(IServiceCollection services)

@@ -6,7 +6,7 @@ using PresenceLedger.Ledger.Clock;
 using PresenceLedger.Ledger.Configurations;
 using PresenceLedger.Ledger.Events;
 using PresenceLedger.Projections;
-using PresenceLedger.Projections.CurrentPresence;
+using PresenceLedger.Projections.Presence;
 
 namespace PresenceLedger.Api.Live;
 
@@ -35,11 +35,11 @@ internal static class LiveStream
     private static readonly SemaphoreSlim Snapshots = new(4);
 
     private static readonly string Sql = $"""
-        select c.position, c.prepare, c.as_of, p.data::text
+        select c.position, c.prepare, c.as_of, p.state::text
         from (select * from {ReadSide.Schema}.read_model where {PresenceModel.Checkpoint}) c
         left join {PresenceModel.Agents} p
             on (@agents::text[] is null or p.agent_id = any (@agents))
-            and (@queue::text is null or p.data -> 'queues' @> jsonb_build_array(@queue))
+            and (@queue::text is null or p.queues @> array[@queue])
         order by p.agent_id
         """;
 
@@ -147,7 +147,7 @@ internal static class LiveStream
                     if (items.Count == SnapshotPage)
                         await TellPartAsync(more: true);
                     if (!await reader.IsDBNullAsync(3, patience.Token))
-                        items.Add(new PresenceAnswer(LedgerJson.Read<PresenceDocument>(reader.GetString(3)).Agent, configuration.Current));
+                        items.Add(new PresenceAnswer(LedgerJson.Read<OpenFacts>(reader.GetString(3)).Agent, configuration.Current));
                 }
                 await TellPartAsync(more: false);
                 return at;

@@ -12,7 +12,7 @@ using PresenceLedger.Ledger;
 using PresenceLedger.Ledger.Agents;
 using PresenceLedger.Ledger.Events;
 using PresenceLedger.Projections;
-using PresenceLedger.Projections.CurrentPresence;
+using PresenceLedger.Projections.Presence;
 
 namespace PresenceLedger.Api.Privacy;
 
@@ -133,7 +133,7 @@ internal static class Disputes
     private static async Task<IResult> OfAllAsync(
         HttpContext http,
         NpgsqlDataSource database,
-        LatestRows<PresenceDocument> latest,
+        LatestAgents latest,
         ReadPosition position,
         ILog log,
         Reasons reasons,
@@ -148,12 +148,12 @@ internal static class Disputes
             return behind;
         var ct = http.RequestAborted;
         var read = await position.ReadAsync(ct);
-        IReadOnlyList<PresenceDocument> disputing;
+        IReadOnlyList<OpenFacts> disputing;
         await using (var connection = await database.OpenConnectionAsync(ct))
-            disputing = await latest.WhereAsync(connection, null, PresenceModel.Disputing, [], ct);
+            disputing = await latest.WhereAsync(connection, null, "disputing", [], ct);
         var after = PlaceOf(paging.After);
         var page = disputing
-            .SelectMany(document => Of(document.Agent, isOpen))
+            .SelectMany(open => Of(open.Agent, isOpen))
             .Select(d => (Dispute: d, Place: (d.Dispute.RaisedAt.ToUnixTimeMilliseconds(), d.AgentId, d.Version)))
             .Where(d => after is null || Compare(d.Place, after.Value) > 0)
             .OrderBy(d => d.Place, Comparer<(long, string, long)>.Create(Compare))

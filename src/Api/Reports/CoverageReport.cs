@@ -9,7 +9,7 @@ using PresenceLedger.Domain.Reporting;
 using PresenceLedger.Ledger;
 using PresenceLedger.Ledger.Events;
 using PresenceLedger.Projections;
-using PresenceLedger.Projections.Facts;
+using PresenceLedger.Projections.Presence;
 
 namespace PresenceLedger.Api.Reports;
 
@@ -35,12 +35,12 @@ internal static class CoverageReport
 
     private static async Task<IResult> GetAsync(
         HttpContext http,
-        LatestRows<OpenFacts> latest,
+        LatestAgents latest,
         ILog log,
         Reasons given,
         Records records,
         TimeProvider clock,
-        [FromKeyedServices(typeof(FactsModel))] ReadPosition position,
+        ReadPosition position,
         string? queue,
         string? from,
         string? to,

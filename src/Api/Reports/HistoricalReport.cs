@@ -14,7 +14,7 @@ using PresenceLedger.Domain.Access;
 using PresenceLedger.Domain.Reporting;
 using PresenceLedger.Ledger;
 using PresenceLedger.Ledger.Configurations;
-using PresenceLedger.Projections.Facts;
+using PresenceLedger.Projections.Presence;
 
 namespace PresenceLedger.Api.Reports;
 

@@ -2,7 +2,7 @@ using PresenceLedger.Api.Http;
 using PresenceLedger.Domain.Reporting;
 using PresenceLedger.Ledger;
 using PresenceLedger.Projections;
-using PresenceLedger.Projections.Facts;
+using PresenceLedger.Projections.Presence;
 
 namespace PresenceLedger.Api.Reports;
 
@@ -24,7 +24,7 @@ internal sealed record ReportFacts(FactsSnapshot Snapshot, DateTimeOffset AsOf) 
     )
     {
         var services = http.RequestServices;
-        var position = services.GetRequiredKeyedService<ReadPosition>(typeof(FactsModel));
+        var position = services.GetRequiredService<ReadPosition>();
         if (await ReadPositionHeaders.WaitAsync(http, position, agentId) is { } problem)
             return (null, problem);
         // So that the same instant gives the same number ever after.

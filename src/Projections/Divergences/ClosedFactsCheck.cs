@@ -4,7 +4,7 @@ using System.Text.Json.Nodes;
 using Npgsql;
 using NpgsqlTypes;
 using PresenceLedger.Ledger;
-using PresenceLedger.Projections.Facts;
+using PresenceLedger.Projections.Presence;
 
 namespace PresenceLedger.Projections.Divergences;
 
@@ -38,13 +38,11 @@ internal sealed class ClosedFactsCheck : IAsyncDisposable
 
     /// <summary>Looks at the facts of an agent; null where they are not begun yet.</summary>
     /// <param name="database">The read side.</param>
-    /// <param name="model">The facts.</param>
     /// <param name="select">What is read of the agent's row, and made of it.</param>
     /// <param name="agentId">The agent.</param>
     /// <param name="ct">Cancellation.</param>
     public static async Task<ClosedFactsCheck?> OpenAsync(
         NpgsqlDataSource database,
-        IReadModel model,
         (string Sql, Func<NpgsqlDataReader, Kept> Read) select,
         string agentId,
         CancellationToken ct
@@ -55,7 +53,7 @@ internal sealed class ClosedFactsCheck : IAsyncDisposable
         {
             var transaction = await connection.BeginTransactionAsync(IsolationLevel.RepeatableRead, ct);
             var check = new ClosedFactsCheck(connection, transaction);
-            if (await check.BeginAsync(model, select, agentId, ct))
+            if (await check.BeginAsync(select, agentId, ct))
                 return check;
         }
         catch (PostgresException e) when (e.SqlState is PostgresErrorCodes.UndefinedTable or PostgresErrorCodes.InvalidSchemaName)
@@ -74,23 +72,16 @@ internal sealed class ClosedFactsCheck : IAsyncDisposable
     /// <summary>The tables of what has ended.</summary>
     public static async Task<IReadOnlyList<string>> TablesAsync()
     {
-        var tables = new Selects(FactsModel.Schema);
+        var tables = new Selects(PresenceModel.Schema);
         await ClosedFactsWriter.TellAsync(new ClosedFacts(), tables);
         return tables.Tables;
     }
 
-    private async Task<bool> BeginAsync(
-        IReadModel model,
-        (string Sql, Func<NpgsqlDataReader, Kept> Read) select,
-        string agentId,
-        CancellationToken ct
-    )
+    private async Task<bool> BeginAsync((string Sql, Func<NpgsqlDataReader, Kept> Read) select, string agentId, CancellationToken ct)
     {
         await using (var command = new NpgsqlCommand(select.Sql, _connection, _transaction))
         {
             command.Parameters.Add(new() { Value = agentId });
-            command.Parameters.Add(new() { Value = model.Name });
-            command.Parameters.Add(new() { Value = model.Version });
             await using var reader = await command.ExecuteReaderAsync(ct);
             if (!await reader.ReadAsync(ct))
                 return false;
@@ -98,7 +89,7 @@ internal sealed class ClosedFactsCheck : IAsyncDisposable
             if (!await reader.IsDBNullAsync(2, ct))
                 Open = select.Read(reader);
         }
-        var tables = new Selects(model.Schema);
+        var tables = new Selects(PresenceModel.Schema);
         await ClosedFactsWriter.TellAsync(new ClosedFacts(), tables);
         _command = new NpgsqlCommand(tables.Sql, _connection, _transaction) { CommandTimeout = 0 };
         _command.Parameters.Add(new() { Value = agentId });
@@ -144,7 +135,7 @@ internal sealed class ClosedFactsCheck : IAsyncDisposable
                 at = _surplus.FindIndex(r => r.Table == missing.Table && (r.First == missing.First || r.Last == missing.Last));
             if (at < 0)
             {
-                found.Add(new Divergence(agentId, FactsModel.ModelName, missing.Last, missing.Place, null, missing.Text));
+                found.Add(new Divergence(agentId, Divergence.Facts, missing.Last, missing.Place, null, missing.Text));
                 continue;
             }
             found.AddRange(
@@ -152,7 +143,7 @@ internal sealed class ClosedFactsCheck : IAsyncDisposable
                     .Between(_surplus[at].Document, missing.Document)
                     .Select(d => new Divergence(
                         agentId,
-                        FactsModel.ModelName,
+                        Divergence.Facts,
                         missing.Last,
                         $"{missing.Place}.{d.Path}",
                         d.From?.ToJsonString(),
@@ -161,7 +152,7 @@ internal sealed class ClosedFactsCheck : IAsyncDisposable
             );
             _surplus.RemoveAt(at);
         }
-        found.AddRange(_surplus.Select(row => new Divergence(agentId, FactsModel.ModelName, row.Last, row.Place, row.Text, null)));
+        found.AddRange(_surplus.Select(row => new Divergence(agentId, Divergence.Facts, row.Last, row.Place, row.Text, null)));
         return [.. found.OrderBy(d => d.Version)];
     }
 

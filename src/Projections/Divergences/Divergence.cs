@@ -1,17 +1,27 @@
 using PresenceLedger.Ledger;
 using PresenceLedger.Ledger.Reasons;
+using PresenceLedger.Projections.Presence;
 
 namespace PresenceLedger.Projections.Divergences;
 
 /// <summary>Something that is kept of an agent is not what the agent's events give.</summary>
 /// <param name="AgentId">The agent.</param>
-/// <param name="Model">Who keeps it: a read model, or one of <see cref="Memory"/> and <see cref="Snapshot"/>.</param>
+/// <param name="Model">What it is kept as: one of the names below.</param>
 /// <param name="Version">The version that it is of.</param>
 /// <param name="Member">Which member of it, as <see cref="Difference.Path"/> has it.</param>
 /// <param name="Kept">What it is, as JSON; null where it is not there.</param>
 /// <param name="Replayed">What the events give.</param>
 public sealed record Divergence(string AgentId, string Model, long Version, string Member, string? Kept, string? Replayed)
 {
+    /// <summary>The row of what goes on now.</summary>
+    public const string Presence = PresenceModel.ModelName;
+
+    /// <summary>The rows of facts that have ended.</summary>
+    public const string Facts = "facts";
+
+    /// <summary>The rows of states on the way.</summary>
+    public const string States = "states";
+
     /// <summary>What a node has in memory.</summary>
     public const string Memory = "memory";
 
@@ -32,7 +42,7 @@ public sealed record Divergence(string AgentId, string Model, long Version, stri
             Reasons => "Restore the table ledger.reason from a backup: nothing else has the texts, and a rebuild does not bring them back.",
             Memory => "Restart the node.",
             Snapshot => $"Delete the row of stream '{StreamNames.Agent(AgentId)}' in ledger.snapshot and restart the nodes.",
-            _ => $"presence-ledger rebuild {Model}",
+            _ => "presence-ledger rebuild",
         };
 
     /// <summary>A text that is not as it should be. The text itself is nobody's business.</summary>

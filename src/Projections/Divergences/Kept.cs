@@ -1,12 +1,11 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Npgsql;
 using PresenceLedger.Domain.Agents;
 using PresenceLedger.Ledger;
 using PresenceLedger.Ledger.Agents;
 using PresenceLedger.Ledger.Events;
-using PresenceLedger.Projections.CurrentPresence;
-using PresenceLedger.Projections.Facts;
-using PresenceLedger.Projections.States;
+using PresenceLedger.Projections.Presence;
 
 namespace PresenceLedger.Projections.Divergences;
 
@@ -16,39 +15,37 @@ namespace PresenceLedger.Projections.Divergences;
 /// <param name="Document">It; a text that says why where it cannot be read.</param>
 internal sealed record Kept(string Model, long Version, JsonNode? Document)
 {
-    /// <summary>The member of a row of the current presence that has the document.</summary>
-    public const string Data = "data";
+    /// <summary>The columns of a row of what goes on now, from the fourth of a query on.</summary>
+    public const string AgentColumns =
+        "a.base, a.status_id, a.signed_in, a.disputing, a.queues, a.skills, a.profiles, a.registered_at, a.open_sessions, a.state::text";
 
-    /// <summary>The member of that document that has the last change of presence.</summary>
-    public const string LastChangeOfData = "lastChange";
-
-    /// <summary>A row of the current presence.</summary>
-    public static Kept Presence(long version, string @base, string statusId, bool signedIn, string data) =>
-        Of(
-            PresenceModel.ModelName,
+    /// <summary>A row of what goes on now.</summary>
+    public static Kept OfAgent(long version, NpgsqlDataReader row)
+    {
+        var columns = Columns(
             version,
-            () => PresenceRow(version, @base, statusId, signedIn, LedgerJson.Read<PresenceDocument>(data))
+            row.GetString(3),
+            row.GetString(4),
+            row.GetBoolean(5),
+            row.GetBoolean(6),
+            row.GetFieldValue<string[]>(7),
+            row.GetFieldValue<string[]>(8),
+            row.GetFieldValue<string[]>(9)
         );
+        var (registeredAt, openSessions, state) = (row.GetFieldValue<DateTimeOffset>(10), row.GetInt32(11), row.GetString(12));
+        return Of(Divergence.Presence, version, () => AgentRow(columns, registeredAt, openSessions, LedgerJson.Read<OpenFacts>(state)));
+    }
 
-    /// <summary>What goes on with an agent, of the facts.</summary>
-    public static Kept Facts(
-        long version,
-        DateTimeOffset registeredAt,
-        string @base,
-        string statusId,
-        bool signedIn,
-        int openSessions,
-        string state
-    ) =>
-        Of(
-            FactsModel.ModelName,
-            version,
-            () => FactsRow(version, registeredAt, @base, statusId, signedIn, openSessions, LedgerJson.Read<OpenFacts>(state))
-        );
+    /// <summary>The columns of a row of a state on the way, from the fourth of a query on.</summary>
+    public const string StateColumns = "a.occurred_at, a.known_at, a.hash, a.state::text";
 
-    /// <summary>A state on the way.</summary>
-    public static Kept State(long version, DateTimeOffset occurredAt, DateTimeOffset knownAt, byte[] hash, string state) =>
-        Of(StatesModel.ModelName, version, () => StateRow(occurredAt, knownAt, hash, LedgerJson.Read<Agent>(state)));
+    /// <summary>A row of a state on the way.</summary>
+    public static Kept OfState(long version, NpgsqlDataReader row)
+    {
+        var (occurredAt, knownAt) = (row.GetFieldValue<DateTimeOffset>(3), row.GetFieldValue<DateTimeOffset>(4));
+        var (hash, state) = (row.GetFieldValue<byte[]>(5), row.GetString(6));
+        return Of(Divergence.States, version, () => StateRow(occurredAt, knownAt, hash, LedgerJson.Read<Agent>(state)));
+    }
 
     /// <summary>What a node has in memory, or a snapshot.</summary>
     public static Kept Of(string model, AgentSnapshot snapshot) =>
@@ -56,34 +53,15 @@ internal sealed record Kept(string Model, long Version, JsonNode? Document)
 
     /// <summary>What it is to be.</summary>
     /// <param name="state">The state after the event of its version.</param>
-    /// <param name="lastChange">The last change of presence by then.</param>
     /// <param name="open">What goes on by then; null where that was not folded, and the state in it is compared alone.</param>
-    public JsonNode Expected(PastState state, LastChange? lastChange, OpenFacts? open)
-    {
-        var agent = state.Agent;
-        switch (Model)
+    public JsonNode Expected(PastState state, OpenFacts? open) =>
+        Model switch
         {
-            case PresenceModel.ModelName:
-                var document = PresenceDocument.Of(agent, lastChange);
-                return PresenceRow(agent.Version, document.Base, document.StatusId, document.SignedIn, document);
-            case FactsModel.ModelName:
-                return open is null
-                    ? StateOfFacts(agent.Version, Words.Of(agent.Status.Base), agent.Status.StatusId, agent.SignedIn, Node(agent))
-                    : FactsRow(
-                        agent.Version,
-                        open.Registered.At,
-                        Words.Of(open.Status.Base),
-                        open.Status.StatusId,
-                        agent.SignedIn,
-                        open.Sessions.Count,
-                        open
-                    );
-            case StatesModel.ModelName:
-                return StateRow(agent.LastOccurredAt, state.KnownAt, state.Hash, agent);
-            default:
-                return HashedState(state.Hash, agent);
-        }
-    }
+            Divergence.Presence when open is null => StateOfAgentRow(ColumnsOf(state.Agent), Node(state.Agent)),
+            Divergence.Presence => AgentRow(ColumnsOf(state.Agent), open.Registered.At, open.Sessions.Count, open),
+            Divergence.States => StateRow(state.Agent.LastOccurredAt, state.KnownAt, state.Hash, state.Agent),
+            _ => HashedState(state.Hash, state.Agent),
+        };
 
     private static Kept Of(string model, long version, Func<JsonNode> read)
     {
@@ -97,66 +75,67 @@ internal sealed record Kept(string Model, long Version, JsonNode? Document)
         }
     }
 
-    // Members are called as the columns are. People's words may be erased (WHO-3), and are not compared.
-    private static JsonObject PresenceRow(long version, string @base, string statusId, bool signedIn, PresenceDocument document) =>
-        new()
-        {
-            ["version"] = version,
-            ["base"] = @base,
-            ["status_id"] = statusId,
-            ["signed_in"] = signedIn,
-            [Data] = JsonNode.Parse(
-                ReadSide.Write(document with { LastChange = document.LastChange is { } last ? last with { Reason = null } : null })
-            ),
-        };
-
-    private static JsonObject FactsRow(
+    // Members are called as the columns are.
+    private static JsonObject Columns(
         long version,
-        DateTimeOffset registeredAt,
         string @base,
         string statusId,
         bool signedIn,
-        int openSessions,
-        OpenFacts open
-    )
-    {
-        var setBy = open.SetBy is { Reason: { } reason } by ? by with { Reason = reason with { Text = null } } : open.SetBy;
-        return new()
-        {
-            ["version"] = version,
-            ["registered_at"] = Instant.Format(registeredAt),
-            ["base"] = @base,
-            ["status_id"] = statusId,
-            ["signed_in"] = signedIn,
-            ["open_sessions"] = openSessions,
-            ["state"] = JsonSerializer.SerializeToNode(open with { SetBy = setBy }, LedgerJson.Options),
-        };
-    }
-
-    private static JsonObject StateOfFacts(long version, string? @base, string? statusId, bool? signedIn, JsonNode? agent) =>
+        bool disputing,
+        IEnumerable<string> queues,
+        IEnumerable<string> skills,
+        IEnumerable<string> profiles
+    ) =>
         new()
         {
             ["version"] = version,
             ["base"] = @base,
             ["status_id"] = statusId,
             ["signed_in"] = signedIn,
-            ["state"] = new JsonObject { ["agent"] = agent },
+            ["disputing"] = disputing,
+            ["queues"] = JsonSerializer.SerializeToNode(queues),
+            ["skills"] = JsonSerializer.SerializeToNode(skills),
+            ["profiles"] = JsonSerializer.SerializeToNode(profiles),
         };
 
-    /// <summary>Of the row of facts what the state alone gives.</summary>
-    public Kept WithStateAlone() =>
-        Model == FactsModel.ModelName && Document is JsonObject row
-            ? this with
-            {
-                Document = StateOfFacts(
-                    Version,
-                    (string?)row["base"],
-                    (string?)row["status_id"],
-                    (bool?)row["signed_in"],
-                    row["state"]?["agent"]?.DeepClone()
-                ),
-            }
-            : this;
+    private static JsonObject ColumnsOf(Agent agent) =>
+        Columns(
+            agent.Version,
+            Words.Of(agent.Status.Base),
+            agent.Status.StatusId,
+            agent.SignedIn,
+            agent.Disputes is not null,
+            agent.Settings.Queues,
+            AgentTable.SkillsOf(agent),
+            AgentTable.ProfilesOf(agent)
+        );
+
+    private static JsonObject AgentRow(JsonObject columns, DateTimeOffset registeredAt, int openSessions, OpenFacts open)
+    {
+        // People's words may be erased (WHO-3), and are not compared.
+        var setBy = open.SetBy is { Reason: { } reason } by ? by with { Reason = reason with { Text = null } } : open.SetBy;
+        columns["registered_at"] = Instant.Format(registeredAt);
+        columns["open_sessions"] = openSessions;
+        columns["state"] = JsonSerializer.SerializeToNode(open with { SetBy = setBy }, LedgerJson.Options);
+        return columns;
+    }
+
+    private static JsonObject StateOfAgentRow(JsonObject columns, JsonNode? agent)
+    {
+        columns["state"] = new JsonObject { ["agent"] = agent };
+        return columns;
+    }
+
+    /// <summary>Of the row of what goes on now what the state alone gives.</summary>
+    public Kept WithStateAlone()
+    {
+        if (Model != Divergence.Presence || Document is not JsonObject row)
+            return this;
+        var columns = (JsonObject)row.DeepClone();
+        columns.Remove("registered_at");
+        columns.Remove("open_sessions");
+        return this with { Document = StateOfAgentRow(columns, row["state"]?["agent"]?.DeepClone()) };
+    }
 
     private static JsonObject StateRow(DateTimeOffset occurredAt, DateTimeOffset knownAt, byte[] hash, Agent agent) =>
         new()

@@ -1,8 +1,6 @@
 using Npgsql;
 using PresenceLedger.Ledger;
-using PresenceLedger.Projections.CurrentPresence;
-using PresenceLedger.Projections.Facts;
-using PresenceLedger.Projections.States;
+using PresenceLedger.Projections.Presence;
 
 namespace PresenceLedger.Projections.Divergences;
 
@@ -27,10 +25,10 @@ public sealed class LedgerAgents(ILog log, NpgsqlDataSource database)
     {
         var all = new SortedSet<string>(StringComparer.Ordinal);
         all.UnionWith(InDatabase ? OfStreams(await TextsAsync(Streams, null, ct)) : await RegisteredAsync(ct));
-        foreach (var table in new[] { PresenceModel.Agents, FactsModel.Schema + ".agent", StatesModel.States })
+        foreach (var table in new[] { PresenceModel.Agents, PresenceModel.States })
             all.UnionWith(await TextsAsync($"select distinct agent_id from {table}", null, ct));
         foreach (var table in await ClosedFactsCheck.TablesAsync())
-            all.UnionWith(await TextsAsync(Distinct($"{FactsModel.Schema}.{table}"), null, ct));
+            all.UnionWith(await TextsAsync(Distinct($"{PresenceModel.Schema}.{table}"), null, ct));
         return [.. all];
     }
 

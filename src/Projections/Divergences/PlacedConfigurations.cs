@@ -1,7 +1,7 @@
 using PresenceLedger.Domain.Configurations;
 using PresenceLedger.Ledger;
 using PresenceLedger.Ledger.Events;
-using PresenceLedger.Projections.Facts;
+using PresenceLedger.Projections.Presence;
 
 namespace PresenceLedger.Projections.Divergences;
 

@@ -1,15 +1,12 @@
 using System.Globalization;
 using System.Runtime.CompilerServices;
-using System.Text.Json.Nodes;
 using Npgsql;
 using PresenceLedger.Domain.Agents;
 using PresenceLedger.Ledger;
 using PresenceLedger.Ledger.Agents;
 using PresenceLedger.Ledger.Events;
 using PresenceLedger.Ledger.Reasons;
-using PresenceLedger.Projections.CurrentPresence;
-using PresenceLedger.Projections.Facts;
-using PresenceLedger.Projections.States;
+using PresenceLedger.Projections.Presence;
 
 namespace PresenceLedger.Projections.Divergences;
 
@@ -17,15 +14,7 @@ namespace PresenceLedger.Projections.Divergences;
 /// Compares what is kept of an agent beside the log (rows of the read models, the snapshot, what a node has in memory) with what the agent's
 /// events give, each at the version that it is of. It changes nothing.
 /// </summary>
-public sealed class ReplayCheck(
-    ILog log,
-    NpgsqlDataSource database,
-    ISnapshots snapshots,
-    PresenceModel presence,
-    FactsModel facts,
-    StatesModel states,
-    IReasonTexts texts
-)
+public sealed class ReplayCheck(ILog log, NpgsqlDataSource database, ISnapshots snapshots, IReasonTexts texts)
 {
     private const int PageSize = 1000;
     private readonly PastStates _past = new(database, log);
@@ -41,10 +30,15 @@ public sealed class ReplayCheck(
     public async Task<ReplayedAgent> WholeAsync(string agentId, AgentSnapshot? cached, CancellationToken ct)
     {
         // What is kept first, then the log: that is never behind.
-        await using var past = await ClosedFactsCheck.OpenAsync(database, facts, (SqlOf(facts), row => Row(facts, row)), agentId, ct);
-        var rows = new List<ModelRows>(await RowsAsync(agentId, [presence, states], ct));
+        await using var past = await ClosedFactsCheck.OpenAsync(
+            database,
+            (SqlOf(Divergence.Presence), row => Row(Divergence.Presence, row)),
+            agentId,
+            ct
+        );
+        var rows = new List<ModelRows>(await RowsAsync(agentId, Divergence.States, ct));
         if (past is not null)
-            rows.Add(new ModelRows(facts.Name, past.UpTo, past.Open is { } open ? [open] : []));
+            rows.Add(new ModelRows(Divergence.Presence, past.UpTo, past.Open is { } open ? [open] : []));
         Kept[] kept = [.. rows.SelectMany(r => r.Kept), .. await BesideAsync(agentId, cached, ct)];
         return await RunAsync(PastState.Unknown(agentId), rows, kept, past, new StreamReasons(texts, StreamNames.Agent(agentId)), ct);
     }
@@ -56,7 +50,7 @@ public sealed class ReplayCheck(
     /// <exception cref="InvalidDataException">The events cannot be folded.</exception>
     public async Task<ReplayedAgent> PresentAsync(string agentId, AgentSnapshot? cached, CancellationToken ct)
     {
-        var rows = await RowsAsync(agentId, [presence, facts], ct);
+        var rows = await RowsAsync(agentId, Divergence.Presence, ct);
         Kept[] kept = [.. rows.SelectMany(r => r.Kept), .. await BesideAsync(agentId, cached, ct)];
         // From right before the oldest of them: by the events from there on it is seen how far a read model without a row should be.
         var from = kept is []
@@ -79,7 +73,6 @@ public sealed class ReplayCheck(
         OpenFacts? open = null;
         var agentId = from.Agent.AgentId;
         var (state, events) = (from, 0L);
-        LastChange? lastChange = null;
         var found = new List<Divergence>();
         var atVersion = kept.ToLookup(k => k.Version);
         var reached = rows.ToDictionary(r => r.Model, _ => -1L, StringComparer.Ordinal);
@@ -104,7 +97,6 @@ public sealed class ReplayCheck(
         async Task TakeAsync(StoredEvent stored)
         {
             (state, var e) = After(state, stored.Record);
-            lastChange = e is PresenceChanged ? PresenceFold.ChangeOf(stored.Record) : lastChange;
             events++;
             foreach (var model in rows)
                 if (stored.Position <= model.UpTo)
@@ -118,17 +110,13 @@ public sealed class ReplayCheck(
                     await past.CompareAsync(stored.Record.Version, closed, ct);
             }
             foreach (var one in atVersion[state.Agent.Version])
-                found.AddRange(Compare(one, state, lastChange, open, whole: !from.Agent.IsRegistered));
+                found.AddRange(Compare(one, state, open));
         }
     }
 
-    private static IEnumerable<Divergence> Compare(Kept kept, PastState state, LastChange? lastChange, OpenFacts? open, bool whole)
+    private static IEnumerable<Divergence> Compare(Kept kept, PastState state, OpenFacts? open)
     {
-        var expected = kept.Expected(state, lastChange, open);
-        if (!whole && lastChange is null)
-            foreach (var document in new[] { kept.Document, expected })
-                ((document as JsonObject)?[Kept.Data] as JsonObject)?.Remove(Kept.LastChangeOfData);
-        var differences = Difference.Between(kept.Document, expected);
+        var differences = Difference.Between(kept.Document, kept.Expected(state, open));
         if (kept.Model == Divergence.Snapshot && differences.Any(d => d.Path == "hash"))
             yield break;
         foreach (var difference in differences)
@@ -146,9 +134,9 @@ public sealed class ReplayCheck(
     private static IEnumerable<Divergence> Missing(string agentId, ModelRows rows, long reached)
     {
         var there = rows.Kept.Select(k => k.Version).ToHashSet();
-        if (rows.Model == StatesModel.ModelName)
+        if (rows.Model == Divergence.States)
         {
-            for (long version = StatesModel.Interval; version <= reached; version += StatesModel.Interval)
+            for (long version = StateTable.Interval; version <= reached; version += StateTable.Interval)
                 if (!there.Contains(version))
                     yield return OfVersion(agentId, rows.Model, version, null, version);
         }
@@ -207,68 +195,39 @@ public sealed class ReplayCheck(
         return beside;
     }
 
-    private async Task<IReadOnlyList<ModelRows>> RowsAsync(string agentId, IReadModel[] models, CancellationToken ct)
+    private async Task<IReadOnlyList<ModelRows>> RowsAsync(string agentId, string what, CancellationToken ct)
     {
-        var all = new List<ModelRows>();
-        foreach (var model in models)
+        await using var command = database.CreateCommand(SqlOf(what));
+        command.Parameters.Add(new() { Value = agentId });
+        try
         {
-            await using var command = database.CreateCommand(SqlOf(model));
-            command.Parameters.Add(new() { Value = agentId });
-            command.Parameters.Add(new() { Value = model.Name });
-            command.Parameters.Add(new() { Value = model.Version });
-            try
+            await using var reader = await command.ExecuteReaderAsync(ct);
+            ModelRows? rows = null;
+            while (await reader.ReadAsync(ct))
             {
-                await using var reader = await command.ExecuteReaderAsync(ct);
-                ModelRows? rows = null;
-                while (await reader.ReadAsync(ct))
-                {
-                    var upTo = new LogPosition(reader.GetInt64(0), reader.GetInt64(1));
-                    rows ??= new ModelRows(model.Name, upTo, []);
-                    if (!await reader.IsDBNullAsync(2, ct))
-                        rows.Kept.Add(Row(model, reader));
-                }
-                if (rows is not null)
-                    all.Add(rows);
+                rows ??= new ModelRows(what, new LogPosition(reader.GetInt64(0), reader.GetInt64(1)), []);
+                if (!await reader.IsDBNullAsync(2, ct))
+                    rows.Kept.Add(Row(what, reader));
             }
-            catch (PostgresException e) when (e.SqlState is PostgresErrorCodes.UndefinedTable or PostgresErrorCodes.InvalidSchemaName)
-            {
-                // Not begun yet.
-            }
+            return rows is null ? [] : [rows];
         }
-        return all;
+        catch (PostgresException e) when (e.SqlState is PostgresErrorCodes.UndefinedTable or PostgresErrorCodes.InvalidSchemaName)
+        {
+            // Not begun yet.
+            return [];
+        }
     }
 
     /// <summary>An agent's rows and how far the read model is, as of one moment.</summary>
-    private string SqlOf(IReadModel model) =>
+    private static string SqlOf(string what) =>
         $"""
-            select c.position, c.prepare, a.version, {Columns(model)}
-            from (
-                select position, prepare from {ReadSide.Schema}.read_model
-                where name = $2 and version = $3 and place = 'live'
-            ) c left join {model.Schema}.{(model == states ? "state" : "agent")} a on a.agent_id = $1
+            select c.position, c.prepare, a.version, {(what == Divergence.States ? Kept.StateColumns : Kept.AgentColumns)}
+            from (select position, prepare from {ReadSide.Schema}.read_model where {PresenceModel.Checkpoint}) c
+            left join {(what == Divergence.States ? PresenceModel.States : PresenceModel.Agents)} a on a.agent_id = $1
             """;
 
-    private string Columns(IReadModel model) =>
-        model == presence ? "a.base, a.status_id, a.signed_in, a.data::text"
-        : model == facts ? "a.base, a.status_id, a.signed_in, a.state::text, a.registered_at, a.open_sessions"
-        : "a.occurred_at, a.known_at, a.hash, a.state::text";
-
-    private Kept Row(IReadModel model, NpgsqlDataReader row)
-    {
-        var version = row.GetInt64(2);
-        if (model == states)
-            return Kept.State(
-                version,
-                row.GetFieldValue<DateTimeOffset>(3),
-                row.GetFieldValue<DateTimeOffset>(4),
-                row.GetFieldValue<byte[]>(5),
-                row.GetString(6)
-            );
-        var (@base, statusId, signedIn, state) = (row.GetString(3), row.GetString(4), row.GetBoolean(5), row.GetString(6));
-        return model == presence
-            ? Kept.Presence(version, @base, statusId, signedIn, state)
-            : Kept.Facts(version, row.GetFieldValue<DateTimeOffset>(7), @base, statusId, signedIn, row.GetInt32(8), state);
-    }
+    private static Kept Row(string what, NpgsqlDataReader row) =>
+        what == Divergence.States ? Kept.OfState(row.GetInt64(2), row) : Kept.OfAgent(row.GetInt64(2), row);
 
     /// <summary>What a read model has of an agent, and how far it is.</summary>
     private sealed record ModelRows(string Model, LogPosition UpTo, List<Kept> Kept);

@@ -1,6 +1,6 @@
 using System.Diagnostics.CodeAnalysis;
 using Npgsql;
-using PresenceLedger.Projections.Facts;
+using PresenceLedger.Projections.Presence;
 using PresenceLedger.Testing;
 
 namespace PresenceLedger.Api.Tests.Audit;
@@ -46,7 +46,7 @@ public sealed class DoctorTests : IAsyncLifetime
         await using var owner = NpgsqlDataSource.Create(_database.SuperuserConnectionString);
         await using (
             var spoil = owner.CreateCommand(
-                """update presence_v2.agent set data = jsonb_set(data, '{agent,status,statusId}', '"busy"') where agent_id = 'ana'"""
+                """update presence_v3.agent set state = jsonb_set(state::jsonb, '{agent,status,statusId}', '"busy"')::json where agent_id = 'ana'"""
             )
         )
             Assert.Equal(1, await spoil.ExecuteNonQueryAsync());
@@ -89,7 +89,7 @@ public sealed class DoctorTests : IAsyncLifetime
         await using var owner = NpgsqlDataSource.Create(_database.SuperuserConnectionString);
         await using (
             var spoil = owner.CreateCommand(
-                $"update {FactsModel.Schema}.status_interval set status_id = 'busy' where agent_id = 'ana' and status_id = 'away'"
+                $"update {PresenceModel.Schema}.status_interval set status_id = 'busy' where agent_id = 'ana' and status_id = 'away'"
             )
         )
             Assert.Equal(1, await spoil.ExecuteNonQueryAsync());

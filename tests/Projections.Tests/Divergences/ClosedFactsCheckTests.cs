@@ -2,10 +2,8 @@ using PresenceLedger.Domain.Agents;
 using PresenceLedger.Domain.Capacity;
 using PresenceLedger.Domain.Configurations;
 using PresenceLedger.Ledger.Postgres;
-using PresenceLedger.Projections.CurrentPresence;
 using PresenceLedger.Projections.Divergences;
-using PresenceLedger.Projections.Facts;
-using PresenceLedger.Projections.States;
+using PresenceLedger.Projections.Presence;
 using PresenceLedger.Testing;
 
 namespace PresenceLedger.Projections.Tests.Divergences;
@@ -25,14 +23,9 @@ public sealed class ClosedFactsCheckTests : ReadSideTests
         "correction",
     ];
 
-    private static readonly string Schema = FactsModel.Schema;
+    private static readonly string Schema = PresenceModel.Schema;
 
-    private PresenceModel _presence = null!;
-    private readonly FactsModel _facts = new();
-    private StatesModel _states = null!;
-
-    private ReplayCheck Check =>
-        new(_node.Log, _node.Database, new PostgresSnapshots(_node.Database), _presence, _facts, _states, _node.Texts);
+    private ReplayCheck Check => new(_node.Log, _node.Database, new PostgresSnapshots(_node.Database), _node.Texts);
 
     protected override Task<TestDatabase> OpenAsync() => Node.CreateDatabaseAsync();
 
@@ -65,7 +58,7 @@ public sealed class ClosedFactsCheckTests : ReadSideTests
             Assert.All(found, d => Assert.StartsWith(table + "[", d.Member, StringComparison.Ordinal));
             if (found.Count == 1)
                 Assert.EndsWith("]." + column, found[0].Member, StringComparison.Ordinal);
-            Assert.Equal("presence-ledger rebuild facts", found[0].WhatToDo);
+            Assert.Equal("presence-ledger rebuild", found[0].WhatToDo);
             await PutBackAsync(table);
             compared++;
         }
@@ -149,9 +142,7 @@ public sealed class ClosedFactsCheckTests : ReadSideTests
     /// <summary>A life of Ana with something in every table, projected.</summary>
     private async Task<Reading> LiveAsync()
     {
-        _presence = new PresenceModel();
-        _states = new StatesModel(_node.Log);
-        Reading[] readings = [await StartAsync(_node, _presence), await StartAsync(_node, _facts), await StartAsync(_node, _states)];
+        var reading = await StartAsync(_node);
         await _node.ConfigureAsync(new AmendPolicy(p => p with { HeartbeatTimeout = TimeSpan.FromDays(30) }));
         await _node.ConfigureAsync(new SetCapacityProfile(new CapacityProfile("calls", "Calls", 2, true, ProfileReset.Immediate)));
         foreach (var id in new[] { "ana", "ben" })
@@ -193,11 +184,10 @@ public sealed class ClosedFactsCheckTests : ReadSideTests
                 if (round < 2)
                     await DoAsync(id, new SignOut());
             }
-        foreach (var reading in readings)
-            await CaughtUpAsync(reading);
+        await CaughtUpAsync(reading);
         foreach (var table in Tables)
             Assert.True((long)(await ScalarAsync($"select count(*) from {Schema}.{table} where agent_id = 'ana'"))! > 1, table);
-        return readings[1];
+        return reading;
     }
 
     private async Task DoAsync(string id, AgentCommand command)

@@ -4,10 +4,8 @@ using PresenceLedger.Ledger;
 using PresenceLedger.Ledger.Agents;
 using PresenceLedger.Ledger.Copying;
 using PresenceLedger.Ledger.Postgres;
-using PresenceLedger.Projections.CurrentPresence;
 using PresenceLedger.Projections.Divergences;
-using PresenceLedger.Projections.Facts;
-using PresenceLedger.Projections.States;
+using PresenceLedger.Projections.Presence;
 using PresenceLedger.Testing;
 
 namespace PresenceLedger.Projections.Tests.Divergences;
@@ -23,22 +21,16 @@ public abstract class ReplayCheckTests : ReadSideTests
         DateTimeZoneProviders.Tzdb["Europe/Berlin"]
     );
 
-    private PresenceModel _presence = null!;
-    private readonly FactsModel _facts = new();
-    private StatesModel _states = null!;
-
-    private ReplayCheck Check =>
-        new(_node.Log, _node.Database, new PostgresSnapshots(_node.Database), _presence, _facts, _states, _node.Texts);
+    private ReplayCheck Check => new(_node.Log, _node.Database, new PostgresSnapshots(_node.Database), _node.Texts);
 
     private LedgerAgents Agents => new(_node.Log, _node.Database);
 
     [Fact]
     public async Task Where_nothing_was_touched_nothing_differs()
     {
-        var readings = await ReadAsync();
+        var reading = await ReadAsync();
         var lived = await LiveAsync(new Random(41), commands: 250);
-        foreach (var reading in readings)
-            await CaughtUpAsync(reading);
+        await CaughtUpAsync(reading);
 
         var all = await Agents.AllAsync(default);
 
@@ -61,7 +53,7 @@ public abstract class ReplayCheckTests : ReadSideTests
     [Fact]
     public async Task While_events_come_nothing_differs_though_read_models_are_behind()
     {
-        var readings = await ReadAsync();
+        var reading = await ReadAsync();
         var looked = 0;
         using var done = new CancellationTokenSource();
         var living = Task.Run(async () =>
@@ -81,7 +73,7 @@ public abstract class ReplayCheckTests : ReadSideTests
 
         await living;
         Assert.True(looked > 10, $"looked {looked} times only");
-        Assert.All(readings, reading => Assert.Null(reading.Loop.Stopped));
+        Assert.Null(reading.Loop.Stopped);
     }
 
     [Fact]
@@ -90,40 +82,41 @@ public abstract class ReplayCheckTests : ReadSideTests
         await ReadAsync();
         foreach (var id in Enumerable.Range(1, 12).Select(n => $"agent-{n:0000}"))
             await _node.Agents.CurrentAsync(id, default);
-        Assert.Equal(12L, await ScalarAsync("select count(distinct agent_id) from states_v2.state"));
-        var newest = await ScalarAsync("select max(version)::text from states_v2.state where agent_id = 'agent-0008'");
+        Assert.Equal(12L, await ScalarAsync("select count(distinct agent_id) from presence_v3.state"));
+        var newest = await ScalarAsync("select max(version)::text from presence_v3.state where agent_id = 'agent-0008'");
         await ExecuteAsync(
             """
-            update presence_v2.agent set data = jsonb_set(data, '{agent,rule}', '"SPOILED"') where agent_id = 'agent-0001';
-            update presence_v2.agent set status_id = 'spoiled' where agent_id = 'agent-0002';
-            update presence_v2.agent set data = '{}' where agent_id = 'agent-0003';
-            delete from presence_v2.agent where agent_id = 'agent-0004';
-            update facts_v2.agent set state = jsonb_set(state::jsonb, '{agent,assignedSinceSignIn}', '"maybe"')::json
+            update presence_v3.agent set state = jsonb_set(state::jsonb, '{agent,rule}', '"SPOILED"')::json where agent_id = 'agent-0001';
+            update presence_v3.agent set status_id = 'spoiled' where agent_id = 'agent-0002';
+            update presence_v3.agent set state = '{}' where agent_id = 'agent-0003';
+            delete from presence_v3.agent where agent_id = 'agent-0004';
+            update presence_v3.agent set state = jsonb_set(state::jsonb, '{agent,assignedSinceSignIn}', '"maybe"')::json
                 where agent_id = 'agent-0005';
-            update facts_v2.agent set state = jsonb_set(state::jsonb, '{agent,registeredAt}', '"2001-01-01T00:00:00.000Z"')::json
+            update presence_v3.agent set state = jsonb_set(state::jsonb, '{agent,registeredAt}', '"2001-01-01T00:00:00.000Z"')::json
                 where agent_id = 'agent-0006';
-            update states_v2.state set state = jsonb_set(state::jsonb, '{settings,units}', '7')::json
+            update presence_v3.state set state = jsonb_set(state::jsonb, '{settings,units}', '7')::json
                 where agent_id = 'agent-0007'
-                and version = (select max(version) from states_v2.state where agent_id = 'agent-0007');
-            delete from states_v2.state where agent_id = 'agent-0008'
-                and version = (select max(version) from states_v2.state where agent_id = 'agent-0008');
-            update states_v2.state set known_at = '2001-01-01 00:00:00Z' where agent_id = 'agent-0009'
-                and version = (select max(version) from states_v2.state where agent_id = 'agent-0009');
+                and version = (select max(version) from presence_v3.state where agent_id = 'agent-0007');
+            delete from presence_v3.state where agent_id = 'agent-0008'
+                and version = (select max(version) from presence_v3.state where agent_id = 'agent-0008');
+            update presence_v3.state set known_at = '2001-01-01 00:00:00Z' where agent_id = 'agent-0009'
+                and version = (select max(version) from presence_v3.state where agent_id = 'agent-0009');
             update ledger.snapshot set state = jsonb_set(state::jsonb, '{settings,units}', '7')::json where stream = 'agent-agent-0010';
-            insert into presence_v2.agent select 'ghost', version, base, status_id, signed_in, data
-                from presence_v2.agent where agent_id = 'agent-0012'
+            insert into presence_v3.agent select 'ghost', version, registered_at, base, status_id, signed_in, open_sessions, queues, skills,
+                    profiles, disputing, state
+                from presence_v3.agent where agent_id = 'agent-0012'
             """
         );
         var cached = _node.Agents.Cached("agent-0011")!;
         cached = cached with { Agent = cached.Agent with { Rule = "SPOILED" } };
 
-        await AssertFoundAsync("agent-0001", "presence", "data.agent.rule", "\"SPOILED\"", replayed: null);
+        await AssertFoundAsync("agent-0001", "presence", "state.agent.rule", "\"SPOILED\"", replayed: null);
         await AssertFoundAsync("agent-0002", "presence", "status_id", "\"spoiled\"", replayed: null);
         var unreadable = Assert.Single((await Check.WholeAsync("agent-0003", null, default)).Divergences);
         Assert.Contains("not to be read", unreadable.Kept, StringComparison.Ordinal);
         await AssertFoundAsync("agent-0004", "presence", "version", null, await LastAsync("agent-0004"));
-        Assert.Equal("facts", Assert.Single((await Check.WholeAsync("agent-0005", null, default)).Divergences).Model);
-        await AssertFoundAsync("agent-0006", "facts", "state.agent.registeredAt", "\"2001-01-01T00:00:00.000Z\"", replayed: null);
+        Assert.Equal("presence", Assert.Single((await Check.WholeAsync("agent-0005", null, default)).Divergences).Model);
+        await AssertFoundAsync("agent-0006", "presence", "state.agent.registeredAt", "\"2001-01-01T00:00:00.000Z\"", replayed: null);
         await AssertFoundAsync("agent-0007", "states", "state.settings.units", "7", replayed: null);
         await AssertFoundAsync("agent-0008", "states", "version", null, newest?.ToString());
         await AssertFoundAsync("agent-0009", "states", "known_at", "\"2001-01-01T00:00:00.000Z\"", replayed: null);
@@ -145,26 +138,27 @@ public abstract class ReplayCheckTests : ReadSideTests
     public async Task A_rebuild_puts_right_what_differs()
     {
         await ReadAsync();
-        await ExecuteAsync("update states_v2.state set state = jsonb_set(state::jsonb, '{settings,units}', '7')::json");
+        await ExecuteAsync("update presence_v3.state set state = jsonb_set(state::jsonb, '{settings,units}', '7')::json");
         Assert.NotEmpty((await Check.WholeAsync("agent-0001", null, default)).Divergences);
 
         await using var database = Api.Hosting.Serving.DataSource(_database.ServiceConnectionString);
-        await new Rebuild(_states, _node.Log, database, _clock).RunAsync(restart: false, new Progress<RebuildProgress>(), default);
+        await new Rebuild(new PresenceModel(), _node.Log, database, _clock).RunAsync(
+            restart: false,
+            new Progress<RebuildProgress>(),
+            default
+        );
 
         Assert.Empty((await Check.WholeAsync("agent-0001", null, default)).Divergences);
     }
 
-    /// <summary>A simulated fortnight, read by all read models.</summary>
-    private async Task<Reading[]> ReadAsync()
+    /// <summary>A simulated fortnight, and what is read of it.</summary>
+    private async Task<Reading> ReadAsync()
     {
-        _presence = new PresenceModel();
-        _states = new StatesModel(_node.Log);
         await ImportAsync(Centre.Ledger(Fortnight).ToAsyncEnumerable());
         await _node.Configuration.RefreshAsync(default);
-        Reading[] readings = [await StartAsync(_node, _presence), await StartAsync(_node, _facts), await StartAsync(_node, _states)];
-        foreach (var reading in readings)
-            await CaughtUpAsync(reading);
-        return readings;
+        var reading = await StartAsync(_node);
+        await CaughtUpAsync(reading);
+        return reading;
     }
 
     private protected virtual Task ImportAsync(IAsyncEnumerable<IReadOnlyList<EventRecord>> portions) =>

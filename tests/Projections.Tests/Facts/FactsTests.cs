@@ -8,7 +8,7 @@ using PresenceLedger.Domain.Configurations;
 using PresenceLedger.Domain.Reporting;
 using PresenceLedger.Domain.Statuses;
 using PresenceLedger.Ledger;
-using PresenceLedger.Projections.Facts;
+using PresenceLedger.Projections.Presence;
 using PresenceLedger.Testing;
 
 namespace PresenceLedger.Projections.Tests.Facts;

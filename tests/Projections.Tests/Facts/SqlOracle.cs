@@ -14,14 +14,14 @@ internal static class SqlOracle
     /// <summary>What ended, from the tables, and what goes on, from the agents' rows: ranges of each kind.</summary>
     private const string Facts = """
         with agent as (
-            select agent_id, registered_at, state::jsonb as state from facts_v2.agent
+            select agent_id, registered_at, state::jsonb as state from presence_v3.agent
         ), bucket as (
             select n - 1 as bucket, edge as begins, lead(edge) over (order by n) as ends
                 from unnest($1::timestamptz[]) with ordinality e (edge, n)
         ), cell as (
             select agent_id, bucket, begins, ends, registered_at from agent cross join bucket where ends is not null
         ), raw_status as (
-            select agent_id, status_id, base, started_at, ended_at from facts_v2.status_interval
+            select agent_id, status_id, base, started_at, ended_at from presence_v3.status_interval
             union all
             select agent_id, state #>> '{status,statusId}', state #>> '{status,base}', (state #>> '{status,start,at}')::timestamptz, $2
                 from agent
@@ -29,7 +29,7 @@ internal static class SqlOracle
             select c.agent_id, c.version, c.status_id, c.base,
                 tstzmultirange(tstzrange(greatest(c.from_at, a.registered_at), greatest(greatest(c.from_at, a.registered_at), least(c.to_at, $2))))
                     as said
-                from facts_v2.correction c join agent a using (agent_id) where $3
+                from presence_v3.correction c join agent a using (agent_id) where $3
         ), effective as (
             select c.agent_id, c.status_id, c.base,
                 c.said - coalesce((select range_agg(l.said) from correction l where l.agent_id = c.agent_id and l.version > c.version), '{}')
@@ -60,7 +60,7 @@ internal static class SqlOracle
                 from episode group by agent_id, n
         ), raw_login as (
             select agent_id, range_agg(tstzrange(started_at, greatest(started_at, least(ended_at, $2)))) as during from (
-                select agent_id, started_at, ended_at from facts_v2.login_interval
+                select agent_id, started_at, ended_at from presence_v3.login_interval
                 union all
                 select agent_id, (state #>> '{login,start,at}')::timestamptz, $2 from agent where state ? 'login'
             ) l group by agent_id
@@ -71,10 +71,10 @@ internal static class SqlOracle
         ), session as (
             select agent_id, conversation_id, channel, created_at, outbound, outcome, ended_by, assigned_at, accepted_at, wrap_up_at, ended_at,
                 coalesce((
-                    select range_agg(tstzrange(w.started_at, w.ended_at)) from facts_v2.session_wait w
+                    select range_agg(tstzrange(w.started_at, w.ended_at)) from presence_v3.session_wait w
                     where w.agent_id = s.agent_id and w.session_version = s.assigned_version
                 ), '{}') as waits
-                from facts_v2.session s
+                from presence_v3.session s
             union all
             select agent_id, o ->> 'conversationId', o ->> 'channel', (o ->> 'createdAt')::timestamptz, (o ->> 'outbound')::boolean, o ->> 'outcome', o ->> 'endedBy',
                 (o #>> '{assigned,at}')::timestamptz, (o #>> '{accepted,at}')::timestamptz, (o #>> '{wrapUp,at}')::timestamptz, null,
@@ -89,12 +89,12 @@ internal static class SqlOracle
                 from session where accepted_at is not null group by agent_id
         ), capacity as (
             select agent_id, units_total, units_used, tstzrange(started_at, greatest(started_at, least(ended_at, $2))) as during
-                from facts_v2.capacity_interval
+                from presence_v3.capacity_interval
             union all
             select agent_id, (state #>> '{capacity,unitsTotal}')::int, (state #>> '{capacity,unitsUsed}')::int,
                 tstzrange((state #>> '{capacity,start,at}')::timestamptz, $2) from agent
         ), participation as (
-            select agent_id, mode, started_at, ended_at from facts_v2.participation
+            select agent_id, mode, started_at, ended_at from presence_v3.participation
             union all
             select agent_id, o ->> 'mode', (o #>> '{joined,at}')::timestamptz, null
                 from agent cross join lateral jsonb_each(state -> 'participations') e (id, o)

@@ -2,7 +2,7 @@ using PresenceLedger.Api.Simulation;
 using PresenceLedger.Ledger;
 using PresenceLedger.Ledger.Copying;
 using PresenceLedger.Ledger.Events;
-using PresenceLedger.Projections.States;
+using PresenceLedger.Projections.Presence;
 using PresenceLedger.Testing;
 
 namespace PresenceLedger.Projections.Tests.States;
@@ -28,7 +28,7 @@ public sealed class PostgresStatesTests : StatesTests
         // Before there is anything kept, all events are folded.
         for (var n = 0; n < 20; n++)
             await AskAsync();
-        await CaughtUpAsync(await StartAsync(_node, new StatesModel(_node.Log)));
+        await CaughtUpAsync(await StartAsync(_node));
         counted.Read = 0;
         (registered, differ) = (0, 0);
         for (var n = 0; n < 1000; n++)
@@ -77,14 +77,14 @@ public sealed class PostgresStatesTests : StatesTests
     [Fact]
     public async Task Streams_that_are_not_of_agents_are_passed_over()
     {
-        var reading = await StartAsync(_node, new StatesModel(_node.Log));
+        var reading = await StartAsync(_node);
         await AppendManyAsync("seals", 501);
         await AppendManyAsync("access-ana", 501);
 
         await CaughtUpAsync(reading);
 
         Assert.Null(reading.Loop.Stopped);
-        Assert.Equal(0L, await ScalarAsync("select count(*) from states_v2.state"));
+        Assert.Equal(0L, await ScalarAsync("select count(*) from presence_v3.state"));
     }
 
     /// <summary>A log that counts the events it gives of streams.</summary>

@@ -5,7 +5,7 @@ using PresenceLedger.Domain.Agents;
 using PresenceLedger.Ledger;
 using PresenceLedger.Ledger.Copying;
 using PresenceLedger.Ledger.Events;
-using PresenceLedger.Projections.States;
+using PresenceLedger.Projections.Presence;
 using PresenceLedger.Testing;
 using Instant = PresenceLedger.Ledger.Instant;
 
@@ -17,15 +17,13 @@ public abstract class StatesTests : ReadSideTests
     private protected static readonly DateTimeZone Berlin = DateTimeZoneProviders.Tzdb["Europe/Berlin"];
     private static readonly SimulationPlan ThreeWeeks = new(3, 21, 7, new DateOnly(2026, 3, 15), Berlin);
 
-    private StatesModel Model => new(_node.Log);
-
     private PastStates Past => new(_node.Database, _node.Log);
 
     [Fact]
     public async Task A_row_is_the_state_after_every_two_hundredth_event()
     {
         var ledger = await ImportAsync(ThreeWeeks);
-        await CaughtUpAsync(await StartAsync(_node, Model));
+        await CaughtUpAsync(await StartAsync(_node));
 
         Assert.All(ledger, agent => Assert.True(agent.Records.Length > 1000, $"{agent.Id} has {agent.Records.Length} events only"));
         Assert.Equal(Expected(ledger), await RowsAsync());
@@ -35,14 +33,14 @@ public abstract class StatesTests : ReadSideTests
     public async Task Rebuilt_in_other_pages_the_rows_are_the_same_to_the_letter()
     {
         await ImportAsync(ThreeWeeks);
-        await CaughtUpAsync(await StartAsync(_node, Model));
+        await CaughtUpAsync(await StartAsync(_node));
         var before = await RowsAsync();
 
         foreach (var pageSize in new[] { 37, 800 })
         {
             await using var database = Api.Hosting.Serving.DataSource(_database.ServiceConnectionString);
             var paged = new PagedLog(_node.Log, pageSize, _ => Task.CompletedTask);
-            await new Rebuild(Model, paged, database, TimeProvider.System).RunAsync(
+            await new Rebuild(new PresenceModel(), paged, database, TimeProvider.System).RunAsync(
                 restart: true,
                 new Progress<RebuildProgress>(),
                 default
@@ -53,19 +51,21 @@ public abstract class StatesTests : ReadSideTests
         }
         Assert.Equal(
             "state_known, state_occurred, state_pkey",
-            await ScalarAsync("select string_agg(indexname, ', ' order by indexname) from pg_indexes where schemaname = 'states_v2'")
+            await ScalarAsync(
+                "select string_agg(indexname, ', ' order by indexname) from pg_indexes where schemaname = 'presence_v3' and tablename = 'state'"
+            )
         );
     }
 
     [Fact]
     public async Task Live_a_row_comes_as_soon_as_the_stream_has_passed_it()
     {
-        var reading = await StartAsync(_node, Model);
+        var reading = await StartAsync(_node);
         await _node.RegisterAsync("ana");
         var signedIn = await _node.AcceptAsync("ana", new SignIn("main", null));
-        await ConsultAsync(StatesModel.Interval - 1 - (int)signedIn.Agent.Version);
+        await ConsultAsync(StateTable.Interval - 1 - (int)signedIn.Agent.Version);
         await CaughtUpAsync(reading);
-        Assert.Equal(0L, await ScalarAsync("select count(*) from states_v2.state"));
+        Assert.Equal(0L, await ScalarAsync("select count(*) from presence_v3.state"));
 
         await ConsultAsync(1);
 
@@ -85,11 +85,11 @@ public abstract class StatesTests : ReadSideTests
     public async Task Rows_of_another_log_and_rows_that_cannot_be_read_are_passed_over()
     {
         var ledger = await ImportAsync(ThreeWeeks);
-        await CaughtUpAsync(await StartAsync(_node, Model));
+        await CaughtUpAsync(await StartAsync(_node));
         await ExecuteAsync(
             """
-            update states_v2.state set hash = '\x00', state = jsonb_set(state::jsonb, '{rule}', '"SPOILED"')::json where version = 1000;
-            update states_v2.state set state = '{"agentId": []}' where version = 400 and agent_id = 'agent-0001'
+            update presence_v3.state set hash = '\x00', state = jsonb_set(state::jsonb, '{rule}', '"SPOILED"')::json where version = 1000;
+            update presence_v3.state set state = '{"agentId": []}' where version = 400 and agent_id = 'agent-0001'
             """
         );
 
@@ -120,7 +120,7 @@ public abstract class StatesTests : ReadSideTests
                 : TimeSpan.FromSeconds(n)
         );
         if (kept)
-            await CaughtUpAsync(await StartAsync(_node, Model));
+            await CaughtUpAsync(await StartAsync(_node));
 
         await AssertAsync(known: -1, version: -1);
         await AssertAsync(known: 50, version: 50);
@@ -186,7 +186,7 @@ public abstract class StatesTests : ReadSideTests
         [
             .. ledger
                 .OrderBy(a => a.Id, StringComparer.Ordinal)
-                .SelectMany(a => a.Records.Where(e => e.Version > 0 && e.Version % StatesModel.Interval == 0).Select(e => Row(a, e))),
+                .SelectMany(a => a.Records.Where(e => e.Version > 0 && e.Version % StateTable.Interval == 0).Select(e => Row(a, e))),
         ];
 
     private static string Row(Told agent, EventRecord e)
@@ -199,7 +199,7 @@ public abstract class StatesTests : ReadSideTests
     private async Task<string[]> RowsAsync()
     {
         await using var command = _node.Database.CreateCommand(
-            "select agent_id, version, occurred_at, known_at, hash, state::text from states_v2.state order by agent_id, version"
+            "select agent_id, version, occurred_at, known_at, hash, state::text from presence_v3.state order by agent_id, version"
         );
         await using var reader = await command.ExecuteReaderAsync();
         var rows = new List<string>();

@@ -5,7 +5,7 @@ using PresenceLedger.Domain.Configurations;
 using PresenceLedger.Domain.Reporting;
 using PresenceLedger.Ledger;
 using PresenceLedger.Ledger.Events;
-using PresenceLedger.Projections.Facts;
+using PresenceLedger.Projections.Presence;
 
 namespace PresenceLedger.Api.Audit.WhatIf;
 

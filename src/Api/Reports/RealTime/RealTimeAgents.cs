@@ -5,7 +5,7 @@ using PresenceLedger.Domain.Agents;
 using PresenceLedger.Ledger.Configurations;
 using PresenceLedger.Ledger.Heartbeats;
 using PresenceLedger.Projections;
-using PresenceLedger.Projections.Facts;
+using PresenceLedger.Projections.Presence;
 
 namespace PresenceLedger.Api.Reports.RealTime;
 
@@ -29,7 +29,7 @@ internal sealed record Look(
 internal sealed class RealTimeAgents(
     NpgsqlDataSource database,
     FactsReader facts,
-    LatestRows<OpenFacts> latest,
+    LatestAgents latest,
     Leases leases,
     Reasons reasons,
     ConfigurationStream configuration

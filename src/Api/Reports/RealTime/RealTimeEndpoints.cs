@@ -2,7 +2,6 @@ using PresenceLedger.Api.Http;
 using PresenceLedger.Domain;
 using PresenceLedger.Domain.Access;
 using PresenceLedger.Projections;
-using PresenceLedger.Projections.Facts;
 
 namespace PresenceLedger.Api.Reports.RealTime;
 
@@ -38,7 +37,7 @@ internal static class RealTimeEndpoints
         HttpContext http,
         [AsParameters] RealTimeParameters parameters,
         RealTimeAgents agents,
-        [FromKeyedServices(typeof(FactsModel))] ReadPosition position
+        ReadPosition position
     )
     {
         if (RealTimeQuery.Read(http, parameters, out var query) is { } bad)
@@ -77,7 +76,7 @@ internal static class RealTimeEndpoints
         string? timeRange,
         string? timeZone,
         RealTimeAgents agents,
-        [FromKeyedServices(typeof(FactsModel))] ReadPosition position
+        ReadPosition position
     )
     {
         var parameters = new RealTimeParameters

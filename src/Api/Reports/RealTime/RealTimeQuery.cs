@@ -5,7 +5,7 @@ using PresenceLedger.Api.Agents;
 using PresenceLedger.Api.Http;
 using PresenceLedger.Domain.Agents;
 using PresenceLedger.Domain.Statuses;
-using PresenceLedger.Projections.Facts;
+using PresenceLedger.Projections.Presence;
 
 namespace PresenceLedger.Api.Reports.RealTime;
 

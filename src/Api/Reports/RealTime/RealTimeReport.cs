@@ -7,7 +7,7 @@ using PresenceLedger.Domain.Capacity;
 using PresenceLedger.Domain.Configurations;
 using PresenceLedger.Domain.Reporting;
 using PresenceLedger.Domain.Statuses;
-using PresenceLedger.Projections.Facts;
+using PresenceLedger.Projections.Presence;
 using static PresenceLedger.Domain.Instants;
 
 namespace PresenceLedger.Api.Reports.RealTime;

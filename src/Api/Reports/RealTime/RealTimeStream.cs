@@ -5,7 +5,6 @@ using PresenceLedger.Api.Live;
 using PresenceLedger.Domain.Access;
 using PresenceLedger.Ledger;
 using PresenceLedger.Projections;
-using PresenceLedger.Projections.Facts;
 
 namespace PresenceLedger.Api.Reports.RealTime;
 
@@ -48,7 +47,7 @@ internal static class RealTimeStream
         [AsParameters] RealTimeParameters parameters,
         RealTimeAgents agents,
         PresenceFeed feed,
-        [FromKeyedServices(typeof(FactsModel))] ReadPosition position,
+        ReadPosition position,
         IHostApplicationLifetime lifetime,
         TimeProvider clock
     )

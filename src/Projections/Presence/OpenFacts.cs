@@ -1,10 +1,11 @@
 using System.Collections.Immutable;
+using Npgsql;
 using PresenceLedger.Domain.Access;
 using PresenceLedger.Domain.Agents;
 using PresenceLedger.Domain.Reporting;
 using PresenceLedger.Ledger.Events;
 
-namespace PresenceLedger.Projections.Facts;
+namespace PresenceLedger.Projections.Presence;
 
 /// <summary>Who made the status stand, and why.</summary>
 /// <param name="Actor">Who.</param>
@@ -47,6 +48,14 @@ public sealed record OpenFacts
 
     /// <summary>The queues as they are.</summary>
     public required QueueInterval Queues { get; init; }
+
+    /// <summary>What goes on with an agent, as the read model has it; null for one that it does not know.</summary>
+    public static async Task<OpenFacts?> FindAsync(NpgsqlDataSource database, string agentId, CancellationToken ct)
+    {
+        await using var command = database.CreateCommand($"select state::text from {PresenceModel.Agents} where agent_id = $1");
+        command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = agentId });
+        return await command.ExecuteScalarAsync(ct) is string state ? LedgerJson.Read<OpenFacts>(state) : null;
+    }
 }
 
 /// <summary>Facts that ended, each with its agent.</summary>

@@ -4,7 +4,7 @@ using PresenceLedger.Domain.Access;
 using PresenceLedger.Domain.Reporting;
 using PresenceLedger.Ledger.Events;
 
-namespace PresenceLedger.Projections.Facts;
+namespace PresenceLedger.Projections.Presence;
 
 /// <summary>Takes a row of a table, column by column.</summary>
 internal interface IFactRow

@@ -1,7 +1,7 @@
 using System.Collections.Frozen;
 using System.Text.Json;
 
-namespace PresenceLedger.Projections.Facts;
+namespace PresenceLedger.Projections.Presence;
 
 /// <summary>Enumerations as the tables and the API spell them: kebab-case.</summary>
 internal static class Words

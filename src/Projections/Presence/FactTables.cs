@@ -1,45 +1,13 @@
-using PresenceLedger.Domain.Configurations;
-using PresenceLedger.Ledger.Events;
-
-namespace PresenceLedger.Projections.Facts;
+namespace PresenceLedger.Projections.Presence;
 
 /// <summary>
-/// The facts under the reports, one row for each that has ended, and a row for each agent with what goes on. Facts are only ever
-/// added, in the order of the log. Each edge has three columns: when it was, since when that is known, and the event's version.
+/// The tables of the facts under the reports, one row for each that has ended. Facts are only ever added, in the order of the log. Each edge
+/// has three columns: when it was, since when that is known, and the event's version.
 /// </summary>
-public sealed class FactsModel : IReadModel
+internal static class FactTables
 {
-    /// <summary>The name of this read model.</summary>
-    public const string ModelName = "facts";
-
-    private const int ModelVersion = 2;
-
-    /// <summary>The schema that is read.</summary>
-    public static readonly string Schema = ((IReadModel)new FactsModel()).Schema;
-
-    /// <inheritdoc />
-    public string Name => ModelName;
-
-    /// <inheritdoc />
-    public int Version => ModelVersion;
-
-    /// <inheritdoc />
-    public bool ChangesJoin => true;
-
-    /// <inheritdoc />
-    public string TablesSql(string schema) =>
+    public static string Sql(string schema) =>
         $"""
-            create table {schema}.agent (
-                agent_id text collate "C" primary key,
-                version bigint not null,
-                registered_at timestamptz not null,
-                base text not null,
-                status_id text not null,
-                signed_in boolean not null,
-                open_sessions int not null,
-                state json not null
-            ) with (fillfactor = 70);
-
             create table {schema}.status_interval (
                 agent_id text collate "C" not null,
                 status_id text not null,
@@ -157,13 +125,14 @@ public sealed class FactsModel : IReadModel
                 known_at timestamptz not null,
                 version bigint not null
             );
+
             """;
 
     /// <summary>
     /// What ended within a window is next to each other in the index, with what a report needs of it: a report of a month reads a
     /// month of these, whatever there is before and after.
     /// </summary>
-    public string IndexesSql(string schema) =>
+    public static string IndexesSql(string schema) =>
         $"""
             create index on {schema}.status_interval (agent_id, ended_at) include (started_at, status_id, base);
             create index on {schema}.login_interval (agent_id, ended_at);
@@ -177,9 +146,6 @@ public sealed class FactsModel : IReadModel
             create index on {schema}.capacity_interval (agent_id, ended_at) include (started_at, units_total, units_used);
             create index on {schema}.queue_interval (agent_id, ended_at);
             create index on {schema}.correction (agent_id, version);
-            """;
 
-    /// <inheritdoc />
-    public IProjector Open(string schema, string? state) =>
-        new FactsProjector(schema, state is null ? Configuration.Initial : LedgerJson.Read<Configuration>(state));
+            """;
 }

@@ -10,7 +10,7 @@ using PresenceLedger.Ledger;
 using PresenceLedger.Ledger.Clock;
 using PresenceLedger.Ledger.Events;
 
-namespace PresenceLedger.Projections.Facts;
+namespace PresenceLedger.Projections.Presence;
 
 /// <summary>What a report needs of the facts.</summary>
 /// <param name="From">Facts that ended by then are left out.</param>
@@ -62,7 +62,7 @@ public sealed class FactsReader(NpgsqlDataSource database, TimeProvider clock)
     {
         await using var command = database.CreateCommand(
             $"""
-            select version from {FactsModel.Schema}.correction
+            select version from {PresenceModel.Schema}.correction
                 where agent_id = $1 and from_at <= $2 and to_at > $2 and known_at <= coalesce($3, 'infinity')
                 order by version desc limit 1
             """
@@ -86,7 +86,7 @@ public sealed class FactsReader(NpgsqlDataSource database, TimeProvider clock)
 public sealed class FactsSnapshot : IAsyncDisposable
 {
     private const int AgentsAtATime = 50;
-    private static readonly string Schema = FactsModel.Schema;
+    private static readonly string Schema = PresenceModel.Schema;
     private readonly NpgsqlConnection _connection;
     private readonly NpgsqlTransaction _transaction;
 
@@ -108,16 +108,10 @@ public sealed class FactsSnapshot : IAsyncDisposable
     )
     {
         await using var command = new NpgsqlCommand(
-            $"""
-            select position, prepare, as_of, newest from {ReadSide.Schema}.read_model
-                where name = $1 and version = $2 and place = 'live'
-            """,
+            $"select position, prepare, as_of, newest from {ReadSide.Schema}.read_model where {PresenceModel.Checkpoint}",
             connection,
             transaction
         );
-        var model = new FactsModel();
-        command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = model.Name });
-        command.Parameters.Add(new NpgsqlParameter<int> { TypedValue = model.Version });
         await using var reader = await command.ExecuteReaderAsync(ct);
         var read = await reader.ReadAsync(ct)
             ? new ProjectionPosition(
@@ -180,9 +174,9 @@ public sealed class FactsSnapshot : IAsyncDisposable
     }
 
     /// <summary>What goes on with every agent, in the order of their ids.</summary>
-    /// <param name="latest">What this node read before, of <see cref="FactsModel"/>'s table of agents.</param>
+    /// <param name="latest">What this node read before.</param>
     /// <param name="ct">Cancellation.</param>
-    public Task<IReadOnlyList<OpenFacts>> AllOpenAsync(LatestRows<OpenFacts> latest, CancellationToken ct) =>
+    public Task<IReadOnlyList<OpenFacts>> AllOpenAsync(LatestAgents latest, CancellationToken ct) =>
         latest.WhereAsync(_connection, _transaction, "true", [], ct);
 
     /// <summary>

@@ -2,7 +2,7 @@ using PresenceLedger.Domain.Agents;
 using PresenceLedger.Ledger;
 using PresenceLedger.Ledger.Events;
 
-namespace PresenceLedger.Projections.States;
+namespace PresenceLedger.Projections.Presence;
 
 /// <summary>The state of an agent after one of its events.</summary>
 /// <param name="Agent">The state.</param>

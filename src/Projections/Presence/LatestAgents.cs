@@ -2,22 +2,19 @@ using System.Collections.Concurrent;
 using Npgsql;
 using PresenceLedger.Ledger.Events;
 
-namespace PresenceLedger.Projections;
+namespace PresenceLedger.Projections.Presence;
 
 /// <summary>
-/// Rows of a table of agents, each with a state as JSON, as this node read them last. What has not changed since is not read again:
-/// to look at ten thousand agents is to read ten thousand small rows, and the states of those that changed.
+/// What goes on with agents, as this node read it last. What has not changed since is not read again: to look at ten thousand agents is to
+/// read ten thousand small rows, and the states of those that changed.
 /// </summary>
-/// <param name="table">With a column <c>agent_id</c>.</param>
-/// <param name="column">The column of the state.</param>
-public sealed class LatestRows<T>(string table, string column)
-    where T : class
+public sealed class LatestAgents
 {
     private const int Most = 50_000;
-    private readonly ConcurrentDictionary<string, (uint Row, T State)> _known = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, (uint Row, OpenFacts State)> _known = new(StringComparer.Ordinal);
 
     /// <summary>Those that a condition in SQL holds for, in the order of their ids.</summary>
-    public async Task<IReadOnlyList<T>> WhereAsync(
+    public async Task<IReadOnlyList<OpenFacts>> WhereAsync(
         NpgsqlConnection connection,
         NpgsqlTransaction? transaction,
         string condition,
@@ -26,10 +23,12 @@ public sealed class LatestRows<T>(string table, string column)
     )
     {
         var ids = new List<string>();
-        var states = new Dictionary<string, T>(StringComparer.Ordinal);
+        var states = new Dictionary<string, OpenFacts>(StringComparer.Ordinal);
         var unknown = new List<string>();
         // xmin is another for each version of a row, whoever wrote it.
-        await using (var look = new NpgsqlCommand($"select agent_id, xmin from {table} where {condition}", connection, transaction))
+        await using (
+            var look = new NpgsqlCommand($"select agent_id, xmin from {PresenceModel.Agents} where {condition}", connection, transaction)
+        )
         {
             look.Parameters.AddRange(parameters);
             await using var reader = await look.ExecuteReaderAsync(ct);
@@ -53,14 +52,14 @@ public sealed class LatestRows<T>(string table, string column)
         NpgsqlConnection connection,
         NpgsqlTransaction? transaction,
         List<string> ids,
-        Dictionary<string, T> states,
+        Dictionary<string, OpenFacts> states,
         CancellationToken ct
     )
     {
         if (_known.Count + ids.Count > Most)
             _known.Clear();
         await using var command = new NpgsqlCommand(
-            $"select agent_id, xmin, {column}::text from {table} where agent_id = any ($1)",
+            $"select agent_id, xmin, state::text from {PresenceModel.Agents} where agent_id = any ($1)",
             connection,
             transaction
         );
@@ -68,7 +67,7 @@ public sealed class LatestRows<T>(string table, string column)
         await using var reader = await command.ExecuteReaderAsync(ct);
         while (await reader.ReadAsync(ct))
         {
-            var (id, state) = (reader.GetString(0), LedgerJson.Read<T>(reader.GetString(2)));
+            var (id, state) = (reader.GetString(0), LedgerJson.Read<OpenFacts>(reader.GetString(2)));
             states[id] = state;
             _known[id] = (reader.GetFieldValue<uint>(1), state);
         }

@@ -1,14 +1,13 @@
 using Npgsql;
-using NpgsqlTypes;
 using PresenceLedger.Domain.Agents;
 using PresenceLedger.Domain.Configurations;
 using PresenceLedger.Ledger;
 using PresenceLedger.Ledger.Events;
 
-namespace PresenceLedger.Projections.Facts;
+namespace PresenceLedger.Projections.Presence;
 
-/// <summary>Keeps the facts, page by page. What goes on is in memory for the agents of late.</summary>
-public sealed class FactsProjector(string schema, Configuration configuration) : IProjector
+/// <summary>Keeps the tables of a schema, page by page. What goes on is in memory for agents of whom there were events lately.</summary>
+public sealed class PresenceProjector(string schema, Configuration configuration) : IProjector
 {
     private const int MostRemembered = 200_000;
 
@@ -25,16 +24,16 @@ public sealed class FactsProjector(string schema, Configuration configuration) :
     public async Task<IPageChanges> FoldAsync(NpgsqlDataSource database, IReadOnlyList<StoredEvent> page, CancellationToken ct)
     {
         await RememberAsync(database, page, ct);
-        var closed = new ClosedFacts();
+        var (closed, states) = (new ClosedFacts(), new List<PastState>());
         var touched = new HashSet<string>(StringComparer.Ordinal);
         foreach (var e in page)
-            Apply(e.Record, closed, touched);
+            Apply(e.Record, closed, states, touched);
         Forget(touched, page.Count);
         var open = touched.ToDictionary(id => id, id => _open[id], StringComparer.Ordinal);
-        return new FactsChanges(schema, _state ??= LedgerJson.Write(_fold.Configuration), open, closed);
+        return new Changes(schema, _state ??= LedgerJson.Write(_fold.Configuration), open, closed, states);
     }
 
-    private void Apply(EventRecord record, ClosedFacts closed, HashSet<string> touched)
+    private void Apply(EventRecord record, ClosedFacts closed, List<PastState> states, HashSet<string> touched)
     {
         if (!StreamNames.HasPresence(record.Stream))
             return;
@@ -51,8 +50,11 @@ public sealed class FactsProjector(string schema, Configuration configuration) :
                     var before = _open.GetValueOrDefault(agentId);
                     if (before?.Agent.Version >= record.Version)
                         return;
-                    _open[agentId] = _fold.Apply(before, record, e, closed);
+                    var after = _fold.Apply(before, record, e, closed);
+                    _open[agentId] = after;
                     touched.Add(agentId);
+                    if (StateTable.IsKept(record.Version))
+                        states.Add(new PastState(after.Agent, record.Hash, after.KnownAt));
                     break;
             }
         }
@@ -97,59 +99,41 @@ public sealed class FactsProjector(string schema, Configuration configuration) :
             _open.Remove(id);
     }
 
-    private sealed class FactsChanges(string schema, string state, Dictionary<string, OpenFacts> open, ClosedFacts closed) : IPageChanges
+    private sealed class Changes(
+        string schema,
+        string state,
+        Dictionary<string, OpenFacts> open,
+        ClosedFacts closed,
+        List<PastState> states
+    ) : IPageChanges
     {
         public string? State { get; private set; } = state;
-
-        /// <summary>The later page goes into the earlier one, which nobody else has.</summary>
-        public IPageChanges With(IPageChanges later)
-        {
-            var next = (FactsChanges)later;
-            foreach (var (agentId, facts) in next.Open)
-                open[agentId] = facts;
-            closed.Add(next.Closed);
-            State = next.State;
-            return this;
-        }
 
         private Dictionary<string, OpenFacts> Open => open;
 
         private ClosedFacts Closed => closed;
 
-        public async Task WriteAsync(NpgsqlConnection connection, NpgsqlTransaction transaction, CancellationToken ct)
+        private List<PastState> States => states;
+
+        /// <summary>The later page goes into the earlier one, which nobody else has.</summary>
+        public IPageChanges With(IPageChanges later)
         {
-            await ClosedFactsWriter.WriteAsync(connection, schema, closed, ct);
-            if (open.Count > 0)
-                await WriteOpenAsync(connection, transaction, ct);
+            var next = (Changes)later;
+            foreach (var (agentId, facts) in next.Open)
+                open[agentId] = facts;
+            closed.Add(next.Closed);
+            states.AddRange(next.States);
+            State = next.State;
+            return this;
         }
 
-        private async Task WriteOpenAsync(NpgsqlConnection connection, NpgsqlTransaction transaction, CancellationToken ct)
+        public async Task WriteAsync(NpgsqlConnection connection, CancellationToken ct)
         {
-            OpenFacts[] touched = [.. open.Values];
-            await using var command = new NpgsqlCommand(
-                $"""
-                insert into {schema}.agent (agent_id, version, registered_at, base, status_id, signed_in, open_sessions, state)
-                    select * from unnest($1, $2, $3, $4, $5, $6, $7, $8)
-                    on conflict (agent_id) do update set version = excluded.version, base = excluded.base,
-                        status_id = excluded.status_id, signed_in = excluded.signed_in, open_sessions = excluded.open_sessions,
-                        state = excluded.state
-                """,
-                connection,
-                transaction
-            );
-            command.Parameters.Add(Column(o => o.Agent.AgentId));
-            command.Parameters.Add(Column(o => o.Agent.Version));
-            command.Parameters.Add(Column(o => o.Registered.At));
-            command.Parameters.Add(Column(o => Words.Of(o.Status.Base)));
-            command.Parameters.Add(Column(o => o.Status.StatusId));
-            command.Parameters.Add(Column(o => o.Agent.SignedIn));
-            command.Parameters.Add(Column(o => o.Sessions.Count));
-            var states = Column(o => LedgerJson.Write(o));
-            states.NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Json;
-            command.Parameters.Add(states);
-            await command.ExecuteNonQueryAsync(ct);
-
-            NpgsqlParameter<T[]> Column<T>(Func<OpenFacts, T> of) => new() { TypedValue = Array.ConvertAll(touched, o => of(o)) };
+            await ClosedFactsWriter.WriteAsync(connection, schema, closed, ct);
+            if (states.Count > 0)
+                await StateTable.WriteAsync(connection, schema, states, ct);
+            if (open.Count > 0)
+                await AgentTable.WriteAsync(connection, schema, open.Values, ct);
         }
     }
 }

@@ -6,7 +6,7 @@ using PresenceLedger.Domain.Reporting;
 using PresenceLedger.Ledger;
 using PresenceLedger.Ledger.Events;
 
-namespace PresenceLedger.Projections.Facts;
+namespace PresenceLedger.Projections.Presence;
 
 /// <summary>
 /// Folds events into facts: what goes on is kept for each agent, what ends is handed over. Pure: it reads no clock and makes no

@@ -5,7 +5,7 @@ using PresenceLedger.Domain.Agents;
 using PresenceLedger.Ledger;
 using PresenceLedger.Ledger.Events;
 
-namespace PresenceLedger.Projections.States;
+namespace PresenceLedger.Projections.Presence;
 
 /// <summary>
 /// States of the past: the newest kept one that is not too new, if the log has the event it was kept after, and the events since. What is
@@ -40,17 +40,17 @@ public sealed class PastStates(NpgsqlDataSource database, ILog log)
         // Each time, and the version, go up together: the newest for all three is the oldest of the newest for each.
         await using var command = database.CreateCommand(
             $"""
-            select version, known_at, hash, state::text from {StatesModel.States} where agent_id = $1 and version = least(
+            select version, known_at, hash, state::text from {PresenceModel.States} where agent_id = $1 and version = least(
                 coalesce((
-                    select version from {StatesModel.States} where agent_id = $1 and occurred_at <= coalesce($2, 'infinity')
+                    select version from {PresenceModel.States} where agent_id = $1 and occurred_at <= coalesce($2, 'infinity')
                     order by occurred_at desc, version desc limit 1
                 ), -1),
                 coalesce((
-                    select version from {StatesModel.States} where agent_id = $1 and known_at <= coalesce($3, 'infinity')
+                    select version from {PresenceModel.States} where agent_id = $1 and known_at <= coalesce($3, 'infinity')
                     order by known_at desc, version desc limit 1
                 ), -1),
                 coalesce((
-                    select version from {StatesModel.States} where agent_id = $1 and version <= $4 order by version desc limit 1
+                    select version from {PresenceModel.States} where agent_id = $1 and version <= $4 order by version desc limit 1
                 ), -1))
             """
         );
@@ -89,7 +89,7 @@ public sealed class PastStates(NpgsqlDataSource database, ILog log)
         var next = Math.Max(from.Agent.Version, 0);
         while (true)
         {
-            var size = next - from.Agent.Version <= StatesModel.Interval ? SmallPage : LargePage;
+            var size = next - from.Agent.Version <= StateTable.Interval ? SmallPage : LargePage;
             var count = (int)Math.Min(size - 1, horizon.Version - next) + 1;
             var page = await log.ReadStreamAsync(stream, next, count, ct);
             var events = page.Select(e => e.Record);

@@ -1,0 +1,67 @@
+using Npgsql;
+using NpgsqlTypes;
+using PresenceLedger.Ledger.Events;
+
+namespace PresenceLedger.Projections.Presence;
+
+/// <summary>
+/// The table <c>state</c>: the state of every agent after each of its events whose version is a multiple of 200. From one of them and what
+/// comes after it any state is a few hundred events away, however long the stream. Rows are only ever added.
+/// </summary>
+public static class StateTable
+{
+    /// <summary>Events from a row of an agent to the next.</summary>
+    public const int Interval = 200;
+
+    /// <summary>Whether there is a row for the state after this version.</summary>
+    internal static bool IsKept(long version) => version > 0 && version % Interval == 0;
+
+    internal static string Sql(string schema) =>
+        $"""
+            create table {schema}.state (
+                agent_id text collate "C" not null,
+                version bigint not null,
+                occurred_at timestamptz not null,
+                known_at timestamptz not null,
+                hash bytea not null,
+                state json not null,
+                primary key (agent_id, version)
+            );
+
+            """;
+
+    internal static string IndexesSql(string schema) =>
+        $"""
+            create index state_occurred on {schema}.state (agent_id, occurred_at, version);
+            create index state_known on {schema}.state (agent_id, known_at, version);
+
+            """;
+
+    internal static async Task WriteAsync(
+        NpgsqlConnection connection,
+        string schema,
+        IReadOnlyCollection<PastState> states,
+        CancellationToken ct
+    )
+    {
+        PastState[] rows = [.. states];
+        await using var command = new NpgsqlCommand(
+            $"""
+            insert into {schema}.state (agent_id, version, occurred_at, known_at, hash, state)
+                select * from unnest($1, $2, $3, $4, $5, $6) on conflict do nothing
+            """,
+            connection
+        );
+        command.Parameters.Add(Column(row => row.Agent.AgentId));
+        command.Parameters.Add(Column(row => row.Agent.Version));
+        command.Parameters.Add(Column(row => row.Agent.LastOccurredAt));
+        command.Parameters.Add(Column(row => row.KnownAt));
+        command.Parameters.Add(Column(row => row.Hash));
+        var json = Column(row => LedgerJson.Write(row.Agent));
+        json.NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Json;
+        command.Parameters.Add(json);
+        await command.ExecuteNonQueryAsync(ct);
+
+        NpgsqlParameter<T[]> Column<T>(Func<PastState, T> of) => new() { TypedValue = Array.ConvertAll(rows, row => of(row)) };
+    }
+}
