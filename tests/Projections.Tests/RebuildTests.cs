@@ -1,6 +1,6 @@
 using Npgsql;
-using PresenceLedger.Api.Configurations;
 using PresenceLedger.Ledger;
+using PresenceLedger.Ledger.Calendars;
 using PresenceLedger.Projections.CurrentPresence;
 using PresenceLedger.Testing;
 

@@ -17,6 +17,7 @@ using PresenceLedger.Dashboard.Hosting;
 using PresenceLedger.Domain.Policies;
 using PresenceLedger.Ledger;
 using PresenceLedger.Ledger.Agents;
+using PresenceLedger.Ledger.Calendars;
 using PresenceLedger.Ledger.Clock;
 using PresenceLedger.Ledger.Configurations;
 using PresenceLedger.Ledger.Due;

@@ -1,6 +1,6 @@
 using System.Globalization;
-using PresenceLedger.Api.Reports;
 using PresenceLedger.Domain.Policies;
+using PresenceLedger.Ledger.Calendars;
 using YamlDotNet.RepresentationModel;
 
 namespace PresenceLedger.Api.Scenarios;

@@ -1,5 +1,5 @@
 using NodaTime;
-using PresenceLedger.Api.Reports;
+using PresenceLedger.Ledger.Calendars;
 
 namespace PresenceLedger.Api.Simulation;
 

@@ -2,8 +2,8 @@ using System.Globalization;
 using System.Runtime;
 using System.Threading.Channels;
 using PresenceLedger.Api.Hosting;
-using PresenceLedger.Api.Reports;
 using PresenceLedger.Ledger;
+using PresenceLedger.Ledger.Calendars;
 using PresenceLedger.Ledger.Copying;
 
 namespace PresenceLedger.Api.Simulation;

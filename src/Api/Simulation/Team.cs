@@ -1,9 +1,9 @@
 using System.Globalization;
-using PresenceLedger.Api.Configurations;
 using PresenceLedger.Domain;
 using PresenceLedger.Domain.Access;
 using PresenceLedger.Domain.Agents;
 using PresenceLedger.Domain.Configurations;
+using PresenceLedger.Ledger.Calendars;
 using PresenceLedger.Ledger.Events;
 
 namespace PresenceLedger.Api.Simulation;

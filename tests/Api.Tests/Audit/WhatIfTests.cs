@@ -1,13 +1,13 @@
 using System.Globalization;
 using System.Text.Json;
 using NodaTime;
-using PresenceLedger.Api.Configurations;
 using PresenceLedger.Api.Simulation;
 using PresenceLedger.Domain.Access;
 using PresenceLedger.Domain.Agents;
 using PresenceLedger.Domain.Configurations;
 using PresenceLedger.Domain.WhatIf;
 using PresenceLedger.Ledger;
+using PresenceLedger.Ledger.Calendars;
 using PresenceLedger.Ledger.Events;
 using PresenceLedger.Testing;
 using PresenceLedger.Testing.EventStoreDb;

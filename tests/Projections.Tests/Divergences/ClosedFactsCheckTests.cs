@@ -1,7 +1,7 @@
-using PresenceLedger.Api.Configurations;
 using PresenceLedger.Domain.Agents;
 using PresenceLedger.Domain.Capacity;
 using PresenceLedger.Domain.Configurations;
+using PresenceLedger.Ledger.Calendars;
 using PresenceLedger.Ledger.Postgres;
 using PresenceLedger.Projections.CurrentPresence;
 using PresenceLedger.Projections.Divergences;

@@ -1,8 +1,8 @@
 using NodaTime;
-using PresenceLedger.Api.Configurations;
 using PresenceLedger.Api.Simulation;
 using PresenceLedger.Ledger;
 using PresenceLedger.Ledger.Agents;
+using PresenceLedger.Ledger.Calendars;
 using PresenceLedger.Ledger.Copying;
 using PresenceLedger.Ledger.Postgres;
 using PresenceLedger.Projections.CurrentPresence;

@@ -1,8 +1,7 @@
 using NodaTime;
-using PresenceLedger.Api.Reports;
 using PresenceLedger.Domain.Policies;
 
-namespace PresenceLedger.Api.Configurations;
+namespace PresenceLedger.Ledger.Calendars;
 
 /// <summary>The calendar by the time-zone data that the product brings along, whatever the machine has (TIM-5).</summary>
 public sealed class TzdbCalendar : ICalendar
@@ -17,7 +16,7 @@ public sealed class TzdbCalendar : ICalendar
     {
         if (Zones.Find(endOfDay.TimeZone) is not { } zone)
             return null;
-        var instant = Instant.FromDateTimeOffset(after);
+        var instant = NodaTime.Instant.FromDateTimeOffset(after);
         var day = instant.InZone(zone).Date;
         var time = LocalTime.FromTimeOnly(endOfDay.Time);
         var end = Zones.At(day + time, zone);
