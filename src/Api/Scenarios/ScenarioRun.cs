@@ -1,8 +1,6 @@
 using System.Collections.Immutable;
 using System.Globalization;
 using Microsoft.Extensions.Logging.Abstractions;
-using PresenceLedger.Api.Agents;
-using PresenceLedger.Api.Audit;
 using PresenceLedger.Domain;
 using PresenceLedger.Domain.Access;
 using PresenceLedger.Domain.Agents;
@@ -28,7 +26,7 @@ namespace PresenceLedger.Api.Scenarios;
 public sealed record StepOutcome(TimeSpan At, string What, string Led, IReadOnlyList<string> Failures);
 
 /// <summary>
-/// Runs one scenario in virtual time, through the same handlers as the service, over a log in memory. Whatever becomes due
+/// Runs one scenario in virtual time, through the same streams as the service, over a log in memory. Whatever becomes due
 /// between two steps is settled in the order of its due time, as the service's worker does.
 /// </summary>
 public sealed class ScenarioRun : IDisposable
@@ -43,8 +41,6 @@ public sealed class ScenarioRun : IDisposable
     private readonly InMemoryReasonTexts _texts = new();
     private readonly ConfigurationStream _configuration;
     private readonly AgentStreams _agents;
-    private readonly AgentRequestHandler _onAgents;
-    private readonly Api.Configurations.ConfigurationRequestHandler _onConfiguration;
     private readonly SortedDictionary<string, Agent> _known = new(StringComparer.Ordinal);
     private int _commands;
 
@@ -63,8 +59,6 @@ public sealed class ScenarioRun : IDisposable
             _clock,
             NullLogger<AgentStreams>.Instance
         );
-        _onAgents = new AgentRequestHandler(_agents);
-        _onConfiguration = new Api.Configurations.ConfigurationRequestHandler(_configuration);
     }
 
     public void Dispose()
@@ -77,11 +71,14 @@ public sealed class ScenarioRun : IDisposable
     /// <exception cref="ScenarioException">It cannot be run as it is written.</exception>
     public static async Task<IReadOnlyList<StepOutcome>> RunAsync(Scenario scenario) => (await RecordAsync(scenario)).Steps;
 
-    /// <summary>Runs a scenario; the outcome of each step, and the records that it leaves.</summary>
+    /// <summary>Runs a scenario; the outcome of each step, and what it leaves: the log and the texts of reasons.</summary>
     /// <param name="scenario">The scenario.</param>
     /// <param name="policy">The policy where the scenario itself says nothing; the one out of the box where left out.</param>
     /// <exception cref="ScenarioException">It cannot be run as it is written.</exception>
-    public static async Task<(IReadOnlyList<StepOutcome> Steps, Records Records)> RecordAsync(Scenario scenario, Policy? policy = null)
+    public static async Task<(IReadOnlyList<StepOutcome> Steps, ILog Log, IReasonTexts Texts)> RecordAsync(
+        Scenario scenario,
+        Policy? policy = null
+    )
     {
         using var run = new ScenarioRun(scenario, policy ?? new Policy());
         try
@@ -93,7 +90,7 @@ public sealed class ScenarioRun : IDisposable
                 outcomes.Add(await run.StepAsync(node as YamlMappingNode ?? throw node.Wrong("a step is a mapping")));
             if (await run.EndAsync() is { } end)
                 outcomes.Add(end);
-            return (outcomes, new Records(run._log, run._texts, states: null));
+            return (outcomes, run._log, run._texts);
         }
         catch (ScenarioException e)
         {
@@ -284,7 +281,7 @@ public sealed class ScenarioRun : IDisposable
 
     private async Task<Refusal?> ResetCapacityAsync(string profileId, YamlMappingNode step)
     {
-        if (Api.Configurations.CapacityProfiles.CheckReset(AdministratorOf(step), _configuration.Current, profileId) is { } refused)
+        if (Permissions.CheckReset(AdministratorOf(step), _configuration.Current, profileId) is { } refused)
             return refused;
         foreach (
             var agent in _known
@@ -325,7 +322,7 @@ public sealed class ScenarioRun : IDisposable
     private async Task<Refusal?> OnAgentAsync(string agentId, AgentCommand command, Actor actor, string? reason = null)
     {
         var envelope = Envelope(actor) with { Reason = reason is null ? null : new Reason(null, reason) };
-        var outcome = await _onAgents.Handle(new AgentRequest(agentId, command, envelope), CancellationToken.None);
+        var outcome = await _agents.HandleAsync(agentId, command, envelope, answer: null, CancellationToken.None);
         switch (outcome)
         {
             case AgentAccepted accepted:
@@ -342,10 +339,7 @@ public sealed class ScenarioRun : IDisposable
 
     private async Task<Refusal?> OnConfigurationAsync(ConfigurationCommand command, Actor actor)
     {
-        var outcome = await _onConfiguration.Handle(
-            new Api.Configurations.ConfigurationRequest(command, Envelope(actor), null),
-            CancellationToken.None
-        );
+        var outcome = await _configuration.HandleAsync(command, Envelope(actor), answer: null, CancellationToken.None);
         return (outcome as CommandOutcome.Refused)?.Refusal;
     }
 

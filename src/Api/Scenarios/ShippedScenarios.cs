@@ -81,8 +81,8 @@ internal static class ShippedScenarios
     {
         try
         {
-            var (steps, records) = await ScenarioRun.RecordAsync(scenario, policy);
-            var all = await records.Log.ReadAllAsync(LogPosition.Start, int.MaxValue, CancellationToken.None);
+            var (steps, log, _) = await ScenarioRun.RecordAsync(scenario, policy);
+            var all = await log.ReadAllAsync(LogPosition.Start, int.MaxValue, CancellationToken.None);
             return new Outcome(
                 [.. steps.SelectMany(s => s.Failures.Select(f => $"{ScenarioCommand.Clock(s.At)} {f}"))],
                 all.Select(e => (AgentId: StreamNames.AgentId(e.Record.Stream), Event: WireNames.Read(e.Record)))
