@@ -2,7 +2,6 @@ using System.Globalization;
 using Npgsql;
 using PresenceLedger.Api.Audit.WhatIf;
 using PresenceLedger.Api.Http;
-using PresenceLedger.Api.Scenarios;
 using PresenceLedger.Domain;
 using PresenceLedger.Domain.Access;
 using PresenceLedger.Domain.Configurations;
@@ -11,6 +10,7 @@ using PresenceLedger.Ledger;
 using PresenceLedger.Ledger.Calendars;
 using PresenceLedger.Ledger.Configurations;
 using PresenceLedger.Projections.CurrentPresence;
+using PresenceLedger.Scenarios;
 
 namespace PresenceLedger.Api.Configurations;
 

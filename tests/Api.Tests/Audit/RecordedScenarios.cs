@@ -1,7 +1,7 @@
 using System.Collections.Concurrent;
 using PresenceLedger.Api.Audit;
-using PresenceLedger.Api.Scenarios;
 using PresenceLedger.Ledger;
+using PresenceLedger.Scenarios;
 
 namespace PresenceLedger.Api.Tests.Audit;
 

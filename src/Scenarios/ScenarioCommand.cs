@@ -1,10 +1,10 @@
 using System.Globalization;
 using PresenceLedger.Ledger;
 
-namespace PresenceLedger.Api.Scenarios;
+namespace PresenceLedger.Scenarios;
 
 /// <summary><c>presence-ledger scenario run FILE…</c></summary>
-internal static class ScenarioCommand
+public static class ScenarioCommand
 {
     private const int Holds = 0;
     private const int DoesNotHold = 1;
@@ -91,7 +91,7 @@ internal static class ScenarioCommand
     }
 
     /// <summary>From the start of the scenario, as scenario files write it.</summary>
-    public static string Clock(TimeSpan at)
+    internal static string Clock(TimeSpan at)
     {
         var fraction = at.Milliseconds == 0 ? "" : string.Create(CultureInfo.InvariantCulture, $".{at.Milliseconds:000}");
         return string.Create(CultureInfo.InvariantCulture, $"{(int)at.TotalHours:00}:{at.Minutes:00}:{at.Seconds:00}{fraction}");

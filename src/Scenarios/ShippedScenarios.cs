@@ -6,10 +6,10 @@ using PresenceLedger.Domain.WhatIf;
 using PresenceLedger.Ledger;
 using PresenceLedger.Ledger.Events;
 
-namespace PresenceLedger.Api.Scenarios;
+namespace PresenceLedger.Scenarios;
 
 /// <summary>The scenarios that say how presence is expected to behave, as the service brings them along: which of them another policy changes.</summary>
-internal static class ShippedScenarios
+public static class ShippedScenarios
 {
     private const string Folder = "scenarios/";
     private const int MostChanges = 20;
@@ -98,20 +98,20 @@ internal static class ShippedScenarios
 
     private static IReadOnlyList<Scenario> ReadAll()
     {
-        var service = typeof(ShippedScenarios).Assembly;
+        var assembly = typeof(ShippedScenarios).Assembly;
         return
         [
-            .. service
+            .. assembly
                 .GetManifestResourceNames()
                 .Where(name => name.StartsWith(Folder, StringComparison.Ordinal))
                 .Order(StringComparer.Ordinal)
-                .SelectMany(name => ReadOne(service, name)),
+                .SelectMany(name => ReadOne(assembly, name)),
         ];
     }
 
-    private static IReadOnlyList<Scenario> ReadOne(Assembly service, string name)
+    private static IReadOnlyList<Scenario> ReadOne(Assembly assembly, string name)
     {
-        using var text = new StreamReader(service.GetManifestResourceStream(name)!);
+        using var text = new StreamReader(assembly.GetManifestResourceStream(name)!);
         return Scenario.Read(name[Folder.Length..], text);
     }
 
@@ -128,7 +128,7 @@ internal static class ShippedScenarios
 /// <param name="NoLonger">Expectations that would not hold and do now.</param>
 /// <param name="Changes">How many changes of presence would be other.</param>
 /// <param name="First">The first of them.</param>
-internal sealed record ScenarioChange(
+public sealed record ScenarioChange(
     string Name,
     string File,
     IReadOnlyList<string> Rules,
@@ -144,10 +144,10 @@ internal sealed record ScenarioChange(
 /// <param name="AtSeconds">When, from the start of the scenario.</param>
 /// <param name="Now">With the policy as it is.</param>
 /// <param name="Then">With the other one.</param>
-internal sealed record ScenarioTransition(string AgentId, double AtSeconds, ScenarioStatus? Now, ScenarioStatus? Then);
+public sealed record ScenarioTransition(string AgentId, double AtSeconds, ScenarioStatus? Now, ScenarioStatus? Then);
 
 /// <summary>A status, and the rule that leads to it.</summary>
-internal sealed record ScenarioStatus(string StatusId, string? Rule)
+public sealed record ScenarioStatus(string StatusId, string? Rule)
 {
     internal static ScenarioStatus? Of(PresenceChanged? change) =>
         change is null ? null : new ScenarioStatus(change.To.StatusId, change.Rule);

@@ -16,7 +16,7 @@ using PresenceLedger.Ledger.InMemory;
 using PresenceLedger.Ledger.Reasons;
 using YamlDotNet.RepresentationModel;
 
-namespace PresenceLedger.Api.Scenarios;
+namespace PresenceLedger.Scenarios;
 
 /// <summary>What a step led to, for people.</summary>
 /// <param name="At">From the start of the scenario.</param>

@@ -2,7 +2,7 @@ using System.Globalization;
 using YamlDotNet.Core;
 using YamlDotNet.RepresentationModel;
 
-namespace PresenceLedger.Api.Scenarios;
+namespace PresenceLedger.Scenarios;
 
 /// <summary>A scenario as it is written: docs/scenarios.md has the format. Nodes are read where they are used, so that an error names its line.</summary>
 /// <param name="File">The file.</param>
@@ -126,7 +126,7 @@ public sealed record Scenario(string File, YamlMappingNode Root)
 public sealed class ScenarioException(string message) : Exception(message);
 
 /// <summary>Reading of YAML nodes.</summary>
-internal static class Nodes
+public static class Nodes
 {
     // Seconds, units or whatever: beyond these nothing is meant, and arithmetic would overflow.
     private const double LargestNumber = 1e10;

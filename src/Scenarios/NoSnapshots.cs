@@ -1,6 +1,6 @@
 using PresenceLedger.Ledger.Agents;
 
-namespace PresenceLedger.Api.Scenarios;
+namespace PresenceLedger.Scenarios;
 
 /// <summary>A log in memory needs no snapshots.</summary>
 internal sealed class NoSnapshots : ISnapshots

@@ -2,7 +2,7 @@ using PresenceLedger.Domain.Agents;
 using PresenceLedger.Domain.Configurations;
 using PresenceLedger.Ledger.Agents;
 
-namespace PresenceLedger.Api.Scenarios;
+namespace PresenceLedger.Scenarios;
 
 /// <summary>Signs of life in virtual time: connections send heartbeats by themselves until they lose their network or say that they close.</summary>
 internal sealed class VirtualSigns : ISignsOfLife

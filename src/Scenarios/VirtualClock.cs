@@ -1,4 +1,4 @@
-namespace PresenceLedger.Api.Scenarios;
+namespace PresenceLedger.Scenarios;
 
 /// <summary>The clock of a scenario: it stands until it is moved.</summary>
 internal sealed class VirtualClock(DateTimeOffset start) : TimeProvider

@@ -3,10 +3,10 @@ using PresenceLedger.Domain.Agents;
 using PresenceLedger.Domain.Capacity;
 using YamlDotNet.RepresentationModel;
 
-namespace PresenceLedger.Api.Scenarios;
+namespace PresenceLedger.Scenarios;
 
 /// <summary>Capacity profiles and the settings of agents in scenario files.</summary>
-internal static class Capacities
+public static class Capacities
 {
     /// <summary>Settings, with what the node says in place of what stood.</summary>
     public static AgentSettings Read(YamlMappingNode node, AgentSettings present) =>

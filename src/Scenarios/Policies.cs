@@ -3,10 +3,10 @@ using PresenceLedger.Domain.Policies;
 using PresenceLedger.Ledger.Calendars;
 using YamlDotNet.RepresentationModel;
 
-namespace PresenceLedger.Api.Scenarios;
+namespace PresenceLedger.Scenarios;
 
 /// <summary>The policy in scenario files.</summary>
-internal static class Policies
+public static class Policies
 {
     private static readonly Dictionary<string, Func<Policy, YamlNode, Policy>> Members = new(StringComparer.Ordinal)
     {
@@ -39,7 +39,7 @@ internal static class Policies
     public static IReadOnlySet<string> PolicyMembers { get; } = Members.Keys.ToHashSet(StringComparer.Ordinal);
 
     /// <summary>What a policy step may have.</summary>
-    public static HashSet<string> StepMembers { get; } = new([.. Members.Keys, .. OfAnyStep], StringComparer.Ordinal);
+    internal static HashSet<string> StepMembers { get; } = new([.. Members.Keys, .. OfAnyStep], StringComparer.Ordinal);
 
     /// <summary>A policy, with what the node says in place of what stood.</summary>
     public static Policy Read(YamlMappingNode node, Policy present)
