@@ -5,6 +5,7 @@ using PresenceLedger.Domain.Access;
 using PresenceLedger.Ledger;
 using PresenceLedger.Ledger.EventStoreDb;
 using PresenceLedger.Projections;
+using PresenceLedger.Simulation;
 
 namespace PresenceLedger.Api.Simulation;
 

@@ -5,6 +5,7 @@ using PresenceLedger.Api.Hosting;
 using PresenceLedger.Api.Http;
 using PresenceLedger.Domain.Access;
 using PresenceLedger.Domain.Configurations;
+using PresenceLedger.Simulation;
 
 namespace PresenceLedger.Api.Simulation;
 

@@ -5,6 +5,7 @@ using PresenceLedger.Api.Hosting;
 using PresenceLedger.Ledger;
 using PresenceLedger.Ledger.Calendars;
 using PresenceLedger.Ledger.Copying;
+using PresenceLedger.Simulation;
 
 namespace PresenceLedger.Api.Simulation;
 

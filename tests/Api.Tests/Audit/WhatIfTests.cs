@@ -1,7 +1,6 @@
 using System.Globalization;
 using System.Text.Json;
 using NodaTime;
-using PresenceLedger.Api.Simulation;
 using PresenceLedger.Domain.Access;
 using PresenceLedger.Domain.Agents;
 using PresenceLedger.Domain.Configurations;
@@ -9,6 +8,7 @@ using PresenceLedger.Domain.WhatIf;
 using PresenceLedger.Ledger;
 using PresenceLedger.Ledger.Calendars;
 using PresenceLedger.Ledger.Events;
+using PresenceLedger.Simulation;
 using PresenceLedger.Testing;
 using PresenceLedger.Testing.EventStoreDb;
 using Instant = PresenceLedger.Ledger.Instant;

@@ -1,8 +1,8 @@
 using NodaTime;
-using PresenceLedger.Api.Simulation;
 using PresenceLedger.Domain.Agents;
 using PresenceLedger.Ledger;
 using PresenceLedger.Ledger.Copying;
+using PresenceLedger.Simulation;
 using PresenceLedger.Testing;
 
 namespace PresenceLedger.Api.Tests.Simulation;

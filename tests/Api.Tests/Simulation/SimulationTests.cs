@@ -1,10 +1,10 @@
 using NodaTime;
-using PresenceLedger.Api.Simulation;
 using PresenceLedger.Domain.Agents;
 using PresenceLedger.Ledger;
 using PresenceLedger.Ledger.Copying;
 using PresenceLedger.Ledger.Events;
 using PresenceLedger.Ledger.InMemory;
+using PresenceLedger.Simulation;
 
 namespace PresenceLedger.Api.Tests.Simulation;
 

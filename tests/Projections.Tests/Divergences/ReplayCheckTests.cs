@@ -1,5 +1,4 @@
 using NodaTime;
-using PresenceLedger.Api.Simulation;
 using PresenceLedger.Ledger;
 using PresenceLedger.Ledger.Agents;
 using PresenceLedger.Ledger.Calendars;
@@ -9,6 +8,7 @@ using PresenceLedger.Projections.CurrentPresence;
 using PresenceLedger.Projections.Divergences;
 using PresenceLedger.Projections.Facts;
 using PresenceLedger.Projections.States;
+using PresenceLedger.Simulation;
 using PresenceLedger.Testing;
 
 namespace PresenceLedger.Projections.Tests.Divergences;

@@ -1,11 +1,11 @@
 using System.Globalization;
 using NodaTime;
-using PresenceLedger.Api.Simulation;
 using PresenceLedger.Domain.Agents;
 using PresenceLedger.Ledger;
 using PresenceLedger.Ledger.Copying;
 using PresenceLedger.Ledger.Events;
 using PresenceLedger.Projections.States;
+using PresenceLedger.Simulation;
 using PresenceLedger.Testing;
 using Instant = PresenceLedger.Ledger.Instant;
 

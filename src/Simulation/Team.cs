@@ -6,10 +6,10 @@ using PresenceLedger.Domain.Configurations;
 using PresenceLedger.Ledger.Calendars;
 using PresenceLedger.Ledger.Events;
 
-namespace PresenceLedger.Api.Simulation;
+namespace PresenceLedger.Simulation;
 
 /// <summary>Sees what happens in a team, and writes it down or passes it on.</summary>
-internal interface IWitness
+public interface IWitness
 {
     /// <summary>A command was accepted and leads to events; the desk is as it was before.</summary>
     void Saw(Desk desk, AgentCommand command, Decision<AgentEvent> decision, CommandEnvelope envelope, DateTimeOffset at);
@@ -18,7 +18,7 @@ internal interface IWitness
 /// <summary>How fast the people of a team live.</summary>
 /// <param name="Scale">What each of their waits is multiplied by: 1, or less to see more of it in a short time.</param>
 /// <param name="FirstContact">From where conversations are counted, so that those of another run have other ids.</param>
-internal sealed record Tempo(double Scale, int FirstContact = 0)
+public sealed record Tempo(double Scale, int FirstContact = 0)
 {
     public static Tempo AsLived { get; } = new(1);
 }
@@ -28,7 +28,7 @@ internal sealed record Tempo(double Scale, int FirstContact = 0)
 /// they do goes through the decider, at the instants of the team's own clock. What chance decides comes out of the team's own
 /// source, so that teams can be simulated beside each other and a team lives the same life every time.
 /// </summary>
-internal sealed partial class Team
+public sealed partial class Team
 {
     /// <summary>Agents of a team.</summary>
     public const int Size = 25;

@@ -1,7 +1,7 @@
-namespace PresenceLedger.Api.Simulation;
+namespace PresenceLedger.Simulation;
 
 /// <summary>What the simulated agents are called.</summary>
-internal static class Roster
+public static class Roster
 {
     // As many as make every pair come once before the first comes again: the number of last names and that of first names plus one have
     // no factor in common.

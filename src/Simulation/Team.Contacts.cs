@@ -3,7 +3,7 @@ using PresenceLedger.Domain.Agents;
 using PresenceLedger.Domain.Statuses;
 using PresenceLedger.Ledger.Events;
 
-namespace PresenceLedger.Api.Simulation;
+namespace PresenceLedger.Simulation;
 
 /// <summary>What a customer wants, or an agent of a customer: one conversation, however many agents it sees.</summary>
 /// <param name="Id">The conversation.</param>
@@ -23,7 +23,7 @@ internal sealed record Contact(string Id, Queue Queue, string CorrelationId, Dat
 }
 
 /// <summary>Customers and their conversations.</summary>
-internal sealed partial class Team
+public sealed partial class Team
 {
     /// <summary>One agent who takes work gets somebody new after this time, on the average.</summary>
     private const double SecondsBetweenCustomers = 980;

@@ -6,7 +6,7 @@ using PresenceLedger.Domain.Configurations;
 using PresenceLedger.Domain.Policies;
 using PresenceLedger.Domain.Statuses;
 
-namespace PresenceLedger.Api.Simulation;
+namespace PresenceLedger.Simulation;
 
 /// <summary>Where conversations of one kind come in.</summary>
 /// <param name="Id">The queue.</param>
@@ -29,7 +29,7 @@ internal sealed record Queue(
 );
 
 /// <summary>What an administrator set up before the first shift.</summary>
-internal static class Catalogue
+public static class Catalogue
 {
     private const string Voice = "voice";
     private const string Cases = "cases";
@@ -56,7 +56,7 @@ internal static class Catalogue
         ];
     }
 
-    public static IReadOnlyList<Queue> Queues { get; } =
+    internal static IReadOnlyList<Queue> Queues { get; } =
     [
         new("sales", "chat", "web-chat", 30, [], new WrapUp(WrapUpPolicy.Custom, 45), 8),
         new("service", "messaging", "messaging", 30, [], new WrapUp(WrapUpPolicy.DontBlock), 11, AutoAccepted: 0.15),
@@ -65,7 +65,7 @@ internal static class Catalogue
     ];
 
     /// <summary>The settings of the nth agent: chats, calls, both, or messages and cases.</summary>
-    public static AgentSettings Settings(int agent)
+    internal static AgentSettings Settings(int agent)
     {
         var settings = (agent % 4) switch
         {
@@ -78,7 +78,7 @@ internal static class Catalogue
     }
 
     /// <summary>What an administrator makes of an agent's capacity: fewer units or more, more cases a day or the usual number.</summary>
-    public static AgentSettings Retuned(AgentSettings settings) =>
+    internal static AgentSettings Retuned(AgentSettings settings) =>
         settings.Profiles.TryGetValue(Cases, out var limit)
             ? settings with
             {
@@ -89,7 +89,7 @@ internal static class Catalogue
                 Units = settings.Units is FullDesk - 30 or null ? FullDesk : FullDesk - 30,
             };
 
-    public static Rota RotaOf(int agent) =>
+    internal static Rota RotaOf(int agent) =>
         (agent % 20) switch
         {
             < 8 => Rota.Early,

@@ -1,10 +1,10 @@
 using PresenceLedger.Domain.Agents;
 using PresenceLedger.Ledger;
 
-namespace PresenceLedger.Api.Simulation;
+namespace PresenceLedger.Simulation;
 
 /// <summary>An agent's desk: the agent as the ledger has it, and what only the agent's own client knows.</summary>
-internal sealed class Desk(string agentId, int number)
+public sealed class Desk(string agentId, int number)
 {
     private readonly Dictionary<string, SignOfLife> _signs = new(StringComparer.Ordinal);
     private readonly Dictionary<string, DateTimeOffset> _silentSince = new(StringComparer.Ordinal);

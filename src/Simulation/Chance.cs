@@ -1,10 +1,10 @@
-namespace PresenceLedger.Api.Simulation;
+namespace PresenceLedger.Simulation;
 
 /// <summary>
 /// Chance that comes out the same every time: SplitMix64 from a seed. It is ours, for the generators of the platform may give
 /// other numbers with its next version, and a simulated ledger would change with it.
 /// </summary>
-internal sealed class Chance(ulong seed)
+public sealed class Chance(ulong seed)
 {
     private const ulong Golden = 0x9E3779B97F4A7C15;
     private ulong _state = seed;

@@ -3,7 +3,7 @@ using PresenceLedger.Domain.Agents;
 using PresenceLedger.Ledger;
 using PresenceLedger.Ledger.Events;
 
-namespace PresenceLedger.Api.Simulation;
+namespace PresenceLedger.Simulation;
 
 /// <summary>Writes down what happens in a team, as the service would have: sealed, a few milliseconds later.</summary>
 /// <param name="policyVersion">Version of the configuration.</param>

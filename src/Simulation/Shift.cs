@@ -1,7 +1,7 @@
 using NodaTime;
 using PresenceLedger.Ledger.Calendars;
 
-namespace PresenceLedger.Api.Simulation;
+namespace PresenceLedger.Simulation;
 
 /// <summary>Which days and hours an agent works.</summary>
 internal enum Rota

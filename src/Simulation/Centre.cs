@@ -5,7 +5,7 @@ using PresenceLedger.Domain.Configurations;
 using PresenceLedger.Ledger;
 using PresenceLedger.Ledger.Events;
 
-namespace PresenceLedger.Api.Simulation;
+namespace PresenceLedger.Simulation;
 
 /// <summary>What to simulate. The same gives the same ledger, to the byte.</summary>
 /// <param name="Agents">How many agents.</param>
@@ -123,7 +123,7 @@ public static class Centre
     }
 
     /// <summary>Desks by the number of agents: <c>agent-0001</c> and so on.</summary>
-    internal static IEnumerable<Desk> Desks(int agents)
+    public static IEnumerable<Desk> Desks(int agents)
     {
         var digits = "D" + Math.Max(4, agents.ToString(CultureInfo.InvariantCulture).Length).ToString(CultureInfo.InvariantCulture);
         return Enumerable.Range(0, agents).Select(n => new Desk("agent-" + (n + 1).ToString(digits, CultureInfo.InvariantCulture), n));

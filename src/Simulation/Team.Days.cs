@@ -4,10 +4,10 @@ using PresenceLedger.Domain.Agents;
 using PresenceLedger.Domain.Statuses;
 using PresenceLedger.Ledger.Events;
 
-namespace PresenceLedger.Api.Simulation;
+namespace PresenceLedger.Simulation;
 
 /// <summary>The days of agents: shifts, breaks, networks, and the lead of the team.</summary>
-internal sealed partial class Team
+public sealed partial class Team
 {
     private const double Absent = 0.04;
     private const double HoursBetweenTroubles = 5;
