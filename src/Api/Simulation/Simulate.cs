@@ -47,7 +47,7 @@ internal static class Simulate
         var streams = new HashSet<string>(StringComparer.Ordinal);
         try
         {
-            var portions = AheadAsync(Centre.Ledger(plan), streams, ct);
+            var portions = AheadAsync(Center.Ledger(plan), streams, ct);
             await new LogImport(target.Log).RunAsync(portions, progress, ct);
         }
         catch (OperationCanceledException) when (ct.IsCancellationRequested)

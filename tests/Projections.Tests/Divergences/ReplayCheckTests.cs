@@ -160,7 +160,7 @@ public abstract class ReplayCheckTests : ReadSideTests
     {
         _presence = new PresenceModel(_node.Log, TzdbCalendar.Instance);
         _states = new StatesModel(_node.Log);
-        await ImportAsync(Centre.Ledger(Fortnight).ToAsyncEnumerable());
+        await ImportAsync(Center.Ledger(Fortnight).ToAsyncEnumerable());
         await _node.Configuration.RefreshAsync(default);
         Reading[] readings = [await StartAsync(_node, _presence), await StartAsync(_node, _facts), await StartAsync(_node, _states)];
         foreach (var reading in readings)

@@ -140,7 +140,7 @@ public abstract class StatesTests : ReadSideTests
 
     private protected async Task<IReadOnlyList<Told>> ImportAsync(SimulationPlan plan)
     {
-        var portions = Centre.Ledger(plan).ToArray();
+        var portions = Center.Ledger(plan).ToArray();
         await ImportAsync(portions.ToAsyncEnumerable());
         return
         [

@@ -12,7 +12,7 @@ namespace PresenceLedger.Simulation;
 /// <param name="Days">How many days.</param>
 /// <param name="Seed">Where chance begins.</param>
 /// <param name="Start">The first day.</param>
-/// <param name="Zone">Where the centre is: its shifts are in local time.</param>
+/// <param name="Zone">Where the center is: its shifts are in local time.</param>
 public sealed record SimulationPlan(int Agents, int Days, long Seed, DateOnly Start, DateTimeZone Zone)
 {
     /// <summary>Midnight before the first day.</summary>
@@ -23,7 +23,7 @@ public sealed record SimulationPlan(int Agents, int Days, long Seed, DateOnly St
 }
 
 /// <summary>A contact center: teams that live beside each other, and the ledger they leave.</summary>
-public static class Centre
+public static class Center
 {
     private const int EventsOfPortion = 30_000;
     private const double EventsOfAgentAndHour = 14;

@@ -3,7 +3,7 @@ using PresenceLedger.Testing;
 namespace PresenceLedger.Api.Tests.Simulation;
 
 /// <summary><c>simulate --live</c>, at a service of its own: it adds agents and statuses.</summary>
-public sealed class LiveCentreTests
+public sealed class LiveCenterTests
 {
     [Fact]
     public async Task Agents_come_work_and_go_home()

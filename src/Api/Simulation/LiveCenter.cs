@@ -14,7 +14,7 @@ namespace PresenceLedger.Api.Simulation;
 /// themselves what to do next, by what they take the service to have decided; where that was something else, it refuses, which
 /// is counted and no more.
 /// </summary>
-internal static class LiveCentre
+internal static class LiveCenter
 {
     private const int ShiftHours = 200;
     private const int LargestBatch = 500;
@@ -54,7 +54,7 @@ internal static class LiveCentre
         var tempo = new Tempo(1 / speed, (int)(now.ToUnixTimeSeconds() % 10_000_000) * 100);
         Team[] teams =
         [
-            .. Centre
+            .. Center
                 .Desks(agents)
                 .Chunk(Team.Size)
                 .Select((d, n) => new Team(n, d, configuration, Chance.Of(seed, n), caller, now, tempo)),
