@@ -1,9 +1,9 @@
 using Microsoft.Win32.SafeHandles;
 
-namespace PresenceLedger.Ledger.Postgres.Embedded;
+namespace PresenceLedger.Ledger.Files;
 
 /// <summary>An advisory lock on a file. The kernel keeps it, so it goes with the process that holds it, however that ends.</summary>
-internal sealed class FileLock : IDisposable
+public sealed class FileLock : IDisposable
 {
     private static readonly TimeSpan Retry = TimeSpan.FromMilliseconds(20);
 
