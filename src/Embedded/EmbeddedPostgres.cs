@@ -1,9 +1,10 @@
 using System.Diagnostics;
 using Microsoft.Extensions.Logging;
 using Npgsql;
+using PresenceLedger.Ledger;
 using PresenceLedger.Ledger.Files;
 
-namespace PresenceLedger.Ledger.Postgres.Embedded;
+namespace PresenceLedger.Embedded;
 
 /// <summary>
 /// A private PostgreSQL cluster in a data folder, reached over a Unix socket only. Its server is started by the first process that

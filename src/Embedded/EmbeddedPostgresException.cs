@@ -1,4 +1,4 @@
-namespace PresenceLedger.Ledger.Postgres.Embedded;
+namespace PresenceLedger.Embedded;
 
 /// <summary>The private PostgreSQL cluster cannot be used; the message says why and what to do.</summary>
 public sealed class EmbeddedPostgresException : Exception

@@ -4,7 +4,7 @@ using System.Text;
 
 #pragma warning disable CA1416 // EmbeddedPostgres refuses to start on anything but Linux.
 
-namespace PresenceLedger.Ledger.Postgres.Embedded;
+namespace PresenceLedger.Embedded;
 
 /// <summary>The folder of the cluster: <c>data</c> for PostgreSQL, and beside it the passwords, the log, the lock and the socket.</summary>
 internal sealed class ClusterFolder

@@ -1,4 +1,4 @@
-namespace PresenceLedger.Ledger.Postgres.Embedded;
+namespace PresenceLedger.Embedded;
 
 /// <summary>Where a private PostgreSQL cluster lives and what runs it.</summary>
 /// <param name="DataFolder">The folder that owns the cluster; made when it does not exist.</param>

@@ -2,7 +2,7 @@ using System.ComponentModel;
 using System.Diagnostics;
 using System.Globalization;
 
-namespace PresenceLedger.Ledger.Postgres.Embedded;
+namespace PresenceLedger.Embedded;
 
 /// <summary>The operating system's account that runs PostgreSQL: our own or, as PostgreSQL refuses root, <c>postgres</c>.</summary>
 internal sealed class OsAccount

@@ -1,7 +1,7 @@
 using System.Runtime.InteropServices;
 using System.Text;
 
-namespace PresenceLedger.Ledger.Postgres.Embedded;
+namespace PresenceLedger.Embedded;
 
 /// <summary>The few system calls on processes and paths that .NET does not offer.</summary>
 internal static class Posix
