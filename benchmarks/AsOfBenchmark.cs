@@ -8,10 +8,10 @@ using Microsoft.Win32.SafeHandles;
 using Npgsql;
 using PresenceLedger.Domain;
 using PresenceLedger.Domain.Agents;
+using PresenceLedger.Embedded;
 using PresenceLedger.Ledger;
 using PresenceLedger.Ledger.Events;
 using PresenceLedger.Ledger.Postgres;
-using PresenceLedger.Ledger.Postgres.Embedded;
 using PresenceLedger.Testing;
 
 namespace PresenceLedger.Benchmarks;

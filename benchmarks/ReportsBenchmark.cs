@@ -5,9 +5,9 @@ using System.Text.RegularExpressions;
 using Microsoft.Extensions.Logging.Abstractions;
 using Npgsql;
 using NpgsqlTypes;
+using PresenceLedger.Embedded;
 using PresenceLedger.Ledger;
 using PresenceLedger.Ledger.Postgres;
-using PresenceLedger.Ledger.Postgres.Embedded;
 using PresenceLedger.Testing;
 
 namespace PresenceLedger.Benchmarks;

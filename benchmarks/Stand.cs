@@ -1,6 +1,6 @@
 using System.Globalization;
 using Npgsql;
-using PresenceLedger.Ledger.Postgres.Embedded;
+using PresenceLedger.Embedded;
 using PresenceLedger.Testing;
 
 namespace PresenceLedger.Benchmarks;

@@ -1,5 +1,5 @@
 using Npgsql;
-using PresenceLedger.Ledger.Postgres.Embedded;
+using PresenceLedger.Embedded;
 using PresenceLedger.Testing;
 
 namespace PresenceLedger.Client.Tests;

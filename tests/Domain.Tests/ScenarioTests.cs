@@ -1,4 +1,4 @@
-using PresenceLedger.Api.Scenarios;
+using PresenceLedger.Scenarios;
 
 namespace PresenceLedger.Domain.Tests;
 

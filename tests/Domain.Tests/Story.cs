@@ -1,6 +1,5 @@
 using System.Collections.Immutable;
 using System.Globalization;
-using PresenceLedger.Api.Configurations;
 using PresenceLedger.Domain.Agents;
 using PresenceLedger.Domain.Capacity;
 using PresenceLedger.Domain.Configurations;
@@ -8,6 +7,7 @@ using PresenceLedger.Domain.Policies;
 using PresenceLedger.Domain.Statuses;
 using PresenceLedger.Domain.Tests.WhatIf;
 using PresenceLedger.Domain.WhatIf;
+using PresenceLedger.Ledger.Calendars;
 
 namespace PresenceLedger.Domain.Tests;
 

@@ -1,12 +1,12 @@
 using System.Globalization;
 using Npgsql;
-using PresenceLedger.Api.Configurations;
 using PresenceLedger.Domain.Agents;
 using PresenceLedger.Domain.Capacity;
 using PresenceLedger.Domain.Configurations;
 using PresenceLedger.Domain.Policies;
 using PresenceLedger.Domain.Statuses;
 using PresenceLedger.Ledger;
+using PresenceLedger.Ledger.Calendars;
 using PresenceLedger.Ledger.Events;
 using PresenceLedger.Ledger.Timers;
 using PresenceLedger.Projections.Presence;

@@ -3,8 +3,8 @@ using System.Globalization;
 using System.Text.Json;
 using Npgsql;
 using PresenceLedger.Domain;
+using PresenceLedger.Embedded;
 using PresenceLedger.Ledger.Clock;
-using PresenceLedger.Ledger.Postgres.Embedded;
 using PresenceLedger.Testing;
 
 namespace PresenceLedger.Resilience.Tests;

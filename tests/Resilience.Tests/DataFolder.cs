@@ -1,7 +1,7 @@
 using System.Globalization;
 using Microsoft.Extensions.Logging.Abstractions;
 using Npgsql;
-using PresenceLedger.Ledger.Postgres.Embedded;
+using PresenceLedger.Embedded;
 using PresenceLedger.Testing;
 
 namespace PresenceLedger.Resilience.Tests;

@@ -1,6 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
-using PresenceLedger.Ledger.Postgres.Embedded;
+using PresenceLedger.Embedded;
 using PresenceLedger.Testing;
 
 namespace PresenceLedger.Resilience.Tests;

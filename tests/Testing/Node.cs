@@ -1,7 +1,6 @@
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging.Abstractions;
 using Npgsql;
-using PresenceLedger.Api.Configurations;
 using PresenceLedger.Api.Hosting;
 using PresenceLedger.Domain.Access;
 using PresenceLedger.Domain.Agents;
@@ -9,6 +8,7 @@ using PresenceLedger.Domain.Configurations;
 using PresenceLedger.Ledger;
 using PresenceLedger.Ledger.Access;
 using PresenceLedger.Ledger.Agents;
+using PresenceLedger.Ledger.Calendars;
 using PresenceLedger.Ledger.Configurations;
 using PresenceLedger.Ledger.Events;
 using PresenceLedger.Ledger.EventStoreDb;

@@ -1,7 +1,7 @@
 using System.Diagnostics;
 using Microsoft.Extensions.Logging.Abstractions;
 using Npgsql;
-using PresenceLedger.Ledger.Postgres.Embedded;
+using PresenceLedger.Embedded;
 using PresenceLedger.Testing.EventStoreDb;
 
 namespace PresenceLedger.Testing;

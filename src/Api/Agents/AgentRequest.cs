@@ -5,7 +5,6 @@ using Microsoft.AspNetCore.Mvc;
 using PresenceLedger.Api.Access;
 using PresenceLedger.Api.Hosting;
 using PresenceLedger.Api.Http;
-using PresenceLedger.Domain.Access;
 using PresenceLedger.Domain.Agents;
 using PresenceLedger.Domain.Naming;
 using PresenceLedger.Ledger;
@@ -30,14 +29,12 @@ public sealed record AgentRequest(
     public string Name => Command is MoveConversation move ? "Conversation" + move.Verb : Command.GetType().Name;
 }
 
-/// <summary>Handles every command on agents: may they, then transact.</summary>
+/// <summary>Handles every command on agents.</summary>
 public sealed class AgentRequestHandler(AgentStreams agents) : IRequestHandler<AgentRequest, CommandOutcome>
 {
     /// <inheritdoc />
-    public async Task<CommandOutcome> Handle(AgentRequest request, CancellationToken cancellationToken) =>
-        Permissions.Check(request.Envelope.Actor, request.AgentId, request.Command) is { } forbidden
-            ? new CommandOutcome.Refused(forbidden)
-            : await agents.TransactAsync(request.AgentId, request.Command, request.Envelope, request.Answer, cancellationToken);
+    public Task<CommandOutcome> Handle(AgentRequest request, CancellationToken cancellationToken) =>
+        agents.HandleAsync(request.AgentId, request.Command, request.Envelope, request.Answer, cancellationToken);
 }
 
 /// <summary>From a request to a command and from its outcome to an answer: what all command endpoints share.</summary>

@@ -2,6 +2,7 @@ using System.CommandLine;
 using NodaTime;
 using PresenceLedger.Api.Hosting;
 using PresenceLedger.Api.Reports;
+using PresenceLedger.Ledger.Calendars;
 
 namespace PresenceLedger.Api.Audit;
 

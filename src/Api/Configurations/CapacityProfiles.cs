@@ -81,7 +81,7 @@ internal static class CapacityProfiles
         if (body.Problem is { } bad)
             return bad;
         await configuration.RefreshAsync(ct);
-        if (CheckReset(http.Actor(), configuration.Current, profileId) is { } refused)
+        if (Permissions.CheckReset(http.Actor(), configuration.Current, profileId) is { } refused)
             return Results.Problem(Problems.Details(refused, RefusalCodes.ProfileUnknown));
         if (CommandEndpoint.Envelope(http, body.Value.Reason, [], out var envelope) is { } badHeader)
             return badHeader;
@@ -102,10 +102,6 @@ internal static class CapacityProfiles
         }
         return Results.Json(new CapacityResetAnswer(profileId, reset), WireJson.Options);
     }
-
-    /// <summary>Why a profile is not reset, whoever has it: first whether the caller may, then whether there is one.</summary>
-    public static Refusal? CheckReset(Actor actor, Configuration configuration, string profileId) =>
-        Permissions.CheckConfigure(actor) ?? (configuration.Profiles.ContainsKey(profileId) ? null : Refusal.ProfileUnknown(profileId));
 
     private static async Task<List<string>> AgentsWithAsync(NpgsqlDataSource database, string profileId, CancellationToken ct)
     {

@@ -4,7 +4,6 @@ using MediatR;
 using PresenceLedger.Api.Agents;
 using PresenceLedger.Api.Hosting;
 using PresenceLedger.Api.Http;
-using PresenceLedger.Domain.Access;
 using PresenceLedger.Domain.Configurations;
 using PresenceLedger.Ledger;
 using PresenceLedger.Ledger.Configurations;
@@ -24,14 +23,12 @@ public sealed record ConfigurationRequest(ConfigurationCommand Command, CommandE
     public string Name => Command.GetType().Name;
 }
 
-/// <summary>Handles every command on the configuration: may they, then transact.</summary>
+/// <summary>Handles every command on the configuration.</summary>
 public sealed class ConfigurationRequestHandler(ConfigurationStream configuration) : IRequestHandler<ConfigurationRequest, CommandOutcome>
 {
     /// <inheritdoc />
-    public async Task<CommandOutcome> Handle(ConfigurationRequest request, CancellationToken cancellationToken) =>
-        Permissions.CheckConfigure(request.Envelope.Actor) is { } forbidden
-            ? new CommandOutcome.Refused(forbidden)
-            : await configuration.TransactAsync(request.Command, request.Envelope, request.Answer, cancellationToken);
+    public Task<CommandOutcome> Handle(ConfigurationRequest request, CancellationToken cancellationToken) =>
+        configuration.HandleAsync(request.Command, request.Envelope, request.Answer, cancellationToken);
 }
 
 /// <summary>The addresses of statuses, capacity profiles and policy.</summary>

@@ -1,11 +1,11 @@
 using System.Globalization;
 using PresenceLedger.Api.Agents;
 using PresenceLedger.Api.Http;
-using PresenceLedger.Api.Reports;
 using PresenceLedger.Domain.Access;
 using PresenceLedger.Domain.Agents;
 using PresenceLedger.Domain.Configurations;
 using PresenceLedger.Domain.Policies;
+using PresenceLedger.Ledger.Calendars;
 using PresenceLedger.Ledger.Configurations;
 
 namespace PresenceLedger.Api.Configurations;

@@ -1,7 +1,7 @@
 using PresenceLedger.Api.Hosting;
-using PresenceLedger.Api.Reports;
 using PresenceLedger.Domain.Access;
 using PresenceLedger.Domain.Configurations;
+using PresenceLedger.Ledger.Calendars;
 using PresenceLedger.Ledger.Configurations;
 using PresenceLedger.Ledger.Events;
 

@@ -2,14 +2,15 @@ using System.Globalization;
 using Npgsql;
 using PresenceLedger.Api.Audit.WhatIf;
 using PresenceLedger.Api.Http;
-using PresenceLedger.Api.Scenarios;
 using PresenceLedger.Domain;
 using PresenceLedger.Domain.Access;
 using PresenceLedger.Domain.Configurations;
 using PresenceLedger.Domain.WhatIf;
 using PresenceLedger.Ledger;
+using PresenceLedger.Ledger.Calendars;
 using PresenceLedger.Ledger.Configurations;
 using PresenceLedger.Projections.Presence;
+using PresenceLedger.Scenarios;
 
 namespace PresenceLedger.Api.Configurations;
 

@@ -1,11 +1,11 @@
 using Microsoft.Extensions.Logging.Abstractions;
 using Npgsql;
 using PresenceLedger.Api.Audit;
+using PresenceLedger.Embedded;
 using PresenceLedger.Ledger;
 using PresenceLedger.Ledger.Clock;
 using PresenceLedger.Ledger.EventStoreDb;
 using PresenceLedger.Ledger.Postgres;
-using PresenceLedger.Ledger.Postgres.Embedded;
 using PresenceLedger.Ledger.Reasons;
 using PresenceLedger.Ledger.Stores;
 using PresenceLedger.Projections.Presence;

@@ -1,12 +1,12 @@
 using System.CommandLine;
 using PresenceLedger.Api.Audit;
 using PresenceLedger.Api.Audit.WhatIf;
-using PresenceLedger.Api.Scenarios;
 using PresenceLedger.Api.Simulation;
+using PresenceLedger.Embedded;
 using PresenceLedger.Ledger;
 using PresenceLedger.Ledger.Postgres;
-using PresenceLedger.Ledger.Postgres.Embedded;
 using PresenceLedger.Ledger.Stores;
+using PresenceLedger.Scenarios;
 
 namespace PresenceLedger.Api.Hosting;
 

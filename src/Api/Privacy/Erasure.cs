@@ -4,9 +4,9 @@ using PresenceLedger.Api.Http;
 using PresenceLedger.Domain.Access;
 using PresenceLedger.Domain.Agents;
 using PresenceLedger.Ledger;
-using PresenceLedger.Projections;
 using PresenceLedger.Ledger.Agents;
 using PresenceLedger.Ledger.Reasons;
+using PresenceLedger.Projections;
 
 namespace PresenceLedger.Api.Privacy;
 

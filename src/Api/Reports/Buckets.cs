@@ -1,6 +1,7 @@
 using NodaTime;
 using NodaTime.TimeZones;
 using PresenceLedger.Api.Http;
+using PresenceLedger.Ledger.Calendars;
 
 namespace PresenceLedger.Api.Reports;
 

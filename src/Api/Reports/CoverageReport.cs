@@ -7,6 +7,7 @@ using PresenceLedger.Api.Reports.RealTime;
 using PresenceLedger.Domain.Access;
 using PresenceLedger.Domain.Reporting;
 using PresenceLedger.Ledger;
+using PresenceLedger.Ledger.Calendars;
 using PresenceLedger.Ledger.Events;
 using PresenceLedger.Projections;
 using PresenceLedger.Projections.Presence;
@@ -52,11 +53,11 @@ internal static class CoverageReport
     {
         if (queue is null || !Identifiers.IsValid(queue))
             return Problems.Validation("queue", Identifiers.Error);
-        if (Zones.Read(timeZone, out var zone) is { } badZone)
+        if (ZoneQuery.Read(timeZone, out var zone) is { } badZone)
             return badZone;
-        if (Zones.ReadInstant(from, "from", zone, out var first) is { } badFrom)
+        if (ZoneQuery.ReadInstant(from, "from", zone, out var first) is { } badFrom)
             return badFrom;
-        if (Zones.ReadInstant(to, "to", zone, out var last) is { } badTo)
+        if (ZoneQuery.ReadInstant(to, "to", zone, out var last) is { } badTo)
             return badTo;
         var least = 1;
         if (below is not null && (!int.TryParse(below, NumberStyles.None, CultureInfo.InvariantCulture, out least) || least < 1))

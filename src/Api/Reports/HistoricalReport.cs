@@ -13,6 +13,7 @@ using PresenceLedger.Api.Http;
 using PresenceLedger.Domain.Access;
 using PresenceLedger.Domain.Reporting;
 using PresenceLedger.Ledger;
+using PresenceLedger.Ledger.Calendars;
 using PresenceLedger.Ledger.Configurations;
 using PresenceLedger.Projections.Presence;
 

@@ -1,6 +1,7 @@
 using System.Globalization;
 using Microsoft.Net.Http.Headers;
 using PresenceLedger.Api.Http;
+using PresenceLedger.Ledger.Calendars;
 
 namespace PresenceLedger.Api.Reports;
 

@@ -38,11 +38,11 @@ public class WindowParameters
     internal IResult? Read(TimeProvider clock, out ReportWindow window)
     {
         window = new ReportWindow();
-        if (Zones.Read(TimeZone, out var zone) is { } badZone)
+        if (ZoneQuery.Read(TimeZone, out var zone) is { } badZone)
             return badZone;
-        if (Zones.ReadInstant(From, "from", zone, out var from) is { } badFrom)
+        if (ZoneQuery.ReadInstant(From, "from", zone, out var from) is { } badFrom)
             return badFrom;
-        if (Zones.ReadInstant(To, "to", zone, out var to) is { } badTo)
+        if (ZoneQuery.ReadInstant(To, "to", zone, out var to) is { } badTo)
             return badTo;
         if (from >= to)
             return Problems.Validation(

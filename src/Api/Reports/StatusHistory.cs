@@ -10,6 +10,7 @@ using PresenceLedger.Domain.Access;
 using PresenceLedger.Domain.Agents;
 using PresenceLedger.Domain.Reporting;
 using PresenceLedger.Domain.Statuses;
+using PresenceLedger.Ledger.Calendars;
 using PresenceLedger.Ledger.Configurations;
 
 namespace PresenceLedger.Api.Reports;

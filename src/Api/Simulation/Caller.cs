@@ -5,6 +5,7 @@ using PresenceLedger.Domain;
 using PresenceLedger.Domain.Access;
 using PresenceLedger.Domain.Agents;
 using PresenceLedger.Ledger.Events;
+using PresenceLedger.Simulation;
 
 namespace PresenceLedger.Api.Simulation;
 

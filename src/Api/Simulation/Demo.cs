@@ -5,6 +5,7 @@ using PresenceLedger.Domain.Access;
 using PresenceLedger.Ledger;
 using PresenceLedger.Ledger.EventStoreDb;
 using PresenceLedger.Projections;
+using PresenceLedger.Simulation;
 
 namespace PresenceLedger.Api.Simulation;
 
@@ -56,7 +57,7 @@ internal sealed record Demo(int Agents, int Days, double Speed)
                     await output.WriteLineAsync($"Writing {Days} days of {Agents} agents …");
                     return await Simulate.WriteAsync(target, Simulate.Plan(Agents, Days, Seed, null, Zone, target.Clock), output, stop);
                 }
-                var first = StreamNames.Agent(Centre.Desks(1).First().AgentId);
+                var first = StreamNames.Agent(Center.Desks(1).First().AgentId);
                 return await target.Log.ReadStreamBackwardsAsync(first, long.MaxValue, 1, stop) is []
                     ? throw new MisconfiguredException(
                         "This ledger is not one of --demo, which would write what never was into it. Leave out --data and --connection, or name "
@@ -93,7 +94,7 @@ internal sealed record Demo(int Agents, int Days, double Speed)
             };
             (await caller.CallAsync(HttpMethod.Put, "agents/" + Visitor, visitor, Administrator))?.Dispose();
         }
-        await LiveCentre.RunAsync(url, Agents, Seed, Speed, null, TextWriter.Null, services.GetRequiredService<TimeProvider>(), stopping);
+        await LiveCenter.RunAsync(url, Agents, Seed, Speed, null, TextWriter.Null, services.GetRequiredService<TimeProvider>(), stopping);
     }
 
     /// <summary>On a small machine, who works while days of events are read into the models makes both slow.</summary>

@@ -2,9 +2,10 @@ using System.Globalization;
 using System.Runtime;
 using System.Threading.Channels;
 using PresenceLedger.Api.Hosting;
-using PresenceLedger.Api.Reports;
 using PresenceLedger.Ledger;
+using PresenceLedger.Ledger.Calendars;
 using PresenceLedger.Ledger.Copying;
+using PresenceLedger.Simulation;
 
 namespace PresenceLedger.Api.Simulation;
 
@@ -46,7 +47,7 @@ internal static class Simulate
         var streams = new HashSet<string>(StringComparer.Ordinal);
         try
         {
-            var portions = AheadAsync(Centre.Ledger(plan), streams, ct);
+            var portions = AheadAsync(Center.Ledger(plan), streams, ct);
             await new LogImport(target.Log).RunAsync(portions, progress, ct);
         }
         catch (OperationCanceledException) when (ct.IsCancellationRequested)

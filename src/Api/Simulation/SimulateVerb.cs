@@ -39,7 +39,7 @@ internal static class SimulateVerb
                     UntilStoppedAsync(
                         stop =>
                             parsed.GetValue(live)
-                                ? LiveCentre.RunAsync(
+                                ? LiveCenter.RunAsync(
                                     Simulate.Service(parsed.GetRequiredValue(url)),
                                     Simulate.Agents(parsed.GetValue(agents)),
                                     parsed.GetValue(seed),

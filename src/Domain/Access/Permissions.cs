@@ -1,4 +1,5 @@
 using PresenceLedger.Domain.Agents;
+using PresenceLedger.Domain.Configurations;
 
 namespace PresenceLedger.Domain.Access;
 
@@ -32,6 +33,10 @@ public static class Permissions
         actor.Kind is Persona.Administrator
             ? null
             : new(RefusalCodes.Forbidden, $"{actor} may not change statuses, capacity profiles or policy; an administrator may.");
+
+    /// <summary>Why a profile is not reset, whoever has it: first whether the actor may, then whether there is one.</summary>
+    public static Refusal? CheckReset(Actor actor, Configuration configuration, string profileId) =>
+        CheckConfigure(actor) ?? (configuration.Profiles.ContainsKey(profileId) ? null : Refusal.ProfileUnknown(profileId));
 
     /// <summary>
     /// How the service is set up and how it does is for supervisors, auditors and administrators; so is trying a policy, which records

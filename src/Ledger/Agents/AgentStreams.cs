@@ -50,6 +50,24 @@ public sealed class AgentStreams(
     private readonly MemoryCache _cache = new(new MemoryCacheOptions { SizeLimit = CachedAgents });
     private readonly StripedLocks _locks = new(1024);
 
+    /// <summary>Handles a command that somebody gives: may they, then transact.</summary>
+    /// <param name="agentId">The agent.</param>
+    /// <param name="command">What is asked.</param>
+    /// <param name="envelope">Who asks, and how.</param>
+    /// <param name="answer">The answer to remember under the envelope's idempotency key, from the outcome.</param>
+    /// <param name="ct">Cancels loading; an append that began is seen through.</param>
+    /// <exception cref="LedgerUnavailableException">As for <see cref="TransactAsync"/>.</exception>
+    public async Task<CommandOutcome> HandleAsync(
+        string agentId,
+        AgentCommand command,
+        CommandEnvelope envelope,
+        Func<CommandOutcome, string>? answer,
+        CancellationToken ct
+    ) =>
+        Permissions.Check(envelope.Actor, agentId, command) is { } forbidden
+            ? new CommandOutcome.Refused(forbidden)
+            : await TransactAsync(agentId, command, envelope, answer, ct);
+
     /// <summary>Decides a command and appends what it leads to.</summary>
     /// <param name="agentId">The agent.</param>
     /// <param name="command">What is asked.</param>

@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using PresenceLedger.Domain;
+using PresenceLedger.Domain.Access;
 using PresenceLedger.Domain.Configurations;
 using PresenceLedger.Ledger.Clock;
 using PresenceLedger.Ledger.Events;
@@ -32,6 +33,21 @@ public sealed class ConfigurationStream(ILog log, IReasonTexts texts, TimeProvid
 
     /// <summary>Completes when this node learns of a change. Take it before <see cref="Current"/>, so that nothing falls between.</summary>
     public Task NextChange => _changed.Next;
+
+    /// <summary>Handles a command that somebody gives: may they, then transact.</summary>
+    /// <param name="command">What is asked.</param>
+    /// <param name="envelope">Who asks, and how.</param>
+    /// <param name="answer">The answer to remember under the envelope's idempotency key, from the outcome.</param>
+    /// <param name="ct">Cancellation.</param>
+    public async Task<CommandOutcome> HandleAsync(
+        ConfigurationCommand command,
+        CommandEnvelope envelope,
+        Func<CommandOutcome, string>? answer,
+        CancellationToken ct
+    ) =>
+        Permissions.CheckConfigure(envelope.Actor) is { } forbidden
+            ? new CommandOutcome.Refused(forbidden)
+            : await TransactAsync(command, envelope, answer, ct);
 
     /// <summary>Decides and appends a command.</summary>
     /// <param name="command">What is asked.</param>

@@ -1,5 +1,5 @@
 using System.Text;
-using PresenceLedger.Ledger.Postgres.Embedded;
+using PresenceLedger.Ledger.Files;
 
 namespace PresenceLedger.Ledger.Seals;
 

@@ -1,6 +1,6 @@
 using System.Text.Json;
 using PresenceLedger.Ledger.Events;
-using PresenceLedger.Ledger.Postgres.Embedded;
+using PresenceLedger.Ledger.Files;
 using PresenceLedger.Ledger.Verification;
 
 namespace PresenceLedger.Ledger.Seals;

@@ -1,7 +1,7 @@
 using System.Collections.Concurrent;
 using PresenceLedger.Api.Audit;
-using PresenceLedger.Api.Scenarios;
 using PresenceLedger.Ledger;
+using PresenceLedger.Scenarios;
 
 namespace PresenceLedger.Api.Tests.Audit;
 
@@ -36,6 +36,13 @@ public static class RecordedScenarios
         return Scenario.Read("test.yaml", reader).Single();
     }
 
+    /// <summary>Runs a scenario: the outcome of each step, and the records that it leaves.</summary>
+    public static async Task<(IReadOnlyList<StepOutcome> Steps, Records Records)> RecordAsync(Scenario scenario)
+    {
+        var (steps, log, texts) = await ScenarioRun.RecordAsync(scenario);
+        return (steps, new Records(log, texts, states: null));
+    }
+
     /// <summary>Why an agent was what it was.</summary>
     public static async Task<WhyAnswer> WhyAsync(Records records, string agentId, DateTimeOffset at)
     {
@@ -60,7 +67,7 @@ public static class RecordedScenarios
         var files = Directory.GetFiles(Path.Combine(AppContext.BaseDirectory, "Scenarios"), "*.yaml").Order(StringComparer.Ordinal);
         foreach (var scenario in files.Where(f => !Given.Contains(Path.GetFileName(f))).SelectMany(Scenario.Load))
         {
-            var (steps, records) = await ScenarioRun.RecordAsync(scenario);
+            var (steps, records) = await RecordAsync(scenario);
             foreach (var at in steps.Select(s => scenario.Start + s.At).Distinct())
             foreach (var agentId in await AgentsAsync(records))
                 answers.Add(new Asked(scenario, await WhyAsync(records, agentId, at)));

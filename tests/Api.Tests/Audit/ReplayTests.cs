@@ -1,7 +1,6 @@
 using System.Text.Json;
 using PresenceLedger.Api.Audit;
 using PresenceLedger.Api.Reports;
-using PresenceLedger.Api.Scenarios;
 using PresenceLedger.Domain.Access;
 using PresenceLedger.Domain.Agents;
 using PresenceLedger.Ledger;
@@ -215,7 +214,7 @@ public sealed class ReplayTests
 
     private static async Task<Records> RecordsAsync()
     {
-        var (steps, records) = await ScenarioRun.RecordAsync(RecordedScenarios.Read(Story));
+        var (steps, records) = await RecordedScenarios.RecordAsync(RecordedScenarios.Read(Story));
         Assert.Empty(steps.SelectMany(s => s.Failures));
         return records;
     }

@@ -1,14 +1,14 @@
 using System.Globalization;
 using System.Text.Json;
 using NodaTime;
-using PresenceLedger.Api.Configurations;
-using PresenceLedger.Api.Simulation;
 using PresenceLedger.Domain.Access;
 using PresenceLedger.Domain.Agents;
 using PresenceLedger.Domain.Configurations;
 using PresenceLedger.Domain.WhatIf;
 using PresenceLedger.Ledger;
+using PresenceLedger.Ledger.Calendars;
 using PresenceLedger.Ledger.Events;
+using PresenceLedger.Simulation;
 using PresenceLedger.Testing;
 using PresenceLedger.Testing.EventStoreDb;
 using Instant = PresenceLedger.Ledger.Instant;
@@ -35,7 +35,7 @@ public sealed class WhatIfTests : IAsyncLifetime
     [Fact]
     public void A_simulated_month_replayed_with_the_same_policy_is_as_it_was_to_the_event()
     {
-        var ledger = Centre.Ledger(Month).SelectMany(p => p).ToArray();
+        var ledger = Center.Ledger(Month).SelectMany(p => p).ToArray();
         var configurations = ConfigurationsOf(ledger);
         var agents = ledger.Where(e => StreamNames.AgentId(e.Stream) is not null).GroupBy(e => e.Stream, StringComparer.Ordinal).ToArray();
         Assert.Equal(Month.Agents, agents.Length);
@@ -47,7 +47,7 @@ public sealed class WhatIfTests : IAsyncLifetime
     [Fact]
     public void Any_week_of_it_too()
     {
-        var ledger = Centre.Ledger(Month with { Agents = 6 }).SelectMany(p => p).ToArray();
+        var ledger = Center.Ledger(Month with { Agents = 6 }).SelectMany(p => p).ToArray();
         var configurations = ConfigurationsOf(ledger);
         var random = new Random(3);
         foreach (var agent in ledger.Where(e => StreamNames.AgentId(e.Stream) is not null).GroupBy(e => e.Stream, StringComparer.Ordinal))

@@ -1,7 +1,6 @@
 using System.Globalization;
 using System.Text;
 using PresenceLedger.Api.Audit;
-using PresenceLedger.Api.Scenarios;
 using PresenceLedger.Domain;
 using PresenceLedger.Domain.Agents;
 using Snapshooter;
@@ -138,7 +137,7 @@ public sealed class WhyTests
             end: "00:11:00"
             """
         );
-        var (steps, records) = await ScenarioRun.RecordAsync(scenario);
+        var (steps, records) = await RecordedScenarios.RecordAsync(scenario);
         Assert.Empty(steps.SelectMany(s => s.Failures));
         var text = new StringBuilder();
         foreach (

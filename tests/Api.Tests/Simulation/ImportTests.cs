@@ -1,8 +1,8 @@
 using NodaTime;
-using PresenceLedger.Api.Simulation;
 using PresenceLedger.Domain.Agents;
 using PresenceLedger.Ledger;
 using PresenceLedger.Ledger.Copying;
+using PresenceLedger.Simulation;
 using PresenceLedger.Testing;
 
 namespace PresenceLedger.Api.Tests.Simulation;
@@ -30,7 +30,7 @@ public sealed class ImportTests : IAsyncLifetime
     [Fact]
     public async Task The_log_reads_it_in_its_order_and_appends_on_top()
     {
-        var portions = Centre.Ledger(Plan).ToArray();
+        var portions = Center.Ledger(Plan).ToArray();
         await ImportAsync(portions.ToAsyncEnumerable());
 
         Assert.Equal(portions.SelectMany(p => p).Select(Written), (await ReadAsync()).Select(Written));
@@ -45,7 +45,7 @@ public sealed class ImportTests : IAsyncLifetime
     public async Task A_ledger_that_has_events_is_refused_and_stays_as_it_is()
     {
         await _node.RegisterAsync("ana");
-        var refused = await Assert.ThrowsAsync<LedgerNotEmptyException>(() => ImportAsync(Centre.Ledger(Plan).ToAsyncEnumerable()));
+        var refused = await Assert.ThrowsAsync<LedgerNotEmptyException>(() => ImportAsync(Center.Ledger(Plan).ToAsyncEnumerable()));
         Assert.Contains("has events already", refused.Message, StringComparison.Ordinal);
         Assert.Equal("agent-ana", Assert.Single(await ReadAsync()).Stream);
     }
@@ -53,7 +53,7 @@ public sealed class ImportTests : IAsyncLifetime
     [Fact]
     public async Task Where_somebody_else_writes_to_its_streams_it_stops_with_whole_portions()
     {
-        var portions = Centre.Ledger(Plan).ToArray();
+        var portions = Center.Ledger(Plan).ToArray();
         await Assert.ThrowsAsync<LedgerNotEmptyException>(() => ImportAsync(Interrupted()));
         var stolen = await _node.EventsAsync("agent-0001");
         Assert.Equal([.. portions[0].Select(Written), Written(stolen[0])], (await ReadAsync()).Select(Written));
@@ -69,7 +69,7 @@ public sealed class ImportTests : IAsyncLifetime
     [Fact]
     public async Task A_portion_that_fails_leaves_nothing_of_itself()
     {
-        var portions = Centre.Ledger(Plan).ToArray();
+        var portions = Center.Ledger(Plan).ToArray();
         var broken = portions[1].Select((e, n) => n == portions[1].Count - 1 ? e with { Data = "no json" } : e).ToArray();
         await Assert.ThrowsAsync<LedgerUnavailableException>(() => ImportAsync(new[] { portions[0], broken }.ToAsyncEnumerable()));
         Assert.Equal(portions[0].Select(Written), (await ReadAsync()).Select(Written));

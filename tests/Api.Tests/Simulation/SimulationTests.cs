@@ -1,10 +1,10 @@
 using NodaTime;
-using PresenceLedger.Api.Simulation;
 using PresenceLedger.Domain.Agents;
 using PresenceLedger.Ledger;
 using PresenceLedger.Ledger.Copying;
 using PresenceLedger.Ledger.Events;
 using PresenceLedger.Ledger.InMemory;
+using PresenceLedger.Simulation;
 
 namespace PresenceLedger.Api.Tests.Simulation;
 
@@ -13,15 +13,15 @@ public sealed class SimulationTests
 {
     private static readonly DateTimeZone Berlin = DateTimeZoneProviders.Tzdb["Europe/Berlin"];
     private static readonly SimulationPlan TenDays = new(50, 10, 1, new DateOnly(2026, 3, 15), Berlin);
-    private static readonly Lazy<EventRecord[]> Told = new(() => [.. Centre.Ledger(TenDays).SelectMany(p => p)]);
+    private static readonly Lazy<EventRecord[]> Told = new(() => [.. Center.Ledger(TenDays).SelectMany(p => p)]);
 
     [Fact]
     public void The_same_arguments_give_the_same_bytes_and_another_seed_others()
     {
         var plan = TenDays with { Days = 3 };
-        var first = Heads(Centre.Ledger(plan));
-        Assert.Equal(first, Heads(Centre.Ledger(plan)));
-        Assert.Empty(first.Intersect(Heads(Centre.Ledger(plan with { Seed = 2 }))));
+        var first = Heads(Center.Ledger(plan));
+        Assert.Equal(first, Heads(Center.Ledger(plan)));
+        Assert.Empty(first.Intersect(Heads(Center.Ledger(plan with { Seed = 2 }))));
     }
 
     [Fact]
@@ -34,8 +34,8 @@ public sealed class SimulationTests
     [Fact]
     public void A_day_more_changes_nothing_of_the_days_before()
     {
-        var two = Centre.Ledger(TenDays with { Days = 2 }).SelectMany(p => p).Select(Line).ToArray();
-        Assert.Equal(two, Centre.Ledger(TenDays with { Days = 3 }).SelectMany(p => p).Select(Line).Take(two.Length));
+        var two = Center.Ledger(TenDays with { Days = 2 }).SelectMany(p => p).Select(Line).ToArray();
+        Assert.Equal(two, Center.Ledger(TenDays with { Days = 3 }).SelectMany(p => p).Select(Line).Take(two.Length));
     }
 
     [Fact]
@@ -98,7 +98,7 @@ public sealed class SimulationTests
             Start = new DateOnly(2026, 3, 27),
             Days = 4,
         };
-        var signIns = Centre.Ledger(plan).SelectMany(p => p).Where(e => e.Type == "agent-signed-in.v1").ToArray();
+        var signIns = Center.Ledger(plan).SelectMany(p => p).Where(e => e.Type == "agent-signed-in.v1").ToArray();
         var friday = signIns.Where(e => e.OccurredAt.Day == 27).Min(e => e.OccurredAt.TimeOfDay);
         var monday = signIns.Where(e => e.OccurredAt.Day == 30).Min(e => e.OccurredAt.TimeOfDay);
         Assert.InRange(friday, new TimeSpan(5, 56, 0), new TimeSpan(6, 6, 0));
@@ -130,7 +130,7 @@ public sealed class SimulationTests
     {
         var log = new InMemoryLog(TimeProvider.System);
         var plan = TenDays with { Agents = 5, Days = 2 };
-        var portions = Centre.Ledger(plan).ToArray();
+        var portions = Center.Ledger(plan).ToArray();
         await new LogImport(log).RunAsync(portions.ToAsyncEnumerable(), new Progress<int>(), CancellationToken.None);
 
         var read = await log.ReadAllAsync(LogPosition.Start, int.MaxValue, CancellationToken.None);

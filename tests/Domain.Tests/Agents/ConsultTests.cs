@@ -1,5 +1,5 @@
-using PresenceLedger.Api.Configurations;
 using PresenceLedger.Domain.Agents;
+using PresenceLedger.Ledger.Calendars;
 using static PresenceLedger.Domain.Tests.Commands;
 
 namespace PresenceLedger.Domain.Tests.Agents;

@@ -1,7 +1,7 @@
 using System.Collections.Immutable;
-using PresenceLedger.Api.Configurations;
 using PresenceLedger.Domain.Agents;
 using PresenceLedger.Domain.Configurations;
+using PresenceLedger.Ledger.Calendars;
 
 namespace PresenceLedger.Domain.Tests.Properties;
 

@@ -1,12 +1,12 @@
 using System.Collections.Immutable;
 using CsCheck;
-using PresenceLedger.Api.Configurations;
 using PresenceLedger.Domain.Agents;
 using PresenceLedger.Domain.Capacity;
 using PresenceLedger.Domain.Configurations;
 using PresenceLedger.Domain.Policies;
 using PresenceLedger.Domain.Tests.Properties;
 using PresenceLedger.Domain.WhatIf;
+using PresenceLedger.Ledger.Calendars;
 
 namespace PresenceLedger.Domain.Tests.WhatIf;
 

@@ -1,8 +1,8 @@
-using PresenceLedger.Api.Configurations;
 using PresenceLedger.Domain.Agents;
 using PresenceLedger.Domain.Capacity;
 using PresenceLedger.Domain.Policies;
 using PresenceLedger.Domain.WhatIf;
+using PresenceLedger.Ledger.Calendars;
 using static PresenceLedger.Domain.Tests.Commands;
 
 namespace PresenceLedger.Domain.Tests.WhatIf;

@@ -1,10 +1,10 @@
 using Npgsql;
-using PresenceLedger.Api.Configurations;
 using PresenceLedger.Domain;
 using PresenceLedger.Domain.Agents;
 using PresenceLedger.Domain.Capacity;
 using PresenceLedger.Domain.Configurations;
 using PresenceLedger.Domain.Policies;
+using PresenceLedger.Ledger.Calendars;
 using PresenceLedger.Ledger.Events;
 using PresenceLedger.Testing;
 

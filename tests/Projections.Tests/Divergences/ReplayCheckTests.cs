@@ -1,11 +1,11 @@
 using NodaTime;
-using PresenceLedger.Api.Simulation;
 using PresenceLedger.Ledger;
 using PresenceLedger.Ledger.Agents;
 using PresenceLedger.Ledger.Copying;
 using PresenceLedger.Ledger.Postgres;
 using PresenceLedger.Projections.Divergences;
 using PresenceLedger.Projections.Presence;
+using PresenceLedger.Simulation;
 using PresenceLedger.Testing;
 
 namespace PresenceLedger.Projections.Tests.Divergences;
@@ -154,7 +154,7 @@ public abstract class ReplayCheckTests : ReadSideTests
     /// <summary>A simulated fortnight, and what is read of it.</summary>
     private async Task<Reading> ReadAsync()
     {
-        await ImportAsync(Centre.Ledger(Fortnight).ToAsyncEnumerable());
+        await ImportAsync(Center.Ledger(Fortnight).ToAsyncEnumerable());
         await _node.Configuration.RefreshAsync(default);
         var reading = await StartAsync(_node);
         await CaughtUpAsync(reading);

@@ -1,8 +1,8 @@
-using PresenceLedger.Api.Simulation;
 using PresenceLedger.Ledger;
 using PresenceLedger.Ledger.Copying;
 using PresenceLedger.Ledger.Events;
 using PresenceLedger.Projections.Presence;
+using PresenceLedger.Simulation;
 using PresenceLedger.Testing;
 
 namespace PresenceLedger.Projections.Tests.States;

@@ -1,11 +1,11 @@
 using System.Globalization;
 using NodaTime;
-using PresenceLedger.Api.Simulation;
 using PresenceLedger.Domain.Agents;
 using PresenceLedger.Ledger;
 using PresenceLedger.Ledger.Copying;
 using PresenceLedger.Ledger.Events;
 using PresenceLedger.Projections.Presence;
+using PresenceLedger.Simulation;
 using PresenceLedger.Testing;
 using Instant = PresenceLedger.Ledger.Instant;
 
@@ -140,7 +140,7 @@ public abstract class StatesTests : ReadSideTests
 
     private protected async Task<IReadOnlyList<Told>> ImportAsync(SimulationPlan plan)
     {
-        var portions = Centre.Ledger(plan).ToArray();
+        var portions = Center.Ledger(plan).ToArray();
         await ImportAsync(portions.ToAsyncEnumerable());
         return
         [

@@ -1,11 +1,11 @@
 using System.Collections.Immutable;
-using PresenceLedger.Api.Configurations;
 using PresenceLedger.Api.Hosting;
-using PresenceLedger.Api.Scenarios;
 using PresenceLedger.Domain.Agents;
 using PresenceLedger.Domain.Configurations;
 using PresenceLedger.Domain.Statuses;
 using PresenceLedger.Domain.WhatIf;
+using PresenceLedger.Ledger.Calendars;
+using PresenceLedger.Scenarios;
 using YamlDotNet.RepresentationModel;
 
 namespace PresenceLedger.Api.Audit.WhatIf;

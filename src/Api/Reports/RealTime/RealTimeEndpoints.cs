@@ -1,6 +1,7 @@
 using PresenceLedger.Api.Http;
 using PresenceLedger.Domain;
 using PresenceLedger.Domain.Access;
+using PresenceLedger.Ledger.Calendars;
 using PresenceLedger.Projections;
 
 namespace PresenceLedger.Api.Reports.RealTime;

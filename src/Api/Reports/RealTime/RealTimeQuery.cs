@@ -5,6 +5,7 @@ using PresenceLedger.Api.Agents;
 using PresenceLedger.Api.Http;
 using PresenceLedger.Domain.Agents;
 using PresenceLedger.Domain.Statuses;
+using PresenceLedger.Ledger.Calendars;
 using PresenceLedger.Projections.Presence;
 
 namespace PresenceLedger.Api.Reports.RealTime;
@@ -106,7 +107,7 @@ internal sealed record RealTimeQuery
         var range = asked.Range ?? asked.TimeRange ?? Today;
         if (range is not (Today or Last24Hours or OpenBeyond24Hours))
             return Problems.Validation("range", $"must be {Today}, {Last24Hours} or {OpenBeyond24Hours}");
-        if (Zones.Read(asked.TimeZone, out var zone) is { } badZone)
+        if (ZoneQuery.Read(asked.TimeZone, out var zone) is { } badZone)
             return badZone;
         if (asked.Tab is not null && !Tabs.Contains(asked.Tab))
             return Problems.Validation("tab", "must be online, offline or with-sessions");

@@ -7,6 +7,7 @@ using PresenceLedger.Domain.Capacity;
 using PresenceLedger.Domain.Configurations;
 using PresenceLedger.Domain.Reporting;
 using PresenceLedger.Domain.Statuses;
+using PresenceLedger.Ledger.Calendars;
 using PresenceLedger.Projections.Presence;
 using static PresenceLedger.Domain.Instants;
 
