@@ -49,16 +49,7 @@ public sealed class ScenarioRun : IDisposable
         (_scenario, _policy) = (scenario, policy);
         _clock = new VirtualClock(scenario.Start);
         _configuration = new ConfigurationStream(_log, _texts, _clock, NullLogger<ConfigurationStream>.Instance);
-        _agents = new AgentStreams(
-            _log,
-            new NoSnapshots(),
-            _signs,
-            _configuration,
-            _texts,
-            TzdbCalendar.Instance,
-            _clock,
-            NullLogger<AgentStreams>.Instance
-        );
+        _agents = new AgentStreams(_log, new NoKeptStates(), _signs, _configuration, _texts, TzdbCalendar.Instance, _clock);
     }
 
     public void Dispose()

@@ -107,7 +107,6 @@ public sealed class StartTests
 
     [Theory]
     [InlineData("insert into ledger.script (name) values ('999-tomorrow.sql')", "999-tomorrow.sql")]
-    [InlineData("insert into ledger.snapshot (stream, version, shape, state, hash) values ('agent-x', 1, 99, '{}', '')", "shape 99")]
     [InlineData(
         "insert into read.read_model select name, 99, place, position, prepare, as_of, newest, store from read.read_model where name = 'presence'",
         "version 99 of the read model presence"

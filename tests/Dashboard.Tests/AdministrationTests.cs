@@ -245,7 +245,7 @@ public sealed class AdministrationTests(Site site) : IAsyncLifetime
         await tab.ShootAsync("administration-personas");
 
         await tab.Page.GetByRole(AriaRole.Link, new() { Name = "Service", Exact = true }).ClickAsync();
-        await Expect(tab.Page.GetByRole(AriaRole.Row, new() { Name = "facts" })).ToBeVisibleAsync();
+        await Expect(tab.Page.GetByRole(AriaRole.Row, new() { Name = "presence" })).ToBeVisibleAsync();
         await Expect(tab.Page.GetByRole(AriaRole.Button, new() { Name = "Verify" })).ToBeVisibleAsync();
         await Expect(tab.Page.GetByRole(AriaRole.Button, new() { Name = "Seal now" })).ToHaveCountAsync(0);
         tab.IsClean();

@@ -16,6 +16,7 @@ using PresenceLedger.Ledger.Heartbeats;
 using PresenceLedger.Ledger.Postgres;
 using PresenceLedger.Ledger.Reasons;
 using PresenceLedger.Ledger.Timers;
+using PresenceLedger.Projections.Presence;
 using PresenceLedger.Testing.EventStoreDb;
 
 namespace PresenceLedger.Testing;
@@ -38,16 +39,7 @@ public sealed class Node : IAsyncDisposable
         Access = new AccessLog(Log, clock);
         Configuration = new ConfigurationStream(Log, Texts, clock, NullLogger<ConfigurationStream>.Instance);
         Leases = new Leases(Database, Configuration, Arrivals = new Arrivals(clock), clock, NullLogger<Leases>.Instance);
-        Agents = new AgentStreams(
-            Log,
-            new PostgresSnapshots(Database),
-            Leases,
-            Configuration,
-            Texts,
-            TzdbCalendar.Instance,
-            clock,
-            NullLogger<AgentStreams>.Instance
-        );
+        Agents = new AgentStreams(Log, new PastStates(Database, Log), Leases, Configuration, Texts, TzdbCalendar.Instance, clock);
         Timers = new TimerKeeper(Database, Log, Agents, Configuration, TzdbCalendar.Instance, clock, NullLogger<TimerKeeper>.Instance);
         Due = new DueWorker(
             Database,

@@ -199,15 +199,7 @@ internal sealed class DivergenceWatch : BackgroundService, IHealthCheck
     private IEnumerable<(string Model, long Agents)> Models()
     {
         var found = _found.Values.SelectMany(f => f.Select(d => d.Model).Distinct(StringComparer.Ordinal)).CountBy(m => m).ToDictionary();
-        string[] models =
-        [
-            Divergence.Presence,
-            Divergence.Facts,
-            Divergence.States,
-            Divergence.Memory,
-            Divergence.Snapshot,
-            Divergence.Reasons,
-        ];
+        string[] models = [Divergence.Presence, Divergence.Facts, Divergence.States, Divergence.Memory, Divergence.Reasons];
         return models.Select(m => (m, (long)found.GetValueOrDefault(m)));
     }
 }

@@ -3,8 +3,6 @@ using System.Globalization;
 using System.Runtime.InteropServices;
 using PresenceLedger.Api.Hosting;
 using PresenceLedger.Domain.Naming;
-using PresenceLedger.Ledger.Agents;
-using PresenceLedger.Ledger.Postgres;
 using PresenceLedger.Ledger.Reasons;
 using PresenceLedger.Projections.Divergences;
 
@@ -92,7 +90,6 @@ internal static class DoctorVerb
     private static void Add(IServiceCollection services)
     {
         Serving.AddReadModel(services);
-        services.AddSingleton<ISnapshots, PostgresSnapshots>();
         services.AddSingleton<IReasonTexts, PostgresReasonTexts>();
         services.AddSingleton<ReplayCheck>();
         services.AddSingleton<LedgerAgents>();

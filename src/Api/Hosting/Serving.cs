@@ -142,7 +142,7 @@ public static class Serving
         services.AddHostedService<StoreGuard>();
 
         PrivacyEndpoints.Add(builder);
-        services.AddSingleton<ISnapshots, PostgresSnapshots>();
+        services.AddSingleton<IKeptStates>(s => s.GetRequiredService<PastStates>());
         services.AddSingleton<ConfigurationStream>();
         services.AddSingleton<Arrivals>();
         services.AddSingleton(s =>

@@ -2,7 +2,6 @@ using System.Collections.Immutable;
 using System.Security.Cryptography;
 using System.Text;
 using Microsoft.Extensions.Caching.Memory;
-using Microsoft.Extensions.Logging;
 using PresenceLedger.Domain;
 using PresenceLedger.Domain.Access;
 using PresenceLedger.Domain.Agents;
@@ -27,20 +26,19 @@ public sealed record AgentAccepted(Agent Agent, Configuration Configuration, IRe
 }
 
 /// <summary>
-/// The streams of agents: load (from the cache, else snapshot and tail), decide, append at the expected version; on a conflict
+/// The streams of agents: load (from the cache, else a kept state and the events after it), decide, append at the expected version; on a conflict
 /// fetch the tail and decide again. A hot command costs one durable round trip. A decision that records nothing is checked
 /// against the log first, for another node may have moved the agent on. A command that concerns several streams is one commit
 /// where the log spans streams, else one after another, in an order in which each is right if the next never comes.
 /// </summary>
 public sealed class AgentStreams(
     ILog log,
-    ISnapshots snapshots,
+    IKeptStates keptStates,
     ISignsOfLife signsOfLife,
     ConfigurationStream configuration,
     IReasonTexts texts,
     ICalendar calendar,
-    TimeProvider clock,
-    ILogger<AgentStreams> logger
+    TimeProvider clock
 ) : IDisposable
 {
     private const int Attempts = 50;
@@ -168,12 +166,12 @@ public sealed class AgentStreams(
         if (known.Agent.Version < events[0].Version - 1)
             return (await RefreshAsync(known, ct)).Agent;
         EventRecord[] missing = [.. events.Where(e => e.Version > known.Agent.Version)];
-        return (await KeepAsync(known.After([.. missing.Select(e => (AgentEvent)WireNames.Read(e))], missing))).Agent;
+        return Keep(known.After([.. missing.Select(e => (AgentEvent)WireNames.Read(e))], missing)).Agent;
     }
 
     /// <summary>What this node has in memory of an agent, with the hash of its last event; null where it has nothing.</summary>
-    public AgentSnapshot? Cached(string agentId) =>
-        _cache.TryGetValue(agentId, out Loaded? cached) ? new AgentSnapshot(cached!.Agent, cached.Hash) : null;
+    public KeptState? Cached(string agentId) =>
+        _cache.TryGetValue(agentId, out Loaded? cached) ? new KeptState(cached!.Agent, cached.Hash) : null;
 
     /// <summary>The agent as of a version that the log has; -1 for before the first event.</summary>
     /// <exception cref="InvalidDataException">The log has no such version.</exception>
@@ -181,11 +179,7 @@ public sealed class AgentStreams(
     {
         if (_cache.TryGetValue(agentId, out Loaded? cached) && cached!.Agent.Version == version)
             return cached.Agent;
-        var snapshot = version >= AgentSnapshot.Interval ? await snapshots.LoadAsync(agentId, ct) : null;
-        var agent =
-            snapshot is not null && snapshot.Agent.Version <= version && await IsOfLogAsync(snapshot, ct)
-                ? snapshot.Agent
-                : Agent.Unknown(agentId);
+        var agent = (await KeptAsync(agentId, version, ct))?.Agent ?? Agent.Unknown(agentId);
         while (agent.Version < version)
         {
             var count = (int)Math.Min(PageSize, version - agent.Version);
@@ -276,7 +270,7 @@ public sealed class AgentStreams(
 
         foreach (var change in changes)
         {
-            await KeepAsync(change.After);
+            Keep(change.After);
             FollowConnections(change, settings.Policy);
         }
         // Where only the answer was remembered, there is no place to wait for.
@@ -438,17 +432,21 @@ public sealed class AgentStreams(
     {
         if (_cache.TryGetValue(agentId, out Loaded? cached))
             return cached!;
-        var snapshot = await snapshots.LoadAsync(agentId, ct);
-        if (snapshot is not null && !await IsOfLogAsync(snapshot, ct))
-            snapshot = null;
-        var loaded = snapshot is null ? Loaded.Unknown(agentId) : new Loaded(snapshot.Agent, snapshot.Hash, snapshot.Agent.Version);
-        return await RefreshAsync(loaded, ct);
+        var kept = await KeptAsync(agentId, long.MaxValue, ct);
+        return await RefreshAsync(kept is null ? Loaded.Unknown(agentId) : new Loaded(kept.Agent, kept.Hash), ct);
     }
 
-    /// <summary>A log that was restored to an older state, or is another one, has not the event that the snapshot was taken after.</summary>
-    private async Task<bool> IsOfLogAsync(AgentSnapshot snapshot, CancellationToken ct) =>
-        await log.ReadStreamAsync(StreamNames.Agent(snapshot.Agent.AgentId), snapshot.Agent.Version, 1, ct) is [var e]
-        && e.Record.Hash.AsSpan().SequenceEqual(snapshot.Hash);
+    /// <summary>
+    /// The newest kept state up to a version, unless it is of another log: one that was restored to an older state has not the event that it
+    /// was kept after.
+    /// </summary>
+    private async Task<KeptState?> KeptAsync(string agentId, long version, CancellationToken ct) =>
+        version >= KeptState.Interval
+        && await keptStates.NewestAsync(agentId, version, ct) is { } kept
+        && await log.ReadStreamAsync(StreamNames.Agent(agentId), kept.Agent.Version, 1, ct) is [var e]
+        && e.Record.Hash.AsSpan().SequenceEqual(kept.Hash)
+            ? kept
+            : null;
 
     private async Task<Loaded> RefreshAsync(Loaded loaded, CancellationToken ct)
     {
@@ -461,30 +459,10 @@ public sealed class AgentStreams(
             if (page.Count < PageSize)
                 break;
         }
-        return await KeepAsync(loaded);
+        return Keep(loaded);
     }
 
-    private async Task<Loaded> KeepAsync(Loaded loaded)
-    {
-        if (loaded.Agent.Version - loaded.SnapshotVersion >= AgentSnapshot.Interval)
-        {
-            loaded = loaded with { SnapshotVersion = loaded.Agent.Version };
-            try
-            {
-                await snapshots.SaveAsync(new AgentSnapshot(loaded.Agent, loaded.Hash), CancellationToken.None);
-            }
-            catch (Exception e) when (e is System.Data.Common.DbException or TimeoutException or IOException)
-            {
-                logger.LogWarning(
-                    e,
-                    "A snapshot of agent {AgentId} could not be kept; the next cold load reads more",
-                    loaded.Agent.AgentId
-                );
-            }
-        }
-        _cache.Set(loaded.Agent.AgentId, loaded, new MemoryCacheEntryOptions { Size = 1 });
-        return loaded;
-    }
+    private Loaded Keep(Loaded loaded) => _cache.Set(loaded.Agent.AgentId, loaded, new MemoryCacheEntryOptions { Size = 1 });
 
     private void FollowConnections(Change change, Policy policy)
     {
@@ -525,10 +503,9 @@ public sealed class AgentStreams(
     /// <summary>An agent with the hash its next event follows.</summary>
     /// <param name="Agent">The state.</param>
     /// <param name="Hash">Hash of the last event.</param>
-    /// <param name="SnapshotVersion">Version of the newest snapshot.</param>
-    private sealed record Loaded(Agent Agent, byte[] Hash, long SnapshotVersion)
+    private sealed record Loaded(Agent Agent, byte[] Hash)
     {
-        public static Loaded Unknown(string agentId) => new(Agent.Unknown(agentId), HashChain.Genesis, SnapshotVersion: -1);
+        public static Loaded Unknown(string agentId) => new(Agent.Unknown(agentId), HashChain.Genesis);
 
         public Loaded After(ImmutableArray<AgentEvent> events, IReadOnlyList<EventRecord> records) =>
             this with

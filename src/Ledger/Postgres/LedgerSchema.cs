@@ -1,7 +1,6 @@
 using System.Globalization;
 using System.Reflection;
 using Npgsql;
-using PresenceLedger.Ledger.Agents;
 
 namespace PresenceLedger.Ledger.Postgres;
 
@@ -56,7 +55,7 @@ public static class LedgerSchema
                 grant usage on schema ledger to {role};
                 grant select, insert on ledger.event to {role};
                 grant select on ledger.script to {role};
-                grant select, insert, update, delete on ledger.answer, ledger.snapshot, ledger.lease, ledger.due, ledger.timers, ledger.claim, ledger.handover, ledger.node, ledger.outage to {role};
+                grant select, insert, update, delete on ledger.answer, ledger.lease, ledger.due, ledger.timers, ledger.claim, ledger.handover, ledger.node, ledger.outage to {role};
                 grant select, insert, update, delete on ledger.store, ledger.store_mark to {role};
                 grant select, insert, delete on ledger.reason to {role};
                 grant execute on all functions in schema ledger to {role};
@@ -72,22 +71,15 @@ public static class LedgerSchema
     public static async Task RefuseNewerAsync(NpgsqlConnection connection, CancellationToken ct)
     {
         var known = Scripts().Select(s => s.Name).ToArray();
-        if (await FirstAsync("script", "name", "name <> all ($1)", known) is { } script)
+        if (!await HasTableAsync(connection, "script", ct))
+            return;
+        await using var first = new NpgsqlCommand(
+            "select name from ledger.script where name <> all ($1) order by 1 desc limit 1",
+            connection
+        );
+        first.Parameters.Add(new NpgsqlParameter<string[]> { TypedValue = known });
+        if (await first.ExecuteScalarAsync(ct) is { } script)
             throw new NewerLedgerException($"the schema script {script}");
-        if (await FirstAsync("snapshot", "shape", "shape > $1", AgentSnapshot.Shape) is { } shape)
-            throw new NewerLedgerException($"snapshots of shape {shape}");
-
-        async Task<object?> FirstAsync<T>(string table, string column, string where, T parameter)
-        {
-            if (!await HasTableAsync(connection, table, ct))
-                return null;
-            await using var first = new NpgsqlCommand(
-                $"select {column} from ledger.{table} where {where} order by 1 desc limit 1",
-                connection
-            );
-            first.Parameters.Add(new NpgsqlParameter<T> { TypedValue = parameter });
-            return await first.ExecuteScalarAsync(ct);
-        }
     }
 
     /// <summary>Whether a database has a ledger of before events were numbered, which only the service carries over, at its start.</summary>

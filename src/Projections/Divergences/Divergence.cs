@@ -1,4 +1,3 @@
-using PresenceLedger.Ledger;
 using PresenceLedger.Ledger.Reasons;
 using PresenceLedger.Projections.Presence;
 
@@ -25,9 +24,6 @@ public sealed record Divergence(string AgentId, string Model, long Version, stri
     /// <summary>What a node has in memory.</summary>
     public const string Memory = "memory";
 
-    /// <summary>The snapshot that a cold load begins with.</summary>
-    public const string Snapshot = "snapshot";
-
     /// <summary>The texts of reasons, beside the log.</summary>
     public const string Reasons = "reasons";
 
@@ -41,7 +37,6 @@ public sealed record Divergence(string AgentId, string Model, long Version, stri
             Reasons when Member == Erasure => $"Ask for the erasure of agent '{AgentId}' again: texts of reasons are still kept.",
             Reasons => "Restore the table ledger.reason from a backup: nothing else has the texts, and a rebuild does not bring them back.",
             Memory => "Restart the node.",
-            Snapshot => $"Delete the row of stream '{StreamNames.Agent(AgentId)}' in ledger.snapshot and restart the nodes.",
             _ => "presence-ledger rebuild",
         };
 

@@ -47,9 +47,8 @@ internal sealed record Kept(string Model, long Version, JsonNode? Document)
         return Of(Divergence.States, version, () => StateRow(occurredAt, knownAt, hash, LedgerJson.Read<Agent>(state)));
     }
 
-    /// <summary>What a node has in memory, or a snapshot.</summary>
-    public static Kept Of(string model, AgentSnapshot snapshot) =>
-        new(model, snapshot.Agent.Version, HashedState(snapshot.Hash, snapshot.Agent));
+    /// <summary>What a node has in memory.</summary>
+    public static Kept Of(string model, KeptState cached) => new(model, cached.Agent.Version, HashedState(cached.Hash, cached.Agent));
 
     /// <summary>What it is to be.</summary>
     /// <param name="state">The state after the event of its version.</param>

@@ -11,10 +11,10 @@ using PresenceLedger.Projections.Presence;
 namespace PresenceLedger.Projections.Divergences;
 
 /// <summary>
-/// Compares what is kept of an agent beside the log (rows of the read models, the snapshot, what a node has in memory) with what the agent's
+/// Compares what is kept of an agent beside the log (rows of the read model, what a node has in memory) with what the agent's
 /// events give, each at the version that it is of. It changes nothing.
 /// </summary>
-public sealed class ReplayCheck(ILog log, NpgsqlDataSource database, ISnapshots snapshots, IReasonTexts texts)
+public sealed class ReplayCheck(ILog log, NpgsqlDataSource database, IReasonTexts texts)
 {
     private const int PageSize = 1000;
     private readonly PastStates _past = new(database, log);
@@ -27,7 +27,7 @@ public sealed class ReplayCheck(ILog log, NpgsqlDataSource database, ISnapshots 
     /// <param name="cached">What this node has in memory; null for nothing.</param>
     /// <param name="ct">Cancellation.</param>
     /// <exception cref="InvalidDataException">The events cannot be folded.</exception>
-    public async Task<ReplayedAgent> WholeAsync(string agentId, AgentSnapshot? cached, CancellationToken ct)
+    public async Task<ReplayedAgent> WholeAsync(string agentId, KeptState? cached, CancellationToken ct)
     {
         // What is kept first, then the log: that is never behind.
         await using var past = await ClosedFactsCheck.OpenAsync(
@@ -39,7 +39,7 @@ public sealed class ReplayCheck(ILog log, NpgsqlDataSource database, ISnapshots 
         var rows = new List<ModelRows>(await RowsAsync(agentId, Divergence.States, ct));
         if (past is not null)
             rows.Add(new ModelRows(Divergence.Presence, past.UpTo, past.Open is { } open ? [open] : []));
-        Kept[] kept = [.. rows.SelectMany(r => r.Kept), .. await BesideAsync(agentId, cached, ct)];
+        Kept[] kept = [.. rows.SelectMany(r => r.Kept), .. InMemory(cached)];
         return await RunAsync(PastState.Unknown(agentId), rows, kept, past, new StreamReasons(texts, StreamNames.Agent(agentId)), ct);
     }
 
@@ -48,10 +48,10 @@ public sealed class ReplayCheck(ILog log, NpgsqlDataSource database, ISnapshots 
     /// <param name="cached">What this node has in memory; null for nothing.</param>
     /// <param name="ct">Cancellation.</param>
     /// <exception cref="InvalidDataException">The events cannot be folded.</exception>
-    public async Task<ReplayedAgent> PresentAsync(string agentId, AgentSnapshot? cached, CancellationToken ct)
+    public async Task<ReplayedAgent> PresentAsync(string agentId, KeptState? cached, CancellationToken ct)
     {
         var rows = await RowsAsync(agentId, Divergence.Presence, ct);
-        Kept[] kept = [.. rows.SelectMany(r => r.Kept), .. await BesideAsync(agentId, cached, ct)];
+        Kept[] kept = [.. rows.SelectMany(r => r.Kept), .. InMemory(cached)];
         // From right before the oldest of them: by the events from there on it is seen how far a read model without a row should be.
         var from = kept is []
             ? PastState.Unknown(agentId)
@@ -85,8 +85,7 @@ public sealed class ReplayCheck(ILog log, NpgsqlDataSource database, ISnapshots 
         }
         foreach (var model in rows)
             found.AddRange(Missing(agentId, model, reached[model.Model]));
-        // A snapshot of a log that was restored since is passed over by who reads it.
-        foreach (var ahead in kept.Where(k => k.Version > state.Agent.Version && k.Model != Divergence.Snapshot))
+        foreach (var ahead in kept.Where(k => k.Version > state.Agent.Version))
             found.Add(OfVersion(agentId, ahead.Model, ahead.Version, ahead.Version, state.Agent.Version));
         if (past is not null)
             found.AddRange(await past.EndAsync(agentId, ct));
@@ -117,8 +116,6 @@ public sealed class ReplayCheck(ILog log, NpgsqlDataSource database, ISnapshots 
     private static IEnumerable<Divergence> Compare(Kept kept, PastState state, OpenFacts? open)
     {
         var differences = Difference.Between(kept.Document, kept.Expected(state, open));
-        if (kept.Model == Divergence.Snapshot && differences.Any(d => d.Path == "hash"))
-            yield break;
         foreach (var difference in differences)
             yield return new Divergence(
                 state.Agent.AgentId,
@@ -136,7 +133,7 @@ public sealed class ReplayCheck(ILog log, NpgsqlDataSource database, ISnapshots 
         var there = rows.Kept.Select(k => k.Version).ToHashSet();
         if (rows.Model == Divergence.States)
         {
-            for (long version = StateTable.Interval; version <= reached; version += StateTable.Interval)
+            for (long version = KeptState.Interval; version <= reached; version += KeptState.Interval)
                 if (!there.Contains(version))
                     yield return OfVersion(agentId, rows.Model, version, null, version);
         }
@@ -185,15 +182,7 @@ public sealed class ReplayCheck(ILog log, NpgsqlDataSource database, ISnapshots 
         }
     }
 
-    private async Task<IEnumerable<Kept>> BesideAsync(string agentId, AgentSnapshot? cached, CancellationToken ct)
-    {
-        var beside = new List<Kept>();
-        if (cached is { Agent.IsRegistered: true })
-            beside.Add(Kept.Of(Divergence.Memory, cached));
-        if (await snapshots.LoadAsync(agentId, ct) is { } snapshot)
-            beside.Add(Kept.Of(Divergence.Snapshot, snapshot));
-        return beside;
-    }
+    private static Kept[] InMemory(KeptState? cached) => cached is { Agent.IsRegistered: true } ? [Kept.Of(Divergence.Memory, cached)] : [];
 
     private async Task<IReadOnlyList<ModelRows>> RowsAsync(string agentId, string what, CancellationToken ct)
     {

@@ -3,6 +3,7 @@ using Npgsql;
 using NpgsqlTypes;
 using PresenceLedger.Domain.Agents;
 using PresenceLedger.Ledger;
+using PresenceLedger.Ledger.Agents;
 using PresenceLedger.Ledger.Events;
 
 namespace PresenceLedger.Projections.Presence;
@@ -11,7 +12,7 @@ namespace PresenceLedger.Projections.Presence;
 /// States of the past: the newest kept one that is not too new, if the log has the event it was kept after, and the events since. What is
 /// kept only makes it quick: without any, all events are folded, and the answer is the same.
 /// </summary>
-public sealed class PastStates(NpgsqlDataSource database, ILog log)
+public sealed class PastStates(NpgsqlDataSource database, ILog log) : IKeptStates
 {
     // As far as it is from one kept state to the next, few at a time: each event of an agent lies somewhere else on the disk.
     private const int SmallPage = 128;
@@ -33,6 +34,10 @@ public sealed class PastStates(NpgsqlDataSource database, ILog log)
         }
         return (await FoldAsync(PastState.Unknown(agentId), horizon, ct))!;
     }
+
+    /// <inheritdoc />
+    async Task<KeptState?> IKeptStates.NewestAsync(string agentId, long version, CancellationToken ct) =>
+        (await NewestAsync(agentId, new Horizon(Version: version), ct))?.State is { } state ? new KeptState(state.Agent, state.Hash) : null;
 
     /// <summary>The newest kept state that the horizon has, with its version; no state where it cannot be read.</summary>
     internal async Task<(long Version, PastState? State)?> NewestAsync(string agentId, Horizon horizon, CancellationToken ct)
@@ -89,7 +94,7 @@ public sealed class PastStates(NpgsqlDataSource database, ILog log)
         var next = Math.Max(from.Agent.Version, 0);
         while (true)
         {
-            var size = next - from.Agent.Version <= StateTable.Interval ? SmallPage : LargePage;
+            var size = next - from.Agent.Version <= KeptState.Interval ? SmallPage : LargePage;
             var count = (int)Math.Min(size - 1, horizon.Version - next) + 1;
             var page = await log.ReadStreamAsync(stream, next, count, ct);
             var events = page.Select(e => e.Record);

@@ -1,22 +1,20 @@
 using Npgsql;
 using NpgsqlTypes;
+using PresenceLedger.Ledger.Agents;
 using PresenceLedger.Ledger.Events;
 
 namespace PresenceLedger.Projections.Presence;
 
 /// <summary>
-/// The table <c>state</c>: the state of every agent after each of its events whose version is a multiple of 200. From one of them and what
+/// The table <c>state</c>: the state of every agent after each of its events whose version is a multiple of <see cref="KeptState.Interval"/>. From one of them and what
 /// comes after it any state is a few hundred events away, however long the stream. Rows are only ever added.
 /// </summary>
-public static class StateTable
+internal static class StateTable
 {
-    /// <summary>Events from a row of an agent to the next.</summary>
-    public const int Interval = 200;
-
     /// <summary>Whether there is a row for the state after this version.</summary>
-    internal static bool IsKept(long version) => version > 0 && version % Interval == 0;
+    public static bool IsKept(long version) => version > 0 && version % KeptState.Interval == 0;
 
-    internal static string Sql(string schema) =>
+    public static string Sql(string schema) =>
         $"""
             create table {schema}.state (
                 agent_id text collate "C" not null,
@@ -30,14 +28,14 @@ public static class StateTable
 
             """;
 
-    internal static string IndexesSql(string schema) =>
+    public static string IndexesSql(string schema) =>
         $"""
             create index state_occurred on {schema}.state (agent_id, occurred_at, version);
             create index state_known on {schema}.state (agent_id, known_at, version);
 
             """;
 
-    internal static async Task WriteAsync(
+    public static async Task WriteAsync(
         NpgsqlConnection connection,
         string schema,
         IReadOnlyCollection<PastState> states,

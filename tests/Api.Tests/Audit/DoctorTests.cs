@@ -101,12 +101,12 @@ public sealed class DoctorTests : IAsyncLifetime
         Assert.True(found.ExitCode == 1, found.ToString());
         Assert.Matches(@"ana: facts@\d+: status_interval\[\d+-\d+\]\.status_id is ""busy"", by the ledger ""away""\n", found.Output);
         Assert.Matches(@"ana: reasons@\d+: text is not there, by the ledger ""given""\n", found.Output);
-        Assert.Contains("presence-ledger rebuild facts", found.Output, StringComparison.Ordinal);
+        Assert.Contains("presence-ledger rebuild", found.Output, StringComparison.Ordinal);
         Assert.Contains("ledger.reason from a backup", found.Output, StringComparison.Ordinal);
-        var health = await UntilHealthAsync("degraded", check => check.ToString().Contains("rebuild facts", StringComparison.Ordinal));
+        var health = await UntilHealthAsync("degraded", check => check.ToString().Contains("presence-ledger rebuild", StringComparison.Ordinal));
         Assert.Contains("status_interval[", health.GetProperty("data").GetProperty("first")[0].GetString(), StringComparison.Ordinal);
 
-        var rebuilt = await ServiceProcess.RunAsync(["rebuild", "facts", .. OpenService.ArgumentsFor(_database)]);
+        var rebuilt = await ServiceProcess.RunAsync(["rebuild", .. OpenService.ArgumentsFor(_database)]);
         Assert.True(rebuilt.ExitCode == 0, rebuilt.ToString());
         var left = await DoctorAsync();
         Assert.Equal(1, left.ExitCode);

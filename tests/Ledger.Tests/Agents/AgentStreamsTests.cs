@@ -6,7 +6,6 @@ using PresenceLedger.Domain.Configurations;
 using PresenceLedger.Domain.Statuses;
 using PresenceLedger.Ledger.Agents;
 using PresenceLedger.Ledger.Events;
-using PresenceLedger.Ledger.Postgres;
 using PresenceLedger.Testing;
 
 namespace PresenceLedger.Ledger.Tests.Agents;
@@ -130,59 +129,6 @@ public abstract class AgentStreamsTests : IAsyncLifetime
         await other.ConfigureAsync(new DefineStatus("away-training", "Training", "In training", BaseStatus.Away, null));
 
         Assert.IsType<AgentAccepted>(await _node.SendAsync("ana", new SetPresence("away-training")));
-    }
-
-    [Fact]
-    public async Task A_long_stream_is_loaded_by_its_snapshot_and_what_came_after()
-    {
-        await AppendHistoryAsync("old", 20_000);
-        await using (var first = await Node.StartAsync(_database))
-            await first.Agents.CurrentAsync("old", default);
-        await _node.AcceptAsync("old", new SignIn("main", null));
-        await using var second = await Node.StartAsync(_database);
-        using var statements = new Statements(_database);
-
-        var cold = await second.Agents.CurrentAsync("old", default);
-
-        // The configuration aside: the snapshot, whether it is of this log, the tail, and the look for what is newer.
-        Assert.InRange(statements.Sent.Count, 1, 4);
-        Assert.InRange(await ScalarAsync("select version from ledger.snapshot where stream = 'agent-old'"), 19_999, 20_001);
-
-        await ExecuteAsync("delete from ledger.snapshot");
-        await using var third = await Node.StartAsync(_database);
-        var fromTheStart = await third.Agents.CurrentAsync("old", default);
-        Assert.Equal(LedgerJson.Write(fromTheStart), LedgerJson.Write(cold));
-        await third.AcceptAsync("old", new SetPresence("away"));
-        AssertChain(await third.EventsAsync("old"));
-    }
-
-    [Fact]
-    public async Task A_snapshot_that_cannot_be_read_changes_nothing()
-    {
-        var before = await _node.Agents.CurrentAsync("ana", default);
-        await ExecuteAsync(
-            $$"""
-            insert into ledger.snapshot (stream, version, shape, state, hash)
-                values ('agent-ana', 1, {{AgentSnapshot.Shape}}, '{"agentId":7}', '\x00')
-            """
-        );
-        await using var other = await Node.StartAsync(_database);
-
-        Assert.Equal(LedgerJson.Write(before), LedgerJson.Write(await other.Agents.CurrentAsync("ana", default)));
-    }
-
-    [Fact]
-    public async Task A_snapshot_of_a_log_that_was_restored_to_an_older_state_is_passed_over()
-    {
-        var before = await _node.Agents.CurrentAsync("ana", default);
-        await new PostgresSnapshots(_node.Database).SaveAsync(
-            new AgentSnapshot(before with { Version = before.Version + 1000 }, [1, 2, 3]),
-            default
-        );
-        await using var other = await Node.StartAsync(_database);
-
-        Assert.Equal(LedgerJson.Write(before), LedgerJson.Write(await other.Agents.CurrentAsync("ana", default)));
-        Assert.IsType<AgentAccepted>(await other.SendAsync("ana", new SetPresence("away")));
     }
 
     [Fact]
@@ -395,41 +341,6 @@ public abstract class AgentStreamsTests : IAsyncLifetime
             Assert.True(HashChain.Holds(hash, e), $"{e.Stream}@{e.Version}");
             hash = e.Hash;
         }
-    }
-
-    /// <summary>An agent who has come and gone for years, with a chain that holds.</summary>
-    private async Task AppendHistoryAsync(string agentId, int count)
-    {
-        const int each = 1_000;
-        var stream = StreamNames.Agent(agentId);
-        var metadata = LedgerJson.Write(new EventMetadata(Node.Envelope().Actor, Guid.Empty, "history", -1));
-        var at = new DateTimeOffset(2026, 1, 1, 0, 0, 0, TimeSpan.Zero);
-        var hash = HashChain.Genesis;
-        for (long from = 0; from < count; from += each)
-        {
-            var events = new List<EventRecord>(each);
-            for (var version = from; version < from + each; version++)
-            {
-                LedgerEvent e = version switch
-                {
-                    0 => new AgentRegistered(AgentSettings.None),
-                    var odd when odd % 2 == 1 => new ConsultJoined("c", ConsultMode.Consult),
-                    _ => new ConsultLeft("c"),
-                };
-                var id = Guid.CreateVersion7(at);
-                var data = WireNames.Write(e);
-                hash = HashChain.Hash(hash, stream, version, id, WireNames.Of(e), data, metadata, at, at);
-                events.Add(new EventRecord(stream, version, id, WireNames.Of(e), data, metadata, at, at, hash));
-            }
-            var result = await _node.Log.AppendAsync(new Commit([new StreamAppend(stream, from - 1, events)]));
-            Assert.Equal(AppendVerdict.Appended, result.Verdict);
-        }
-    }
-
-    private async Task ExecuteAsync(string statement)
-    {
-        await using var command = _node.Database.CreateCommand(statement);
-        await command.ExecuteNonQueryAsync();
     }
 
     private async Task<long> ScalarAsync(string query, params Guid[] ids)

@@ -1,7 +1,6 @@
 using PresenceLedger.Domain.Agents;
 using PresenceLedger.Domain.Capacity;
 using PresenceLedger.Domain.Configurations;
-using PresenceLedger.Ledger.Postgres;
 using PresenceLedger.Projections.Divergences;
 using PresenceLedger.Projections.Presence;
 using PresenceLedger.Testing;
@@ -25,7 +24,7 @@ public sealed class ClosedFactsCheckTests : ReadSideTests
 
     private static readonly string Schema = PresenceModel.Schema;
 
-    private ReplayCheck Check => new(_node.Log, _node.Database, new PostgresSnapshots(_node.Database), _node.Texts);
+    private ReplayCheck Check => new(_node.Log, _node.Database, _node.Texts);
 
     protected override Task<TestDatabase> OpenAsync() => Node.CreateDatabaseAsync();
 

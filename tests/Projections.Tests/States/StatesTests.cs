@@ -2,6 +2,7 @@ using System.Globalization;
 using NodaTime;
 using PresenceLedger.Domain.Agents;
 using PresenceLedger.Ledger;
+using PresenceLedger.Ledger.Agents;
 using PresenceLedger.Ledger.Copying;
 using PresenceLedger.Ledger.Events;
 using PresenceLedger.Projections.Presence;
@@ -63,7 +64,7 @@ public abstract class StatesTests : ReadSideTests
         var reading = await StartAsync(_node);
         await _node.RegisterAsync("ana");
         var signedIn = await _node.AcceptAsync("ana", new SignIn("main", null));
-        await ConsultAsync(StateTable.Interval - 1 - (int)signedIn.Agent.Version);
+        await ConsultAsync(KeptState.Interval - 1 - (int)signedIn.Agent.Version);
         await CaughtUpAsync(reading);
         Assert.Equal(0L, await ScalarAsync("select count(*) from presence_v3.state"));
 
@@ -186,7 +187,7 @@ public abstract class StatesTests : ReadSideTests
         [
             .. ledger
                 .OrderBy(a => a.Id, StringComparer.Ordinal)
-                .SelectMany(a => a.Records.Where(e => e.Version > 0 && e.Version % StateTable.Interval == 0).Select(e => Row(a, e))),
+                .SelectMany(a => a.Records.Where(e => e.Version > 0 && e.Version % KeptState.Interval == 0).Select(e => Row(a, e))),
         ];
 
     private static string Row(Told agent, EventRecord e)
