@@ -124,16 +124,25 @@ public static class LogExtensions
     /// </summary>
     private static readonly TimeSpan Round = TimeSpan.FromMilliseconds(20);
 
+    /// <summary>The page after a position.</summary>
+    internal static async Task<LogPage> ReadPageAsync(this ILog log, LogPosition after, int count, TimeProvider clock, CancellationToken ct)
+    {
+        var asOf = clock.Now();
+        var events = await log.ReadAllAsync(after, count, ct);
+        var caughtUp = events.Count < count;
+        return new LogPage(events, events.Count > 0 ? events[^1].Position : after, caughtUp ? asOf : null, caughtUp);
+    }
+
     /// <summary>A subscription by reading pages, for a log that tells of appends to whoever asks.</summary>
     /// <param name="log">The log.</param>
     /// <param name="after">Where to begin.</param>
-    /// <param name="pageSize">The most events of a page.</param>
+    /// <param name="read">Reads the page after a position.</param>
     /// <param name="clock">The time.</param>
     /// <param name="ct">Cancellation.</param>
     internal static async IAsyncEnumerable<LogPage> FollowAsync(
         this ILog log,
         LogPosition after,
-        int pageSize,
+        Func<LogPosition, Task<LogPage>> read,
         TimeProvider clock,
         [EnumeratorCancellation] CancellationToken ct
     )
@@ -141,15 +150,13 @@ public static class LogExtensions
         while (true)
         {
             var next = log.NextAppend;
-            var asOf = clock.Now();
             var began = Stopwatch.GetTimestamp();
-            var events = await log.ReadAllAsync(after, pageSize, ct);
-            after = events.Count > 0 ? events[^1].Position : after;
-            var caughtUp = events.Count < pageSize;
-            yield return new LogPage(events, after, caughtUp ? asOf : null, caughtUp);
-            if (events.Count == 0)
+            var page = await read(after);
+            after = page.Position;
+            yield return page;
+            if (page.Events.Count == 0)
                 await Task.WhenAny(next, Task.Delay(Poll, clock, ct));
-            else if (caughtUp && Round - Stopwatch.GetElapsedTime(began) is { Ticks: > 0 } rest)
+            else if (page.CaughtUp && Round - Stopwatch.GetElapsedTime(began) is { Ticks: > 0 } rest)
                 // By the machine's time: nothing is dated by it.
                 await Task.Delay(rest, ct);
             ct.ThrowIfCancellationRequested();

@@ -110,7 +110,7 @@ public sealed partial class Team
     {
         if (agent.Settings.Units is { } units && agent.UnitsUsed + queue.Units > units)
             return false;
-        foreach (var profile in Domain.Capacity.CapacityRules.ProfilesInUse(agent, _configuration))
+        foreach (var profile in CapacityRules.ProfilesInUse(agent, _configuration))
             if (queue.Profiles.Contains(profile.Profile.Id) && profile.Used >= profile.Limit)
                 return false;
         return true;

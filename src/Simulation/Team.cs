@@ -2,6 +2,7 @@ using System.Globalization;
 using PresenceLedger.Domain;
 using PresenceLedger.Domain.Access;
 using PresenceLedger.Domain.Agents;
+using PresenceLedger.Domain.Authorization;
 using PresenceLedger.Domain.Configurations;
 using PresenceLedger.Ledger.Calendars;
 using PresenceLedger.Ledger.Events;

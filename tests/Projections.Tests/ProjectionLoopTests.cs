@@ -243,6 +243,24 @@ public abstract class ProjectionLoopTests : ReadSideTests
     }
 
     [Fact]
+    public async Task A_read_model_that_takes_the_place_of_another_drops_that_once_nobody_uses_it()
+    {
+        await using var second = await Node.StartAsync(_database, _clock);
+        var old = await StartAsync(_node, new TallyModel(version: 3));
+        await _node.RegisterAsync("ana");
+        await CaughtUpAsync(old);
+
+        var @new = await StartAsync(second, new TallyModel(version: 1, "count", replaces: "tally"));
+        await CaughtUpAsync(@new);
+        Assert.Equal(1L, await ScalarAsync("select count(*) from tally_v3.stream where stream like 'agent-%'"));
+
+        await old.StopAsync();
+
+        await UntilAsync(@new.Loop, async () => await ScalarAsync("select to_regnamespace('tally_v3')::text") is null or DBNull);
+        Assert.Equal("count", await ScalarAsync("select string_agg(name, ',') from read.read_model"));
+    }
+
+    [Fact]
     public async Task More_events_than_a_small_page_has_are_applied_in_order_and_once()
     {
         for (var n = 0; n < 12; n++)

@@ -4,9 +4,11 @@ using PresenceLedger.Ledger;
 namespace PresenceLedger.Projections.Tests;
 
 /// <summary>A small read model: how many events each stream has. The database refuses a stream that is called <c>agent-refused</c>.</summary>
-internal sealed class TallyModel(int version = 1) : IReadModel
+internal sealed class TallyModel(int version = 1, string name = "tally", params string[] replaces) : IReadModel
 {
-    public string Name => "tally";
+    public string Name => name;
+
+    public IReadOnlyList<string> Replaces => replaces;
 
     public int Version => version;
 

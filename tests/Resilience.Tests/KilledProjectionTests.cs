@@ -64,7 +64,7 @@ public sealed class KilledProjectionTests
             select exists (
                 select from pg_stat_activity a join pg_locks l using (pid) join pg_class c on c.oid = l.relation
                 join pg_namespace n on n.oid = c.relnamespace
-                where a.datname = current_database() and n.nspname like 'facts_v%' and l.mode = 'RowExclusiveLock'
+                where a.datname = current_database() and n.nspname like 'presence_v%' and l.mode = 'RowExclusiveLock'
             )
             """
         );
@@ -76,7 +76,7 @@ public sealed class KilledProjectionTests
         var began = Stopwatch.GetTimestamp();
         await using var command = owner.CreateCommand(
             """
-            select (select position from read.read_model where name = 'facts' and place = 'live')
+            select (select position from read.read_model where name = 'presence' and place = 'live')
                 >= (select max(position) from ledger.event)
             """
         );

@@ -1,5 +1,6 @@
 using PresenceLedger.Api.Http;
 using PresenceLedger.Domain.Access;
+using PresenceLedger.Domain.Authorization;
 
 namespace PresenceLedger.Api.Access;
 

@@ -1,7 +1,6 @@
 using PresenceLedger.Api.Audit;
 using PresenceLedger.Api.Http;
 using PresenceLedger.Domain;
-using PresenceLedger.Domain.Access;
 using PresenceLedger.Domain.Agents;
 using PresenceLedger.Ledger.Agents;
 using PresenceLedger.Ledger.Configurations;
@@ -188,17 +187,5 @@ internal static class AgentEndpoints
         };
 
     private static void Command<TCommand>(RouteHandlerBuilder endpoint, string summary)
-        where TCommand : AgentCommand =>
-        endpoint
-            .Allow(Permissions.Check<TCommand>)
-            .WithTags(Commands)
-            .WithSummary(summary)
-            .Produces<PresenceAnswer>()
-            .ProducesProblem(StatusCodes.Status400BadRequest)
-            .ProducesProblem(StatusCodes.Status403Forbidden)
-            .ProducesProblem(StatusCodes.Status404NotFound)
-            .ProducesProblem(StatusCodes.Status409Conflict)
-            .ProducesProblem(StatusCodes.Status412PreconditionFailed)
-            .ProducesProblem(StatusCodes.Status422UnprocessableEntity)
-            .ProducesProblem(StatusCodes.Status503ServiceUnavailable);
+        where TCommand : AgentCommand => endpoint.IsCommand<TCommand>(Commands, summary);
 }

@@ -6,6 +6,7 @@ using PresenceLedger.Api.Access;
 using PresenceLedger.Api.Hosting;
 using PresenceLedger.Api.Http;
 using PresenceLedger.Domain.Agents;
+using PresenceLedger.Domain.Authorization;
 using PresenceLedger.Domain.Naming;
 using PresenceLedger.Ledger;
 using PresenceLedger.Ledger.Agents;
@@ -40,6 +41,16 @@ public sealed class AgentRequestHandler(AgentStreams agents) : IRequestHandler<A
 /// <summary>From a request to a command and from its outcome to an answer: what all command endpoints share.</summary>
 internal static class CommandEndpoint
 {
+    /// <summary>What every command on agents has in the description: who may give it, what it answers, how it is refused.</summary>
+    public static RouteHandlerBuilder IsCommand<TCommand>(this RouteHandlerBuilder endpoint, string tag, string summary)
+        where TCommand : AgentCommand =>
+        endpoint
+            .Allow(Permissions.Check<TCommand>)
+            .WithTags(tag)
+            .WithSummary(summary)
+            .Produces<PresenceAnswer>()
+            .ProducesProblems(400, 403, 404, 409, 412, 422, 503);
+
     /// <summary>Set where an answer is that of an earlier time.</summary>
     public const string ReplayedHeader = "Idempotency-Replayed";
 

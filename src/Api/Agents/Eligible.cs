@@ -35,9 +35,7 @@ internal static class Eligible
                 "Signed-in agents whose base status is allowed and whose capacity suffices, most available first; or why an agent is not."
             )
             .Produces<Page<EligibleAgent>>()
-            .ProducesProblem(StatusCodes.Status400BadRequest)
-            .ProducesProblem(StatusCodes.Status404NotFound)
-            .ProducesProblem(StatusCodes.Status503ServiceUnavailable);
+            .ProducesProblems(400, 404, 503);
 
     private static async Task<IResult> GetAsync(
         HttpContext http,

@@ -17,8 +17,7 @@ internal static class GetPresence
             .WithMetadata(new ReadsYourWrites())
             .WithSummary("The current presence.")
             .Produces<PresenceAnswer>()
-            .ProducesProblem(StatusCodes.Status404NotFound)
-            .ProducesProblem(StatusCodes.Status503ServiceUnavailable);
+            .ProducesProblems(404, 503);
 
     private static async Task<IResult> GetAsync(
         HttpContext http,

@@ -1,7 +1,7 @@
 using PresenceLedger.Api.Http;
 using PresenceLedger.Domain;
-using PresenceLedger.Domain.Access;
 using PresenceLedger.Domain.Agents;
+using PresenceLedger.Domain.Authorization;
 using PresenceLedger.Ledger.Agents;
 using PresenceLedger.Ledger.Heartbeats;
 

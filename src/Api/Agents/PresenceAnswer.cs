@@ -1,6 +1,5 @@
 using System.Text.Json.Serialization;
 using PresenceLedger.Domain.Agents;
-using PresenceLedger.Domain.Capacity;
 using PresenceLedger.Domain.Configurations;
 using PresenceLedger.Domain.Statuses;
 using PresenceLedger.Ledger;

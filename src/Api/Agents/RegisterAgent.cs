@@ -1,7 +1,7 @@
 using Marten;
 using PresenceLedger.Api.Http;
-using PresenceLedger.Domain.Access;
 using PresenceLedger.Domain.Agents;
+using PresenceLedger.Domain.Authorization;
 using PresenceLedger.Projections;
 
 namespace PresenceLedger.Api.Agents;
@@ -16,9 +16,7 @@ internal static class RegisterAgent
             .WithTags("Configuration")
             .WithSummary("Register an agent, or change the settings.")
             .Produces<PresenceAnswer>()
-            .ProducesProblem(StatusCodes.Status400BadRequest)
-            .ProducesProblem(StatusCodes.Status403Forbidden)
-            .ProducesProblem(StatusCodes.Status409Conflict);
+            .ProducesProblems(400, 403, 409);
 
     private static async Task<IResult> PutAsync(HttpContext http, string agentId, Body<AgentBody> body, IDocumentStore store)
     {

@@ -2,6 +2,7 @@ using PresenceLedger.Api.Access;
 using PresenceLedger.Api.Http;
 using PresenceLedger.Domain;
 using PresenceLedger.Domain.Access;
+using PresenceLedger.Domain.Authorization;
 using PresenceLedger.Ledger;
 using PresenceLedger.Ledger.Seals;
 
@@ -18,11 +19,7 @@ internal static class EvidenceEndpoint
                 "A bundle of the agent's events with their proofs, seals and keys (zip), to be checked by anybody; from and to by when they took effect. With seal=true (administrators) the ledger is sealed first where the agent's last events are not."
             )
             .Produces<byte[]>(contentType: "application/zip")
-            .ProducesProblem(StatusCodes.Status400BadRequest)
-            .ProducesProblem(StatusCodes.Status403Forbidden)
-            .ProducesProblem(StatusCodes.Status404NotFound)
-            .ProducesProblem(StatusCodes.Status409Conflict)
-            .ProducesProblem(StatusCodes.Status429TooManyRequests);
+            .ProducesProblems(400, 403, 404, 409, 429);
 
     private static async Task<IResult> GetAsync(
         HttpContext http,

@@ -1,7 +1,7 @@
 using System.Globalization;
 using PresenceLedger.Api.Access;
 using PresenceLedger.Api.Http;
-using PresenceLedger.Domain.Access;
+using PresenceLedger.Domain.Authorization;
 using PresenceLedger.Domain.Seals;
 using PresenceLedger.Ledger;
 using PresenceLedger.Ledger.Seals;
@@ -19,8 +19,7 @@ internal static class SealEndpoints
             .WithMetadata(new NeedsNoKey())
             .WithSummary("Seal everything that is recorded by now; administrators.")
             .Produces<SealedAnswer>()
-            .ProducesProblem(StatusCodes.Status403Forbidden)
-            .ProducesProblem(StatusCodes.Status409Conflict);
+            .ProducesProblems(403, 409);
         api.MapGet("/ledger/seals", ListAsync)
             .WithTags("Audit")
             .WithMetadata(new Paged())

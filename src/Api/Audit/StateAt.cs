@@ -3,8 +3,8 @@ using System.Text.Json.Serialization;
 using PresenceLedger.Api.Agents;
 using PresenceLedger.Api.Http;
 using PresenceLedger.Domain;
-using PresenceLedger.Domain.Access;
 using PresenceLedger.Domain.Agents;
+using PresenceLedger.Domain.Authorization;
 using PresenceLedger.Domain.Statuses;
 using PresenceLedger.Ledger;
 using PresenceLedger.Projections.Presence;
@@ -26,8 +26,7 @@ internal static class StateAt
                 "The state as of an instant (at), as the ledger knew it at another (knownAt), or as of a version; the present one where none is given."
             )
             .Produces<StateAnswer>()
-            .ProducesProblem(StatusCodes.Status400BadRequest)
-            .ProducesProblem(StatusCodes.Status404NotFound);
+            .ProducesProblems(400, 404);
 
     private static async Task<IResult> GetAsync(
         HttpContext http,

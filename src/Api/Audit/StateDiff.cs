@@ -3,7 +3,7 @@ using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
 using PresenceLedger.Api.Agents;
 using PresenceLedger.Api.Http;
-using PresenceLedger.Domain.Access;
+using PresenceLedger.Domain.Authorization;
 using PresenceLedger.Ledger;
 using PresenceLedger.Projections;
 using PresenceLedger.Projections.Presence;
@@ -22,8 +22,7 @@ internal static class StateDiff
                 "What is other in the state at an instant (to; now) than at an earlier one (from), of what the ledger knew at knownAt."
             )
             .Produces<DiffAnswer>()
-            .ProducesProblem(StatusCodes.Status400BadRequest)
-            .ProducesProblem(StatusCodes.Status404NotFound);
+            .ProducesProblems(400, 404);
 
     private static async Task<IResult> GetAsync(
         HttpContext http,

@@ -3,7 +3,7 @@ using System.Globalization;
 using PresenceLedger.Api.Http;
 using PresenceLedger.Api.Privacy;
 using PresenceLedger.Domain;
-using PresenceLedger.Domain.Access;
+using PresenceLedger.Domain.Authorization;
 
 namespace PresenceLedger.Api.Audit;
 
@@ -22,8 +22,7 @@ internal static class Timeline
             .WithMetadata(new Paged())
             .WithSummary("Every event of the agent, explained; order=asc (default) or desc, from and to by when they took effect.")
             .Produces<Page<TimelineEntry>>()
-            .ProducesProblem(StatusCodes.Status400BadRequest)
-            .ProducesProblem(StatusCodes.Status404NotFound);
+            .ProducesProblems(400, 404);
 
     private static async Task<IResult> GetAsync(
         HttpContext http,

@@ -2,7 +2,7 @@ using System.Text.Json;
 using Npgsql;
 using PresenceLedger.Api.Http;
 using PresenceLedger.Domain;
-using PresenceLedger.Domain.Access;
+using PresenceLedger.Domain.Authorization;
 using PresenceLedger.Domain.Seals;
 using PresenceLedger.Ledger;
 using PresenceLedger.Ledger.Postgres;
@@ -28,17 +28,13 @@ internal static class VerifyEndpoints
             .WithTags("Audit")
             .WithSummary("The hash chain of the agent's stream, the texts of its reasons, and the seal that covers its last events.")
             .Produces<AgentVerificationAnswer>()
-            .ProducesProblem(StatusCodes.Status403Forbidden)
-            .ProducesProblem(StatusCodes.Status404NotFound)
-            .ProducesProblem(StatusCodes.Status429TooManyRequests);
+            .ProducesProblems(403, 404, 429);
         api.MapGet("/ledger/verify", VerifyLedgerAsync)
             .Allow(Permissions.CheckLedgerAudit)
             .WithTags("Audit")
             .WithSummary("The seals, their order and their signatures; with full=true every event, told as it goes (NDJSON).")
             .Produces<SealVerification>(contentType: "application/json", additionalContentTypes: [Ndjson])
-            .ProducesProblem(StatusCodes.Status403Forbidden)
-            .ProducesProblem(StatusCodes.Status409Conflict)
-            .ProducesProblem(StatusCodes.Status429TooManyRequests);
+            .ProducesProblems(403, 409, 429);
     }
 
     private static async Task<IResult> VerifyAgentAsync(

@@ -7,7 +7,6 @@ using PresenceLedger.Api.Http;
 using PresenceLedger.Domain.Naming;
 using PresenceLedger.Domain.Seals;
 using PresenceLedger.Ledger;
-using PresenceLedger.Ledger.Reasons;
 using PresenceLedger.Ledger.Seals;
 using PresenceLedger.Ledger.Verification;
 

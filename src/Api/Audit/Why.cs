@@ -2,8 +2,8 @@ using System.ComponentModel;
 using PresenceLedger.Api.Http;
 using PresenceLedger.Api.Privacy;
 using PresenceLedger.Domain;
-using PresenceLedger.Domain.Access;
 using PresenceLedger.Domain.Agents;
+using PresenceLedger.Domain.Authorization;
 using PresenceLedger.Domain.Statuses;
 
 namespace PresenceLedger.Api.Audit;
@@ -18,8 +18,7 @@ internal static class Why
             .WithTags("Audit")
             .WithSummary("Why the agent was what it was at an instant, in a paragraph, with the events and rules under it.")
             .Produces<WhyAnswer>()
-            .ProducesProblem(StatusCodes.Status400BadRequest)
-            .ProducesProblem(StatusCodes.Status404NotFound);
+            .ProducesProblems(400, 404);
 
     private static async Task<IResult> GetAsync(
         HttpContext http,

@@ -1,8 +1,8 @@
 using System.Globalization;
 using PresenceLedger.Api.Agents;
 using PresenceLedger.Api.Http;
-using PresenceLedger.Domain.Access;
 using PresenceLedger.Domain.Agents;
+using PresenceLedger.Domain.Authorization;
 using PresenceLedger.Domain.Configurations;
 using PresenceLedger.Domain.Policies;
 using PresenceLedger.Ledger.Calendars;

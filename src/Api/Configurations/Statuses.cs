@@ -1,7 +1,7 @@
 using PresenceLedger.Api.Agents;
 using PresenceLedger.Api.Http;
 using PresenceLedger.Domain;
-using PresenceLedger.Domain.Access;
+using PresenceLedger.Domain.Authorization;
 using PresenceLedger.Domain.Configurations;
 using PresenceLedger.Domain.Statuses;
 using PresenceLedger.Ledger.Configurations;

@@ -3,7 +3,7 @@ using Npgsql;
 using PresenceLedger.Api.Audit.WhatIf;
 using PresenceLedger.Api.Http;
 using PresenceLedger.Domain;
-using PresenceLedger.Domain.Access;
+using PresenceLedger.Domain.Authorization;
 using PresenceLedger.Domain.Configurations;
 using PresenceLedger.Domain.WhatIf;
 using PresenceLedger.Ledger;
@@ -34,10 +34,7 @@ internal static class TryPolicy
             .WithMetadata(new RecordsNothing())
             .WithSummary("Try a policy, given as to PUT: which scenarios and what of the last days would be other. Records nothing.")
             .Produces<PolicyTrialAnswer>()
-            .ProducesProblem(StatusCodes.Status400BadRequest)
-            .ProducesProblem(StatusCodes.Status403Forbidden)
-            .ProducesProblem(StatusCodes.Status404NotFound)
-            .ProducesProblem(StatusCodes.Status429TooManyRequests);
+            .ProducesProblems(400, 403, 404, 429);
 
     private static async Task<IResult> TryAsync(
         HttpContext http,

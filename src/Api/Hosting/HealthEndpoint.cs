@@ -1,6 +1,6 @@
 using Microsoft.Extensions.Diagnostics.HealthChecks;
 using PresenceLedger.Api.Http;
-using PresenceLedger.Domain.Access;
+using PresenceLedger.Domain.Authorization;
 
 namespace PresenceLedger.Api.Hosting;
 

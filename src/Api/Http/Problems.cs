@@ -25,6 +25,14 @@ internal static class Problems
         return problem;
     }
 
+    /// <summary>Says in the description with which statuses an endpoint refuses.</summary>
+    public static RouteHandlerBuilder ProducesProblems(this RouteHandlerBuilder endpoint, params int[] statuses)
+    {
+        foreach (var status in statuses)
+            endpoint.ProducesProblem(status);
+        return endpoint;
+    }
+
     /// <summary>The trace id alone, where the framework would write the whole of traceparent.</summary>
     public static void Identify(ProblemDetailsContext context) => context.ProblemDetails.Extensions["traceId"] = TraceId();
 

@@ -49,8 +49,7 @@ internal static class LiveStream
             .WithTags("Queries")
             .WithSummary("Presence live, as server-sent events: a snapshot, then each change; Last-Event-ID goes on where it was.")
             .Produces<string>(contentType: "text/event-stream")
-            .ProducesProblem(StatusCodes.Status400BadRequest)
-            .ProducesProblem(StatusCodes.Status503ServiceUnavailable);
+            .ProducesProblems(400, 503);
 
     private static async Task<IResult> GetAsync(
         HttpContext http,

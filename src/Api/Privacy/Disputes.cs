@@ -6,8 +6,8 @@ using PresenceLedger.Api.Agents;
 using PresenceLedger.Api.Audit;
 using PresenceLedger.Api.Http;
 using PresenceLedger.Domain;
-using PresenceLedger.Domain.Access;
 using PresenceLedger.Domain.Agents;
+using PresenceLedger.Domain.Authorization;
 using PresenceLedger.Ledger;
 using PresenceLedger.Ledger.Agents;
 using PresenceLedger.Ledger.Events;
@@ -83,16 +83,14 @@ internal static class Disputes
             .WithMetadata(new Paged())
             .WithSummary("The agent's disputes, by the version of the disputed entry.")
             .Produces<Page<DisputeItem>>()
-            .ProducesProblem(StatusCodes.Status403Forbidden)
-            .ProducesProblem(StatusCodes.Status404NotFound);
+            .ProducesProblems(403, 404);
         api.MapGet("/disputes", OfAllAsync)
             .Allow(Permissions.CheckDisputes)
             .WithTags(Tag)
             .WithMetadata(new Paged(), new ReadsYourWrites())
             .WithSummary("Disputes of all agents, the oldest first.")
             .Produces<Page<DisputeItem>>()
-            .ProducesProblem(StatusCodes.Status403Forbidden)
-            .ProducesProblem(StatusCodes.Status503ServiceUnavailable);
+            .ProducesProblems(403, 503);
     }
 
     private static async Task<IResult> OfAgentAsync(
@@ -229,19 +227,7 @@ internal static class Disputes
             : null;
 
     private static void Command<TCommand>(RouteHandlerBuilder endpoint, string summary)
-        where TCommand : AgentCommand =>
-        endpoint
-            .Allow(Permissions.Check<TCommand>)
-            .WithTags(Tag)
-            .WithSummary(summary)
-            .Produces<PresenceAnswer>()
-            .ProducesProblem(StatusCodes.Status400BadRequest)
-            .ProducesProblem(StatusCodes.Status403Forbidden)
-            .ProducesProblem(StatusCodes.Status404NotFound)
-            .ProducesProblem(StatusCodes.Status409Conflict)
-            .ProducesProblem(StatusCodes.Status412PreconditionFailed)
-            .ProducesProblem(StatusCodes.Status422UnprocessableEntity)
-            .ProducesProblem(StatusCodes.Status503ServiceUnavailable);
+        where TCommand : AgentCommand => endpoint.IsCommand<TCommand>(Tag, summary);
 
     /// <summary>A dispute of an agent.</summary>
     private sealed record Disputed(string AgentId, long Version, Dispute Dispute);

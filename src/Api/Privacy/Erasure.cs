@@ -1,7 +1,6 @@
 using Marten;
 using PresenceLedger.Api.Agents;
 using PresenceLedger.Api.Http;
-using PresenceLedger.Domain.Access;
 using PresenceLedger.Domain.Agents;
 using PresenceLedger.Ledger;
 using PresenceLedger.Ledger.Agents;
@@ -29,17 +28,10 @@ internal static class Erasure
     public static void Map(RouteGroupBuilder agent) =>
         agent
             .MapPost("/erasure", EraseAsync)
-            .Allow(Permissions.Check<ErasePerson>)
-            .WithTags("Privacy")
-            .WithSummary("Erase the person behind an agent who is signed out: the name, and the texts of reasons. The chain still holds.")
-            .Produces<PresenceAnswer>()
-            .ProducesProblem(StatusCodes.Status400BadRequest)
-            .ProducesProblem(StatusCodes.Status403Forbidden)
-            .ProducesProblem(StatusCodes.Status404NotFound)
-            .ProducesProblem(StatusCodes.Status409Conflict)
-            .ProducesProblem(StatusCodes.Status412PreconditionFailed)
-            .ProducesProblem(StatusCodes.Status422UnprocessableEntity)
-            .ProducesProblem(StatusCodes.Status503ServiceUnavailable);
+            .IsCommand<ErasePerson>(
+                "Privacy",
+                "Erase the person behind an agent who is signed out: the name, and the texts of reasons. The chain still holds."
+            );
 
     private static async Task<IResult> EraseAsync(
         HttpContext http,

@@ -4,6 +4,7 @@ using PresenceLedger.Api.Access;
 using PresenceLedger.Api.Agents;
 using PresenceLedger.Api.Http;
 using PresenceLedger.Domain.Access;
+using PresenceLedger.Domain.Authorization;
 using PresenceLedger.Ledger.Access;
 
 namespace PresenceLedger.Api.Privacy;

@@ -3,6 +3,7 @@ using PresenceLedger.Api.Audit;
 using PresenceLedger.Api.Http;
 using PresenceLedger.Domain;
 using PresenceLedger.Domain.Access;
+using PresenceLedger.Domain.Authorization;
 using PresenceLedger.Ledger;
 using PresenceLedger.Ledger.Access;
 using PresenceLedger.Ledger.Agents;
@@ -21,8 +22,7 @@ internal static class Readers
             .WithMetadata(new Paged())
             .WithSummary("Who else read the agent's audit, the newest first: when, what, of which time, and what for.")
             .Produces<Page<ReaderAnswer>>()
-            .ProducesProblem(StatusCodes.Status403Forbidden)
-            .ProducesProblem(StatusCodes.Status404NotFound);
+            .ProducesProblems(403, 404);
 
     private static async Task<IResult> GetAsync(HttpContext http, string agentId, AccessLog access, AgentStreams agents)
     {

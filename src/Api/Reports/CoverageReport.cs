@@ -5,6 +5,7 @@ using PresenceLedger.Api.Http;
 using PresenceLedger.Api.Privacy;
 using PresenceLedger.Api.Reports.RealTime;
 using PresenceLedger.Domain.Access;
+using PresenceLedger.Domain.Authorization;
 using PresenceLedger.Domain.Reporting;
 using PresenceLedger.Ledger;
 using PresenceLedger.Ledger.Calendars;
@@ -30,9 +31,7 @@ internal static class CoverageReport
             .WithMetadata(new Paged(), new ReadsYourWrites())
             .WithSummary("The stretches in which fewer than so many agents (below, 1) of a queue were routable, with the causes.")
             .Produces<CoverageAnswer>()
-            .ProducesProblem(StatusCodes.Status400BadRequest)
-            .ProducesProblem(StatusCodes.Status403Forbidden)
-            .ProducesProblem(StatusCodes.Status503ServiceUnavailable);
+            .ProducesProblems(400, 403, 503);
 
     private static async Task<IResult> GetAsync(
         HttpContext http,

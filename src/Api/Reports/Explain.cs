@@ -6,8 +6,8 @@ using PresenceLedger.Api.Audit;
 using PresenceLedger.Api.Http;
 using PresenceLedger.Api.Privacy;
 using PresenceLedger.Domain;
-using PresenceLedger.Domain.Access;
 using PresenceLedger.Domain.Agents;
+using PresenceLedger.Domain.Authorization;
 using PresenceLedger.Domain.Reporting;
 using PresenceLedger.Domain.Statuses;
 using PresenceLedger.Ledger;
@@ -44,9 +44,7 @@ internal static class Explain
             .WithMetadata(new Paged(MostItems), new ReadsYourWrites(), new RecordsReads())
             .WithSummary("What a number of the report is made of: the intervals and sessions that add up to it, and the events under them.")
             .Produces<ExplainAnswer>()
-            .ProducesProblem(StatusCodes.Status400BadRequest)
-            .ProducesProblem(StatusCodes.Status404NotFound)
-            .ProducesProblem(StatusCodes.Status503ServiceUnavailable);
+            .ProducesProblems(400, 404, 503);
 
     private static async Task<IResult> GetAsync(
         HttpContext http,

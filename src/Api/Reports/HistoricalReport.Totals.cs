@@ -20,9 +20,7 @@ internal static partial class HistoricalReport
             .WithMetadata(new ReadsYourWrites())
             .WithSummary("What all agents of the report did together, by bucket and in all; JSON.")
             .Produces<TotalsAnswer>()
-            .ProducesProblem(StatusCodes.Status400BadRequest)
-            .ProducesProblem(StatusCodes.Status429TooManyRequests)
-            .ProducesProblem(StatusCodes.Status503ServiceUnavailable);
+            .ProducesProblems(400, 429, 503);
 
     private static async Task<IResult> GetTotalsAsync(HttpContext http, [AsParameters] HistoricalParameters asked, TimeProvider clock)
     {

@@ -11,6 +11,7 @@ using PresenceLedger.Api.Access;
 using PresenceLedger.Api.Agents;
 using PresenceLedger.Api.Http;
 using PresenceLedger.Domain.Access;
+using PresenceLedger.Domain.Authorization;
 using PresenceLedger.Domain.Reporting;
 using PresenceLedger.Ledger;
 using PresenceLedger.Ledger.Calendars;
@@ -63,8 +64,7 @@ internal static partial class HistoricalReport
             .WithMetadata(new Paged(ReportCursor.Most), new ReadsYourWrites())
             .WithSummary("What agents did, by agent and bucket; JSON in pages, CSV and NDJSON whole and streamed.")
             .Produces<HistoricalAnswer>(contentType: "application/json", additionalContentTypes: [ReportFormats.Csv, ReportFormats.Ndjson])
-            .ProducesProblem(StatusCodes.Status400BadRequest)
-            .ProducesProblem(StatusCodes.Status503ServiceUnavailable);
+            .ProducesProblems(400, 503);
 
     private static async Task<IResult> GetAsync(
         HttpContext http,

@@ -6,8 +6,8 @@ using PresenceLedger.Api.Audit;
 using PresenceLedger.Api.Http;
 using PresenceLedger.Api.Privacy;
 using PresenceLedger.Domain;
-using PresenceLedger.Domain.Access;
 using PresenceLedger.Domain.Agents;
+using PresenceLedger.Domain.Authorization;
 using PresenceLedger.Domain.Reporting;
 using PresenceLedger.Domain.Statuses;
 using PresenceLedger.Ledger.Calendars;
@@ -47,9 +47,7 @@ internal static class StatusHistory
                 contentType: "application/json",
                 additionalContentTypes: [ReportFormats.Csv, ReportFormats.Ndjson]
             )
-            .ProducesProblem(StatusCodes.Status400BadRequest)
-            .ProducesProblem(StatusCodes.Status404NotFound)
-            .ProducesProblem(StatusCodes.Status503ServiceUnavailable);
+            .ProducesProblems(400, 404, 503);
 
     private static async Task<IResult> GetAsync(
         HttpContext http,

@@ -1,6 +1,7 @@
 using PresenceLedger.Domain;
 using PresenceLedger.Domain.Access;
 using PresenceLedger.Domain.Agents;
+using PresenceLedger.Domain.Authorization;
 
 namespace PresenceLedger.Dashboard.Administration;
 

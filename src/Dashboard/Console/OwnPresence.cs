@@ -1,3 +1,4 @@
+using PresenceLedger.Dashboard.Agents;
 using PresenceLedger.Dashboard.Service;
 using PresenceLedger.Domain;
 
@@ -28,7 +29,7 @@ public sealed record OwnPresence(
     DateTimeOffset? Until,
     bool SignedIn,
     int Connections,
-    OwnCapacity Capacity,
+    CapacityInUse Capacity,
     IReadOnlyList<OwnConversation> Conversations,
     IReadOnlyList<OwnConsult> Consults
 )
@@ -48,17 +49,6 @@ public sealed record OwnPresence(
         : StatusId == Inactive ? "Missed"
         : "Rejected";
 }
-
-/// <summary>Capacity in use.</summary>
-/// <param name="Units">Null where none are configured.</param>
-/// <param name="Profiles">The agent's profiles.</param>
-public sealed record OwnCapacity(OwnUnits? Units, IReadOnlyList<OwnProfile> Profiles);
-
-/// <summary>Capacity units.</summary>
-public sealed record OwnUnits(int Total, int Used);
-
-/// <summary>A capacity profile.</summary>
-public sealed record OwnProfile(string ProfileId, int Limit, int Used);
 
 /// <summary>An open conversation.</summary>
 /// <param name="ConversationId">Its id.</param>

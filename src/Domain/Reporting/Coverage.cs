@@ -1,6 +1,5 @@
 using PresenceLedger.Domain.Access;
 using PresenceLedger.Domain.Agents;
-using PresenceLedger.Domain.Capacity;
 using PresenceLedger.Domain.Configurations;
 using PresenceLedger.Domain.Statuses;
 

@@ -1,7 +1,6 @@
 using System.Collections.Immutable;
 using System.Globalization;
 using PresenceLedger.Domain.Agents;
-using PresenceLedger.Domain.Capacity;
 using PresenceLedger.Domain.Configurations;
 using PresenceLedger.Domain.Statuses;
 

@@ -5,12 +5,12 @@ using Microsoft.Extensions.Caching.Memory;
 using PresenceLedger.Domain;
 using PresenceLedger.Domain.Access;
 using PresenceLedger.Domain.Agents;
+using PresenceLedger.Domain.Authorization;
 using PresenceLedger.Domain.Configurations;
 using PresenceLedger.Domain.Policies;
 using PresenceLedger.Ledger.Clock;
 using PresenceLedger.Ledger.Configurations;
 using PresenceLedger.Ledger.Events;
-using PresenceLedger.Ledger.Heartbeats;
 using PresenceLedger.Ledger.Reasons;
 
 namespace PresenceLedger.Ledger.Agents;
@@ -47,6 +47,7 @@ public sealed class AgentStreams(
 
     private readonly MemoryCache _cache = new(new MemoryCacheOptions { SizeLimit = CachedAgents });
     private readonly StripedLocks _locks = new(1024);
+    private readonly Lock _keeping = new();
 
     /// <summary>Handles a command that somebody gives: may they, then transact.</summary>
     /// <param name="agentId">The agent.</param>
@@ -462,7 +463,14 @@ public sealed class AgentStreams(
         return Keep(loaded);
     }
 
-    private Loaded Keep(Loaded loaded) => _cache.Set(loaded.Agent.AgentId, loaded, new MemoryCacheEntryOptions { Size = 1 });
+    private Loaded Keep(Loaded loaded)
+    {
+        // Who follows the log keeps states as well, and may be behind a command: what is in memory never goes back.
+        lock (_keeping)
+            return _cache.TryGetValue(loaded.Agent.AgentId, out Loaded? newest) && newest!.Agent.Version > loaded.Agent.Version
+                ? newest
+                : _cache.Set(loaded.Agent.AgentId, loaded, new MemoryCacheEntryOptions { Size = 1 });
+    }
 
     private void FollowConnections(Change change, Policy policy)
     {

@@ -65,7 +65,7 @@ public sealed class ClockKeeper(LedgerClock clock, NpgsqlDataSource database, IL
             """
         );
         command.Parameters.Add(new() { Value = LedgerClock.Step });
-        command.Parameters.Add(new() { Value = 10 * Timers.DueWorker.Claim });
+        command.Parameters.Add(new() { Value = 10 * Claim.Lasts });
         await command.ExecuteNonQueryAsync(ct);
     }
 

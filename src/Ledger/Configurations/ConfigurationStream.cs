@@ -1,7 +1,7 @@
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using PresenceLedger.Domain;
-using PresenceLedger.Domain.Access;
+using PresenceLedger.Domain.Authorization;
 using PresenceLedger.Domain.Configurations;
 using PresenceLedger.Ledger.Clock;
 using PresenceLedger.Ledger.Events;

@@ -8,7 +8,6 @@ using PresenceLedger.Domain.Configurations;
 using PresenceLedger.Ledger.Agents;
 using PresenceLedger.Ledger.Clock;
 using PresenceLedger.Ledger.Configurations;
-using PresenceLedger.Ledger.Timers;
 using static PresenceLedger.Domain.Instants;
 
 namespace PresenceLedger.Ledger.Heartbeats;
@@ -198,7 +197,7 @@ public sealed class Leases(
         );
         command.Parameters.Add(new() { Value = overdue });
         command.Parameters.Add(new() { Value = atMost });
-        command.Parameters.Add(new() { Value = DueWorker.Claim });
+        command.Parameters.Add(new() { Value = Claim.Lasts });
         await using var reader = await command.ExecuteReaderAsync(ct);
         await reader.ReadAsync(ct);
         // Leases that come were seen from now on, but for the time that they may come late.

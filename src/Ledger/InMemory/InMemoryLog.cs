@@ -30,8 +30,11 @@ public sealed class InMemoryLog(TimeProvider? clock = null) : ILog
     public bool IsNumbered => true;
 
     /// <inheritdoc />
-    public IAsyncEnumerable<LogPage> SubscribeAsync(LogPosition after, int pageSize, CancellationToken ct) =>
-        this.FollowAsync(after, pageSize, clock ?? TimeProvider.System, ct);
+    public IAsyncEnumerable<LogPage> SubscribeAsync(LogPosition after, int pageSize, CancellationToken ct)
+    {
+        var time = clock ?? TimeProvider.System;
+        return this.FollowAsync(after, at => this.ReadPageAsync(at, pageSize, time, ct), time, ct);
+    }
 
     /// <inheritdoc />
     public Task<AppendResult> AppendAsync(Commit commit)

@@ -22,6 +22,7 @@ public sealed class PostgresLog : BackgroundService, ILog
     private readonly ILogger<PostgresLog> _logger;
     private readonly Trouble _failing;
     private readonly AppendSignal _signal;
+    private readonly NewestEvents _newest;
     private readonly Channel<Pending> _queue = Channel.CreateUnbounded<Pending>();
 
     public PostgresLog(NpgsqlDataSource database, TimeProvider clock, ILogger<PostgresLog> logger)
@@ -31,6 +32,7 @@ public sealed class PostgresLog : BackgroundService, ILog
         _logger = logger;
         _failing = new Trouble(logger, clock);
         _signal = new AppendSignal(database, clock, logger);
+        _newest = new NewestEvents(this, clock);
     }
 
     /// <inheritdoc />
@@ -47,7 +49,7 @@ public sealed class PostgresLog : BackgroundService, ILog
 
     /// <inheritdoc />
     public IAsyncEnumerable<LogPage> SubscribeAsync(LogPosition after, int pageSize, CancellationToken ct) =>
-        this.FollowAsync(after, pageSize, _clock, ct);
+        this.FollowAsync(after, at => _newest.AfterAsync(at, pageSize, ct), _clock, ct);
 
     /// <inheritdoc />
     public async Task<AppendResult> AppendAsync(Commit commit)
@@ -135,6 +137,7 @@ public sealed class PostgresLog : BackgroundService, ILog
     public override void Dispose()
     {
         _signal.Dispose();
+        _newest.Dispose();
         base.Dispose();
     }
 

@@ -1,7 +1,6 @@
 using System.Text.Json;
 using PresenceLedger.Ledger.Events;
 using PresenceLedger.Ledger.Files;
-using PresenceLedger.Ledger.Verification;
 
 namespace PresenceLedger.Ledger.Seals;
 
@@ -68,7 +67,7 @@ public sealed class SealNotes(string folder, string ledger)
         }
     }
 
-    /// <summary>The seal that is noted, for <see cref="Verifier"/>; none where nothing is yet.</summary>
+    /// <summary>The seal that is noted, for what verifies; none where nothing is yet.</summary>
     /// <exception cref="SealNoteException">The file cannot be read.</exception>
     public IReadOnlyList<NotedSeal> Noted() => Read() is { Number: >= 0 } note ? [new NotedSeal(note.Number, note.Hash, "in " + File)] : [];
 

@@ -30,9 +30,6 @@ public sealed class DueWorker(
     ILogger<DueWorker> logger
 ) : BackgroundService
 {
-    /// <summary>How long what a node claimed is its own; by then it is done, or the node is gone.</summary>
-    public static readonly TimeSpan Claim = TimeSpan.FromSeconds(2);
-
     private const int AtMost = 256;
     private const int AtOnce = 32;
     private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(200);
@@ -143,7 +140,7 @@ public sealed class DueWorker(
             """
         );
         command.Parameters.Add(new() { Value = clock.Now() });
-        command.Parameters.Add(new() { Value = Claim });
+        command.Parameters.Add(new() { Value = Claim.Lasts });
         command.Parameters.Add(new() { Value = AtMost });
         var undone = new List<(string, string, string, long)>();
         await using var reader = await command.ExecuteReaderAsync(ct);
@@ -180,7 +177,7 @@ public sealed class DueWorker(
         );
         command.Parameters.Add(new() { Value = now });
         command.Parameters.Add(new() { Value = AtMost });
-        command.Parameters.Add(new() { Value = Claim });
+        command.Parameters.Add(new() { Value = Claim.Lasts });
         var due = new Dictionary<string, DateTimeOffset>(StringComparer.Ordinal);
         await using var reader = await command.ExecuteReaderAsync(ct);
         while (await reader.ReadAsync(ct))

@@ -4,6 +4,7 @@ using System.Text.Json.Serialization;
 using PresenceLedger.Domain.Naming;
 using PresenceLedger.Domain.Seals;
 using PresenceLedger.Ledger.Events;
+using PresenceLedger.Ledger.Seals;
 
 namespace PresenceLedger.Ledger.Verification;
 

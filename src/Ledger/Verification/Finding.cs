@@ -1,4 +1,5 @@
 using PresenceLedger.Domain.Seals;
+using PresenceLedger.Ledger.Seals;
 
 namespace PresenceLedger.Ledger.Verification;
 
@@ -38,12 +39,6 @@ public enum FindingKind
     /// <summary>The text of a reason is not the one that was given.</summary>
     TextChanged,
 }
-
-/// <summary>A seal that was noted outside of the ledger.</summary>
-/// <param name="Number">Its number.</param>
-/// <param name="Hash">Its hash, in hex.</param>
-/// <param name="Where">Where it was noted, as words that follow "noted".</param>
-public sealed record NotedSeal(long Number, string Hash, string Where);
 
 /// <summary>A place of the ledger that is wrong, and how.</summary>
 /// <param name="Kind">How.</param>

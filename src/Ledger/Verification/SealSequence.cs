@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Runtime.CompilerServices;
 using PresenceLedger.Domain.Seals;
 using PresenceLedger.Ledger.Events;
+using PresenceLedger.Ledger.Seals;
 
 namespace PresenceLedger.Ledger.Verification;
 

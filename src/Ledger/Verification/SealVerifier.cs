@@ -1,4 +1,5 @@
 using PresenceLedger.Domain.Seals;
+using PresenceLedger.Ledger.Seals;
 
 namespace PresenceLedger.Ledger.Verification;
 

@@ -53,13 +53,13 @@ public sealed class DoctorTests : IAsyncLifetime
 
         var found = await DoctorAsync();
         Assert.True(found.ExitCode == 1, found.ToString());
-        Assert.Matches("""ana: presence@\d+: data\.agent\.status\.statusId is "busy", by the ledger "available"\n""", found.Output);
+        Assert.Matches("""ana: presence@\d+: state\.agent\.status\.statusId is "busy", by the ledger "available"\n""", found.Output);
         Assert.Contains("1 agents differ.", found.Output, StringComparison.Ordinal);
-        Assert.Contains("presence-ledger rebuild presence", found.Output, StringComparison.Ordinal);
+        Assert.Contains("presence-ledger rebuild", found.Output, StringComparison.Ordinal);
         Assert.Equal((1, 0), ((await DoctorAsync("ana")).ExitCode, (await DoctorAsync("ben")).ExitCode));
 
         var health = await UntilHealthAsync("degraded", _ => true);
-        Assert.Contains("presence-ledger rebuild presence", health.GetProperty("description").GetString(), StringComparison.Ordinal);
+        Assert.Contains("presence-ledger rebuild", health.GetProperty("description").GetString(), StringComparison.Ordinal);
         Assert.StartsWith("ana: presence@", health.GetProperty("data").GetProperty("first")[0].GetString(), StringComparison.Ordinal);
         Assert.Matches("""presence_ledger_divergence_agents\{[^}]*model="presence"[^}]*\} 1""", (await _client.GetAsync("/metrics")).Text);
         var diagnosed = (await _client.GetAsync("agents/ana/diagnostics", OpenService.Auditor))
@@ -68,9 +68,9 @@ public sealed class DoctorTests : IAsyncLifetime
             .Single(c => c.GetProperty("check").GetString() == "agrees-with-ledger");
         Assert.Equal("fail", diagnosed.GetProperty("result").GetString());
         Assert.Contains("statusId", diagnosed.GetProperty("finding").GetString(), StringComparison.Ordinal);
-        Assert.Contains("rebuild presence", diagnosed.GetProperty("whatToDo").GetString(), StringComparison.Ordinal);
+        Assert.Contains("rebuild", diagnosed.GetProperty("whatToDo").GetString(), StringComparison.Ordinal);
 
-        var rebuilt = await ServiceProcess.RunAsync(["rebuild", "presence", .. OpenService.ArgumentsFor(_database)]);
+        var rebuilt = await ServiceProcess.RunAsync(["rebuild", .. OpenService.ArgumentsFor(_database)]);
         Assert.True(rebuilt.ExitCode == 0, rebuilt.ToString());
         Assert.Equal(0, (await DoctorAsync()).ExitCode);
         await UntilHealthAsync("healthy", _ => true);
@@ -103,7 +103,10 @@ public sealed class DoctorTests : IAsyncLifetime
         Assert.Matches(@"ana: reasons@\d+: text is not there, by the ledger ""given""\n", found.Output);
         Assert.Contains("presence-ledger rebuild", found.Output, StringComparison.Ordinal);
         Assert.Contains("ledger.reason from a backup", found.Output, StringComparison.Ordinal);
-        var health = await UntilHealthAsync("degraded", check => check.ToString().Contains("presence-ledger rebuild", StringComparison.Ordinal));
+        var health = await UntilHealthAsync(
+            "degraded",
+            check => check.ToString().Contains("presence-ledger rebuild", StringComparison.Ordinal)
+        );
         Assert.Contains("status_interval[", health.GetProperty("data").GetProperty("first")[0].GetString(), StringComparison.Ordinal);
 
         var rebuilt = await ServiceProcess.RunAsync(["rebuild", .. OpenService.ArgumentsFor(_database)]);

@@ -1,5 +1,6 @@
 using PresenceLedger.Domain.Access;
 using PresenceLedger.Domain.Agents;
+using PresenceLedger.Domain.Authorization;
 using static PresenceLedger.Domain.Tests.Commands;
 
 namespace PresenceLedger.Domain.Tests.Agents;

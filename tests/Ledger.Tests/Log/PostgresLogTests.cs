@@ -104,6 +104,32 @@ public sealed class PostgresLogTests : SpanningLogContract
     }
 
     [Fact]
+    public async Task What_one_follower_has_read_at_the_end_of_the_log_the_others_need_not_read()
+    {
+        for (var n = 0; n < 5; n++)
+            await AppendAsync(Some.Commit(Some.Name("s", n), -1));
+        var all = await FirstPageAsync(LogPosition.Start, 10);
+        using var statements = new Statements(_database);
+
+        Assert.Equal(all, await FirstPageAsync(LogPosition.Start, 10));
+        Assert.Equal(all.Skip(3), await FirstPageAsync(new LogPosition(3), 10));
+        Assert.Equal(all.Take(2), await FirstPageAsync(LogPosition.Start, 2));
+        Assert.DoesNotContain(statements.Sent, s => s.Contains("position > ", StringComparison.Ordinal));
+
+        await AppendAsync(Some.Commit("next", -1));
+        Assert.Equal("agent-next", Assert.Single(await FirstPageAsync(new LogPosition(5), 10)).Record.Stream);
+        Assert.Equal(6, (await FirstPageAsync(LogPosition.Start, 10)).Count);
+        Assert.Single(statements.Sent, s => s.Contains("position > ", StringComparison.Ordinal));
+
+        async Task<IReadOnlyList<StoredEvent>> FirstPageAsync(LogPosition after, int size)
+        {
+            await foreach (var page in Log.SubscribeAsync(after, size, default))
+                return page.Events;
+            throw new InvalidOperationException("A subscription has no end.");
+        }
+    }
+
+    [Fact]
     public void A_position_of_before_events_were_numbered_is_none_of_this_log()
     {
         Assert.True(LogPosition.TryParse("0.731.12", out var before));

@@ -14,7 +14,7 @@ public sealed class ColdLoadTests : ReadSideTests
     [Fact]
     public async Task A_long_stream_is_loaded_by_the_newest_kept_state_and_what_came_after()
     {
-        await AppendHistoryAsync("old", 20_100);
+        await AppendHistoryAsync("old", 20_000);
         var reading = await StartAsync(_node);
         await CaughtUpAsync(reading);
         await reading.StopAsync();
@@ -26,7 +26,7 @@ public sealed class ColdLoadTests : ReadSideTests
 
         // The kept state, whether it is of this log, what came after it, and the look for what is newer.
         Assert.InRange(statements.Sent.Count, 1, 4);
-        Assert.Equal(20_000L, await ScalarAsync("select max(version) from presence_v3.state"));
+        Assert.Equal(19_800L, await ScalarAsync("select max(version) from presence_v3.state"));
 
         await ExecuteAsync("delete from presence_v3.state");
         await using var third = await Node.StartAsync(_database, _clock);

@@ -1,6 +1,6 @@
 using PresenceLedger.Api.Http;
 using PresenceLedger.Domain;
-using PresenceLedger.Domain.Access;
+using PresenceLedger.Domain.Authorization;
 using PresenceLedger.Ledger.Calendars;
 using PresenceLedger.Projections;
 
@@ -19,19 +19,14 @@ internal static class RealTimeEndpoints
             .WithMetadata(new Paged(), new ReadsYourWrites())
             .WithSummary("How agents stand now, with the numbers of today or of the last 24 hours; a summary and a page of rows.")
             .Produces<RealTimeAnswer>()
-            .ProducesProblem(StatusCodes.Status400BadRequest)
-            .ProducesProblem(StatusCodes.Status403Forbidden)
-            .ProducesProblem(StatusCodes.Status503ServiceUnavailable);
+            .ProducesProblems(400, 403, 503);
         api.MapGet(Path + "/{agentId}", FindAsync)
             .Allow((actor, agentId) => Permissions.CheckReport(actor, agentId))
             .WithTags("Reports")
             .WithMetadata(new ReadsYourWrites())
             .WithSummary("An agent of the real-time report: conversations, capacity, skills, and the presence history of the range.")
             .Produces<RealTimeAgentAnswer>()
-            .ProducesProblem(StatusCodes.Status400BadRequest)
-            .ProducesProblem(StatusCodes.Status403Forbidden)
-            .ProducesProblem(StatusCodes.Status404NotFound)
-            .ProducesProblem(StatusCodes.Status503ServiceUnavailable);
+            .ProducesProblems(400, 403, 404, 503);
     }
 
     private static async Task<IResult> ListAsync(

@@ -3,7 +3,6 @@ using System.Text.Json;
 using PresenceLedger.Api.Agents;
 using PresenceLedger.Api.Privacy;
 using PresenceLedger.Domain.Agents;
-using PresenceLedger.Domain.Capacity;
 using PresenceLedger.Domain.Configurations;
 using PresenceLedger.Domain.Reporting;
 using PresenceLedger.Domain.Statuses;

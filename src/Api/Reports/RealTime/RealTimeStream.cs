@@ -2,7 +2,7 @@ using System.Text.Json;
 using Npgsql;
 using PresenceLedger.Api.Http;
 using PresenceLedger.Api.Live;
-using PresenceLedger.Domain.Access;
+using PresenceLedger.Domain.Authorization;
 using PresenceLedger.Ledger;
 using PresenceLedger.Projections;
 
@@ -38,9 +38,7 @@ internal static class RealTimeStream
             .WithTags("Reports")
             .WithSummary("The real-time agents report live, as server-sent events: the report, then rows that change, and the summary.")
             .Produces<string>(contentType: "text/event-stream")
-            .ProducesProblem(StatusCodes.Status400BadRequest)
-            .ProducesProblem(StatusCodes.Status403Forbidden)
-            .ProducesProblem(StatusCodes.Status503ServiceUnavailable);
+            .ProducesProblems(400, 403, 503);
 
     private static async Task<IResult> GetAsync(
         HttpContext http,

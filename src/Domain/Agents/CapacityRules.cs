@@ -1,9 +1,9 @@
 using System.Collections.Immutable;
-using PresenceLedger.Domain.Agents;
+using PresenceLedger.Domain.Capacity;
 using PresenceLedger.Domain.Configurations;
 using PresenceLedger.Domain.Statuses;
 
-namespace PresenceLedger.Domain.Capacity;
+namespace PresenceLedger.Domain.Agents;
 
 /// <summary>What capacity decides, by which rule, and what it looked at.</summary>
 public sealed record CapacityVerdict(Status Status, string Rule, CapacityInputs Inputs);

@@ -1,7 +1,8 @@
+using PresenceLedger.Domain.Access;
 using PresenceLedger.Domain.Agents;
 using PresenceLedger.Domain.Configurations;
 
-namespace PresenceLedger.Domain.Access;
+namespace PresenceLedger.Domain.Authorization;
 
 /// <summary>Who may do what: the last column of the API's tables. An agent acts on itself only; an administrator may do everything.</summary>
 public static class Permissions

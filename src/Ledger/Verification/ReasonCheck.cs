@@ -2,9 +2,9 @@ using System.Runtime.CompilerServices;
 using Npgsql;
 using PresenceLedger.Domain.Agents;
 using PresenceLedger.Ledger.Events;
-using PresenceLedger.Ledger.Verification;
+using PresenceLedger.Ledger.Reasons;
 
-namespace PresenceLedger.Ledger.Reasons;
+namespace PresenceLedger.Ledger.Verification;
 
 /// <summary>
 /// Checks the texts of all reasons of a ledger against the digests in its events. What is kept of it are the streams where something is

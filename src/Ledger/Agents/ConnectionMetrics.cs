@@ -1,7 +1,7 @@
 using System.Diagnostics.Metrics;
 using PresenceLedger.Domain.Agents;
 
-namespace PresenceLedger.Ledger.Heartbeats;
+namespace PresenceLedger.Ledger.Agents;
 
 /// <summary>What this node tells of connections: heartbeats it took, losses it recorded and how late it noticed, returns of connections that flap.</summary>
 internal static class ConnectionMetrics

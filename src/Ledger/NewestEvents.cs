@@ -1,0 +1,76 @@
+namespace PresenceLedger.Ledger;
+
+/// <summary>
+/// The newest events of a log that was followed to its end, in memory: what one follower of this node has read, the others need not read. Who
+/// is further behind reads for itself.
+/// </summary>
+internal sealed class NewestEvents(ILog log, TimeProvider clock) : IDisposable
+{
+    private const int Most = 4_000;
+
+    private readonly SemaphoreSlim _one = new(1);
+    private readonly List<StoredEvent> _events = [];
+
+    // Those that are kept come after the one position, and end at the other, which was the end of the log at the instant.
+    private LogPosition _after;
+    private LogPosition _end;
+    private DateTimeOffset _asOf;
+
+    /// <summary>The next events after a position.</summary>
+    public async Task<LogPage> AfterAsync(LogPosition position, int count, CancellationToken ct)
+    {
+        await _one.WaitAsync(ct);
+        var alone = true;
+        try
+        {
+            if (position >= _after && position < _end)
+                return Kept(position, count);
+            if (position != _end)
+            {
+                // There may be much to read: the others go on meanwhile.
+                _one.Release();
+                alone = false;
+            }
+            var page = await log.ReadPageAsync(position, count, clock, ct);
+            if (!page.CaughtUp)
+                return page;
+            if (!alone)
+            {
+                await _one.WaitAsync(ct);
+                alone = true;
+            }
+            Keep(position, page);
+            return page;
+        }
+        finally
+        {
+            if (alone)
+                _one.Release();
+        }
+    }
+
+    /// <inheritdoc />
+    public void Dispose() => _one.Dispose();
+
+    private LogPage Kept(LogPosition position, int count)
+    {
+        var from = _events.FindIndex(e => e.Position > position);
+        StoredEvent[] events = [.. _events.Skip(from).Take(count)];
+        var isEnd = events[^1].Position == _end;
+        return new LogPage(events, events[^1].Position, isEnd ? _asOf : null, isEnd);
+    }
+
+    private void Keep(LogPosition position, LogPage page)
+    {
+        // Another one may have come further meanwhile.
+        if (page.Events.Count == 0 || page.Position <= _end)
+            return;
+        if (position != _end || _events.Count + page.Events.Count > Most)
+        {
+            _events.Clear();
+            _after = position;
+        }
+        _events.AddRange(page.Events);
+        (_end, _asOf) = (page.Position, page.AsOf!.Value);
+    }
+}
