@@ -67,6 +67,9 @@ public interface ILog
     /// <summary>How many events come after a position, counted up to a number; null for a log where counting is as much as reading.</summary>
     Task<long?> CountAfterAsync(LogPosition after, int atMost, CancellationToken ct) => Task.FromResult<long?>(null);
 
+    /// <summary>The names of the streams that begin like this, in their order; null for a log that keeps no list of them.</summary>
+    Task<IReadOnlyList<string>?> StreamsAsync(string prefix, CancellationToken ct) => Task.FromResult<IReadOnlyList<string>?>(null);
+
     /// <summary>
     /// Completes at the next append, on any node, as far as this node hears of it. Take it before reading, so that nothing falls
     /// between; and poll now and then, for a word may be lost.

@@ -106,6 +106,20 @@ public sealed class PostgresLog : BackgroundService, ILog
     }
 
     /// <inheritdoc />
+    public async Task<IReadOnlyList<string>?> StreamsAsync(string prefix, CancellationToken ct)
+    {
+        await using var command = _database.CreateCommand("select * from ledger.streams($1, $2)");
+        command.Parameters.Add(new() { Value = prefix });
+        // To what comes after all that begins with it.
+        command.Parameters.Add(new() { Value = prefix[..^1] + (char)(prefix[^1] + 1) });
+        var streams = new List<string>();
+        await using var reader = await command.ExecuteReaderAsync(ct);
+        while (await reader.ReadAsync(ct))
+            streams.Add(reader.GetString(0));
+        return streams;
+    }
+
+    /// <inheritdoc />
     public Task NextAppend => _signal.Next;
 
     /// <inheritdoc />

@@ -28,6 +28,7 @@ public sealed class TimerKeeper(
 {
     private const string Lock = "timers";
     private const int PageSize = 500;
+    private const int AtOnce = 4;
     private static readonly string PolicyChange = WireNames.OfType<PolicyChanged>();
     private static readonly string Assignment = WireNames.OfType<ConversationAssigned>();
     private static readonly string Transfer = WireNames.OfType<ConversationTransferred>();
@@ -76,19 +77,49 @@ public sealed class TimerKeeper(
             while (true)
                 try
                 {
-                    await KeepAsync(connection, await TimerTables.BeginAsync(connection, log.Store, ct), ct);
+                    await KeepAsync(
+                        connection,
+                        await TimerTables.FindAsync(connection, log.Store, ct) ?? await BeginAsync(connection, ct),
+                        ct
+                    );
                 }
                 catch (LogEndsBeforeException e)
                 {
                     // It was restored to an older state. What is due by now is found again from its beginning.
                     logger.LogWarning("Timers are kept from the beginning of the log again: {Error}", e.Message);
-                    await TimerTables.RestartAsync(connection, log.Store, ct);
+                    await TimerTables.ForgetAsync(connection, ct);
                 }
         }
         finally
         {
             await Locks.ReleaseAsync(connection, Lock);
         }
+    }
+
+    /// <summary>
+    /// Begins to keep timers. What is due of an agent follows from the state alone, so that where the log knows its streams, each agent is looked
+    /// at once; else all of it is followed from its beginning.
+    /// </summary>
+    private async Task<LogPosition> BeginAsync(NpgsqlConnection connection, CancellationToken ct)
+    {
+        await TimerTables.ForgetAsync(connection, ct);
+        var at = LogPosition.Start;
+        if (log is { IsNumbered: true, SpansStreams: true } && await log.StreamsAsync(StreamNames.Agent(""), ct) is { } streams)
+        {
+            at = new LogPosition(await log.CountAfterAsync(LogPosition.Start, int.MaxValue, ct) ?? 0);
+            foreach (var some in streams.Select(StreamNames.AgentId).OfType<string>().Chunk(PageSize))
+            {
+                var changes = new TimerChanges();
+                await Parallel.ForEachAsync(
+                    some,
+                    new ParallelOptions { MaxDegreeOfParallelism = AtOnce, CancellationToken = ct },
+                    async (agentId, token) => await AddAsync(agentId, () => new(agents.KnownAsync(agentId, token)), changes)
+                );
+                await TimerTables.KeepAsync(connection, changes, ct);
+            }
+        }
+        await TimerTables.BeginAsync(connection, at, log.Store, ct);
+        return at;
     }
 
     private async Task KeepAsync(NpgsqlConnection connection, LogPosition at, CancellationToken ct)
@@ -127,19 +158,28 @@ public sealed class TimerKeeper(
         var read = new HashSet<string>(StringComparer.Ordinal);
         foreach (var events in page.Select(e => e.Record).GroupBy(e => e.Stream, StringComparer.Ordinal))
             if (StreamNames.AgentId(events.Key) is { } agentId)
-                try
-                {
-                    var agent = await agents.AfterAsync(agentId, [.. events], ct);
-                    changes.Agents.Add((agent, DueAt(agent)));
+                if (await AddAsync(agentId, () => agents.AfterAsync(agentId, [.. events], ct), changes))
                     read.Add(events.Key);
-                }
-                catch (InvalidDataException e)
-                {
-                    logger.LogError(e, "No timers are kept of agent {AgentId}", agentId);
-                }
         if (!log.SpansStreams)
             AddHandovers(page.Select(e => e.Record).Where(e => read.Contains(e.Stream)), changes.Handovers);
         return changes;
+    }
+
+    /// <summary>Adds an agent; false where the events of that one cannot be read.</summary>
+    private async Task<bool> AddAsync(string agentId, Func<ValueTask<Agent>> load, TimerChanges changes)
+    {
+        try
+        {
+            var agent = await load();
+            lock (changes)
+                changes.Agents.Add((agent, DueAt(agent)));
+            return true;
+        }
+        catch (InvalidDataException e)
+        {
+            logger.LogError(e, "No timers are kept of agent {AgentId}", agentId);
+            return false;
+        }
     }
 
     /// <summary>Transfers are two commits: the half of the second agent comes first, and that of the first one is awaited.</summary>

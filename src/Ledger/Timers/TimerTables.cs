@@ -22,37 +22,40 @@ internal sealed class TimerChanges
 /// <summary>The tables <c>ledger.lease</c>, <c>ledger.due</c> and <c>ledger.handover</c>, and up to where in the log they are kept.</summary>
 internal static class TimerTables
 {
-    /// <summary>Where they stand; at the beginning of the log where they were kept from none, or from that of another store.</summary>
-    public static async Task<LogPosition> BeginAsync(NpgsqlConnection connection, string store, CancellationToken ct)
+    /// <summary>Where they stand; null where they were not kept from the log of this store yet.</summary>
+    public static async Task<LogPosition?> FindAsync(NpgsqlConnection connection, string store, CancellationToken ct)
     {
-        await using (var command = new NpgsqlCommand("select position, prepare from ledger.timers where store = $1", connection))
-        {
-            command.Parameters.Add(new() { Value = store });
-            await using var reader = await command.ExecuteReaderAsync(ct);
-            if (await reader.ReadAsync(ct))
-                return new LogPosition(reader.GetInt64(0), reader.GetInt64(1));
-        }
-        await RestartAsync(connection, store, ct);
-        return LogPosition.Start;
+        await using var command = new NpgsqlCommand("select position, prepare from ledger.timers where store = $1", connection);
+        command.Parameters.Add(new() { Value = store });
+        await using var reader = await command.ExecuteReaderAsync(ct);
+        return await reader.ReadAsync(ct) ? new LogPosition(reader.GetInt64(0), reader.GetInt64(1)) : null;
     }
 
-    /// <summary>Forgets what was due, and begins at the beginning of the log.</summary>
-    public static async Task RestartAsync(NpgsqlConnection connection, string store, CancellationToken ct)
+    /// <summary>
+    /// Forgets what was due by the log of another store, or by what was lost of this one. What was kept before there was a place in the log stays:
+    /// it is of this one.
+    /// </summary>
+    public static async Task ForgetAsync(NpgsqlConnection connection, CancellationToken ct)
     {
-        await using var batch = new NpgsqlBatch(connection)
-        {
-            BatchCommands =
-            {
-                new("delete from ledger.due"),
-                new("delete from ledger.handover"),
-                new("delete from ledger.timers"),
-                new("insert into ledger.timers (position, prepare, store) values (0, 0, $1)")
-                {
-                    Parameters = { new NpgsqlParameter { Value = store } },
-                },
-            },
-        };
-        await batch.ExecuteNonQueryAsync(ct);
+        await using var command = new NpgsqlCommand(
+            """
+            delete from ledger.due where exists (select from ledger.timers);
+            delete from ledger.handover where exists (select from ledger.timers);
+            delete from ledger.timers
+            """,
+            connection
+        );
+        await command.ExecuteNonQueryAsync(ct);
+    }
+
+    /// <summary>They are kept from a position on.</summary>
+    public static async Task BeginAsync(NpgsqlConnection connection, LogPosition at, string store, CancellationToken ct)
+    {
+        await using var command = new NpgsqlCommand("insert into ledger.timers (position, prepare, store) values ($1, $2, $3)", connection);
+        command.Parameters.Add(new NpgsqlParameter<long> { TypedValue = at.Number });
+        command.Parameters.Add(new NpgsqlParameter<long> { TypedValue = at.Prepare });
+        command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = store });
+        await command.ExecuteNonQueryAsync(ct);
     }
 
     /// <summary>Moves the place, within a transaction, where nobody else has.</summary>

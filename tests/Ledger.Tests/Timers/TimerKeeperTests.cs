@@ -103,6 +103,24 @@ public sealed class TimerKeeperTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Timers_of_a_ledger_that_is_there_already_are_found_but_for_agents_that_cannot_be_read()
+    {
+        var metadata = LedgerJson.Write(new EventMetadata(Actor.Ledger, Guid.Empty, "x", -1));
+        var bad = new EventRecord("agent-broken", 0, Guid.CreateVersion7(), "unknown.v9", "{}", metadata, _clock.Now, _clock.Now, [0]);
+        await _node.Log.AppendAsync(new Commit([new StreamAppend("agent-broken", -1, [bad])]));
+        var started = await WrapUpAsync("ana");
+
+        await _node.StartAsync(_node.Timers);
+        await KeptAsync();
+
+        Assert.Equal("main", await LeasesAsync("ana"));
+        Assert.Equal(started + TimeSpan.FromSeconds(60), await DueAsync("ana"));
+        await _node.AcceptAsync("ana", new SignIn("phone", "app"));
+        await KeptAsync();
+        Assert.Equal("main,phone", await LeasesAsync("ana"));
+    }
+
+    [Fact]
     public async Task A_change_of_policy_lets_all_that_is_due_be_looked_at_again()
     {
         await _node.StartAsync(_node.Timers);
