@@ -24,7 +24,7 @@ public sealed class EmbeddedPostgres : IAsyncDisposable
     private static readonly TimeSpan LaunchRetryLimit = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan LaunchRetryPause = TimeSpan.FromMilliseconds(100);
     private const int UserChecks = 30;
-    private static readonly TimeSpan UserCheckPause = TimeSpan.FromMilliseconds(30);
+    private static readonly TimeSpan UserCheckPause = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan SocketCheck = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan LongestRestartPause = TimeSpan.FromSeconds(10);
 
@@ -373,8 +373,8 @@ public sealed class EmbeddedPostgres : IAsyncDisposable
         _users.Dispose();
     }
 
-    // A program that this process is just starting holds copies of our files, locks and all, for the moment until it runs: not
-    // every lock that is held is another user's.
+    // A program that this process is just starting holds copies of our files, locks and all, until it runs, which takes a while where it
+    // must be read from a busy disk: not every lock that is held is another user's.
     private async Task<bool> IsLastUserAsync()
     {
         for (var tries = 0; tries < UserChecks; tries++)

@@ -26,7 +26,7 @@ internal static class DoctorVerb
         };
         var doctor = new Command(
             "doctor",
-            "Compares what read models, facts, snapshots and texts of reasons have of agents with a replay of the ledger."
+            "Compares what the read model and the texts of reasons have of agents with a replay of the ledger."
         )
         {
             agents,

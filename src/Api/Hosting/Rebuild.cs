@@ -7,7 +7,7 @@ using PresenceLedger.Projections;
 
 namespace PresenceLedger.Api.Hosting;
 
-/// <summary>The verb <c>rebuild</c>: builds read models anew, beside the ones that are read.</summary>
+/// <summary>The verb <c>rebuild</c>: builds the read model anew, beside the one that is read.</summary>
 public static class RebuildVerb
 {
     /// <summary>Rebuilds; returns the exit code.</summary>

@@ -70,11 +70,14 @@ public static class Verbs
 
         var model = new Argument<string[]>("NAME")
         {
-            Description = "The read model; without it, all of them.",
+            Description = "The read model, presence; it may be left out.",
             Arity = ArgumentArity.ZeroOrMore,
         };
         var restart = new Option<bool>("--restart") { Description = "Throws away what a rebuild that was broken off has built." };
-        var rebuild = new Command("rebuild", "Builds read models anew from the log, beside the ones that are read, while the service runs.")
+        var rebuild = new Command(
+            "rebuild",
+            "Builds the read model anew from the log, beside the one that is read, while the service runs."
+        )
         {
             model,
             restart,

@@ -178,9 +178,12 @@ public sealed class Leases(
     public async Task<IReadOnlyList<string>> ClaimOverdueAsync(int atMost, CancellationToken ct)
     {
         var overdue = LostIfSilentSince();
+        var now = clock.Now();
+        // Looked up while the clock was ahead.
+        if (_oldest > now)
+            _oldest = default;
         if (overdue < _oldest || overdue == DateTimeOffset.MinValue)
             return [];
-        var now = clock.Now();
         await using var command = database.CreateCommand(
             """
             with free as (
@@ -325,8 +328,8 @@ public sealed class Leases(
         _toldUntil = Later(_toldUntil, until);
         try
         {
-            var signs = Unflushed();
             var now = clock.Now();
+            var signs = Unflushed(now);
             var told = await _node.TellAsync(signs, asked, _toldUntil, now, stoodStill: now - _flushedAt > Standstill, ct);
             foreach (var outage in told.NewOutages)
                 logger.LogInformation("Every connection gets a full heartbeat timeout: {Outage}", outage);
@@ -374,8 +377,15 @@ public sealed class Leases(
         logger.LogInformation("Every connection gets a full heartbeat timeout: the clock of the database was set back");
     }
 
-    private Sign[] Unflushed()
+    private Sign[] Unflushed(DateTimeOffset now)
     {
+        // What arrived while the clock was ahead may be noted only after it was set back.
+        foreach (var (key, at) in _unflushed)
+            if (at > now)
+            {
+                Update(key, k => k with { LastSeenAt = Earlier(k.LastSeenAt, now) });
+                _unflushed.TryUpdate(key, now, at);
+            }
         var signs = new List<Sign>();
         foreach (var (key, at) in _unflushed)
             if (_known.TryGetValue(key, out var known))
