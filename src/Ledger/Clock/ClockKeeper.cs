@@ -39,33 +39,34 @@ public sealed class ClockKeeper(LedgerClock clock, NpgsqlDataSource database, IL
     /// Leases, claims, outages and what nodes have told, of a time to come: the database's clock was ahead when they were written. Left
     /// as they are, nobody would be lost and nothing claimed again until that time.
     /// </summary>
-    public static async Task MendAsync(NpgsqlDataSource database, CancellationToken ct)
+    /// <param name="database">The database.</param>
+    /// <param name="now">The time by the ledger's clock: what was measured decides, not what the connection that mends sees by itself.</param>
+    /// <param name="ct">Cancellation.</param>
+    public static async Task MendAsync(NpgsqlDataSource database, DateTimeOffset now, CancellationToken ct)
     {
         await using var command = database.CreateCommand(
             """
             with held as (
                 select agent_id, connection_id from ledger.lease
-                where greatest(last_seen_at, closing_at) > clock_timestamp() + $1 or claimed_until > clock_timestamp() + $2
+                where greatest(last_seen_at, closing_at) > $3 + $1 or claimed_until > $3 + $2
                 order by agent_id, connection_id for update
             ), leases as (
                 update ledger.lease l
-                    set last_seen_at = least(l.last_seen_at, n.now), closing_at = case when l.closing_at > n.now then n.now else l.closing_at end,
+                    set last_seen_at = least(l.last_seen_at, $3), closing_at = case when l.closing_at > $3 then $3 else l.closing_at end,
                         claimed_until = default
-                    from held h, (select date_trunc('milliseconds', clock_timestamp()) as now) n
-                    where l.agent_id = h.agent_id and l.connection_id = h.connection_id
+                    from held h where l.agent_id = h.agent_id and l.connection_id = h.connection_id
             ), due as (
-                update ledger.due set claimed_until = default where claimed_until > clock_timestamp() + $2
+                update ledger.due set claimed_until = default where claimed_until > $3 + $2
             ), outages as (
-                update ledger.outage o set from_at = least(o.from_at, n.now), until_at = n.now
-                    from (select date_trunc('milliseconds', clock_timestamp()) as now) n where o.until_at > clock_timestamp() + $1
+                update ledger.outage set from_at = least(from_at, $3), until_at = $3 where until_at > $3 + $1
             )
-            update ledger.node set heard_until = least(heard_until, n.now), seen_at = least(seen_at, n.now)
-                from (select date_trunc('milliseconds', clock_timestamp()) as now) n
-                where greatest(heard_until, seen_at) > clock_timestamp() + $1
+            update ledger.node set heard_until = least(heard_until, $3), seen_at = least(seen_at, $3)
+                where greatest(heard_until, seen_at) > $3 + $1
             """
         );
-        command.Parameters.Add(new() { Value = LedgerClock.Step });
-        command.Parameters.Add(new() { Value = 10 * Claim.Lasts });
+        command.Parameters.Add(new NpgsqlParameter<TimeSpan> { TypedValue = LedgerClock.Step });
+        command.Parameters.Add(new NpgsqlParameter<TimeSpan> { TypedValue = 10 * Claim.Lasts });
+        command.Parameters.Add(new NpgsqlParameter<DateTimeOffset> { TypedValue = now });
         await command.ExecuteNonQueryAsync(ct);
     }
 
@@ -76,7 +77,7 @@ public sealed class ClockKeeper(LedgerClock clock, NpgsqlDataSource database, IL
             await clock.MeasureAsync(ct);
             // It may have been set back while no node was there.
             if (!_isMended)
-                await MendAsync(database, ct);
+                await MendAsync(database, clock.Now(), ct);
             _isMended = true;
             if (_isAway)
                 logger.LogInformation("The database tells the time again");

@@ -363,12 +363,8 @@ public sealed class Leases(
                             ClosingAt = k.ClosingAt is { } closing ? Earlier(closing, now) : null,
                         }
                 );
-        foreach (var (key, at) in _unflushed)
-            if (at > now)
-                _unflushed.TryUpdate(key, now, at);
         _toldUntil = Earlier(_toldUntil, now);
-        _oldest = default;
-        await ClockKeeper.MendAsync(database, ct);
+        await ClockKeeper.MendAsync(database, now, ct);
         await using var outage = database.CreateCommand(
             "insert into ledger.outage (from_at, until_at, cause) values ('0001-01-01Z', $1, 'the clock of the database was set back')"
         );
