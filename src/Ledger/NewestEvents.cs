@@ -20,32 +20,31 @@ internal sealed class NewestEvents(ILog log, TimeProvider clock) : IDisposable
     public async Task<LogPage> AfterAsync(LogPosition position, int count, CancellationToken ct)
     {
         await _one.WaitAsync(ct);
-        var alone = true;
         try
         {
             if (position >= _after && position < _end)
                 return Kept(position, count);
-            if (position != _end)
-            {
-                // There may be much to read: the others go on meanwhile.
-                _one.Release();
-                alone = false;
-            }
-            var page = await log.ReadPageAsync(position, count, clock, ct);
-            if (!page.CaughtUp)
-                return page;
-            if (!alone)
-            {
-                await _one.WaitAsync(ct);
-                alone = true;
-            }
-            Keep(position, page);
-            return page;
+            // At the end one reads for all, who wait for it.
+            if (position == _end)
+                return Keep(position, await log.ReadPageAsync(position, count, clock, ct));
         }
         finally
         {
-            if (alone)
-                _one.Release();
+            _one.Release();
+        }
+
+        // There may be much to read: the others go on meanwhile.
+        var page = await log.ReadPageAsync(position, count, clock, ct);
+        if (!page.CaughtUp)
+            return page;
+        await _one.WaitAsync(ct);
+        try
+        {
+            return Keep(position, page);
+        }
+        finally
+        {
+            _one.Release();
         }
     }
 
@@ -60,11 +59,11 @@ internal sealed class NewestEvents(ILog log, TimeProvider clock) : IDisposable
         return new LogPage(events, events[^1].Position, isEnd ? _asOf : null, isEnd);
     }
 
-    private void Keep(LogPosition position, LogPage page)
+    private LogPage Keep(LogPosition position, LogPage page)
     {
         // Another one may have come further meanwhile.
-        if (page.Events.Count == 0 || page.Position <= _end)
-            return;
+        if (!page.CaughtUp || page.Events.Count == 0 || page.Position <= _end)
+            return page;
         if (position != _end || _events.Count + page.Events.Count > Most)
         {
             _events.Clear();
@@ -72,5 +71,6 @@ internal sealed class NewestEvents(ILog log, TimeProvider clock) : IDisposable
         }
         _events.AddRange(page.Events);
         (_end, _asOf) = (page.Position, page.AsOf!.Value);
+        return page;
     }
 }

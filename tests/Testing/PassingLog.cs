@@ -42,5 +42,7 @@ public abstract class PassingLog(ILog log) : ILog
 
     public Task<long?> CountAfterAsync(LogPosition after, int atMost, CancellationToken ct) => Inner.CountAfterAsync(after, atMost, ct);
 
+    public Task<IReadOnlyList<string>?> StreamsAsync(string prefix, CancellationToken ct) => Inner.StreamsAsync(prefix, ct);
+
     public Task<RecordedAnswer?> FindAnswerAsync(string key, CancellationToken ct) => Inner.FindAnswerAsync(key, ct);
 }

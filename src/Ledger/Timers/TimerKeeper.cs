@@ -157,9 +157,11 @@ public sealed class TimerKeeper(
         }
         var read = new HashSet<string>(StringComparer.Ordinal);
         foreach (var events in page.Select(e => e.Record).GroupBy(e => e.Stream, StringComparer.Ordinal))
-            if (StreamNames.AgentId(events.Key) is { } agentId)
-                if (await AddAsync(agentId, () => agents.AfterAsync(agentId, [.. events], ct), changes))
-                    read.Add(events.Key);
+            if (
+                StreamNames.AgentId(events.Key) is { } agentId
+                && await AddAsync(agentId, () => agents.AfterAsync(agentId, [.. events], ct), changes)
+            )
+                read.Add(events.Key);
         if (!log.SpansStreams)
             AddHandovers(page.Select(e => e.Record).Where(e => read.Contains(e.Stream)), changes.Handovers);
         return changes;

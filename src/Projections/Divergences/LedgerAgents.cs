@@ -9,22 +9,17 @@ public sealed class LedgerAgents(ILog log, NpgsqlDataSource database)
 {
     private const int PageSize = 10_000;
 
-    // From "agent-" to what comes after all that begins with it.
-    private const string Streams = "select * from ledger.streams('agent-', 'agent.') s";
-
-    private bool InDatabase => log.Store == "Postgres";
-
-    /// <summary>Some agents, by chance; of a log that is not in the database, those that are read.</summary>
+    /// <summary>Some agents, by chance; of a log that keeps no list of its streams, those that are read.</summary>
     public async Task<IReadOnlyList<string>> SampleAsync(int count, CancellationToken ct) =>
-        InDatabase
-            ? OfStreams(await TextsAsync(Streams + " order by random() limit $1", count, ct))
+        await StreamsAsync(ct) is { } streams
+            ? [.. streams.OrderBy(_ => Guid.NewGuid()).Take(count)]
             : await TextsAsync($"select agent_id from {PresenceModel.Agents} order by random() limit $1", count, ct);
 
     /// <summary>All agents, in the order of their ids; also those that only a read model has.</summary>
     public async Task<IReadOnlyList<string>> AllAsync(CancellationToken ct)
     {
         var all = new SortedSet<string>(StringComparer.Ordinal);
-        all.UnionWith(InDatabase ? OfStreams(await TextsAsync(Streams, null, ct)) : await RegisteredAsync(ct));
+        all.UnionWith(await StreamsAsync(ct) ?? await RegisteredAsync(ct));
         foreach (var table in new[] { PresenceModel.Agents, PresenceModel.States })
             all.UnionWith(await TextsAsync($"select distinct agent_id from {table}", null, ct));
         foreach (var table in await ClosedFactsCheck.TablesAsync())
@@ -32,7 +27,8 @@ public sealed class LedgerAgents(ILog log, NpgsqlDataSource database)
         return [.. all];
     }
 
-    private static string[] OfStreams(IEnumerable<string> streams) => [.. streams.Select(StreamNames.AgentId).OfType<string>()];
+    private async Task<IReadOnlyList<string>?> StreamsAsync(CancellationToken ct) =>
+        await log.StreamsAsync(StreamNames.Agent(""), ct) is { } streams ? [.. streams.Select(StreamNames.AgentId).OfType<string>()] : null;
 
     /// <summary>From one agent to the next by the index: there may be many rows of each.</summary>
     private static string Distinct(string table) =>
