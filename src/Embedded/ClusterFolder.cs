@@ -31,8 +31,8 @@ internal sealed class ClusterFolder
 
     public string Log => Path.Combine(_home, "server.log");
 
-    /// <summary>Held by every process that uses the server.</summary>
-    public string UsersLock => Path.Combine(_home, "users.lock");
+    /// <summary>Has a file for everybody who uses the server.</summary>
+    public string Users => Path.Combine(_home, "users");
 
     public string SocketFolder { get; private set; }
 

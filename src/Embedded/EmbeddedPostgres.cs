@@ -23,8 +23,6 @@ public sealed class EmbeddedPostgres : IAsyncDisposable
 
     private static readonly TimeSpan LaunchRetryLimit = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan LaunchRetryPause = TimeSpan.FromMilliseconds(100);
-    private const int UserChecks = 30;
-    private static readonly TimeSpan UserCheckPause = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan SocketCheck = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan LongestRestartPause = TimeSpan.FromSeconds(10);
 
@@ -32,7 +30,7 @@ public sealed class EmbeddedPostgres : IAsyncDisposable
     private readonly ILogger _logger;
     private readonly string _startLock;
     private readonly ClusterFolder _cluster;
-    private readonly FileLock _users;
+    private readonly ServerUsers _users;
     private readonly CancellationTokenSource _disposing = new();
     private volatile PostgresServer? _server;
     private Task _watch = Task.CompletedTask;
@@ -45,7 +43,7 @@ public sealed class EmbeddedPostgres : IAsyncDisposable
         _startLock = startLock;
         _cluster = cluster;
         BinariesFolder = binaries;
-        _users = FileLock.Shared(cluster.UsersLock);
+        _users = new ServerUsers(cluster.Users);
     }
 
     /// <summary>The process of the server; another one after a restart.</summary>
@@ -365,28 +363,11 @@ public sealed class EmbeddedPostgres : IAsyncDisposable
     // To be called under the start lock: nobody can begin to use the server while it is being stopped.
     private async Task LeaveAsync(bool stop)
     {
-        if (stop && _server is { } server && await IsLastUserAsync())
+        if (stop && _server is { } server && _users.IsLast())
         {
             await server.StopAsync(_logger);
         }
 
         _users.Dispose();
-    }
-
-    // A program that this process is just starting holds copies of our files, locks and all, until it runs, which takes a while where it
-    // must be read from a busy disk: not every lock that is held is another user's.
-    private async Task<bool> IsLastUserAsync()
-    {
-        for (var tries = 0; tries < UserChecks; tries++)
-        {
-            if (_users.TryMakeExclusive())
-            {
-                return true;
-            }
-
-            await Task.Delay(UserCheckPause, TimeProvider.System);
-        }
-
-        return false;
     }
 }

@@ -1,7 +1,7 @@
 using System.Globalization;
+using PresenceLedger.Domain.Access;
 using PresenceLedger.Domain.Agents;
 using PresenceLedger.Domain.Statuses;
-using PresenceLedger.Ledger.Events;
 
 namespace PresenceLedger.Simulation;
 

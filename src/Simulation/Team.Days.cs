@@ -2,7 +2,6 @@ using NodaTime;
 using PresenceLedger.Domain.Access;
 using PresenceLedger.Domain.Agents;
 using PresenceLedger.Domain.Statuses;
-using PresenceLedger.Ledger.Events;
 
 namespace PresenceLedger.Simulation;
 

@@ -10,13 +10,15 @@ public partial class ArchitectureTests
     /// <summary>Every project of <c>src</c>, and those that it references. What these reference it may use as well.</summary>
     private static readonly SortedDictionary<string, string[]> References = new(StringComparer.Ordinal)
     {
-        ["Api"] = ["Dashboard", "Embedded", "Projections", "Scenarios", "Simulation"],
+        ["Api"] = ["Dashboard", "Embedded", "Queries", "Scenarios", "Simulation"],
         ["Client"] = [],
+        ["Contracts"] = ["Domain"],
         ["Dashboard"] = ["Domain"],
         ["Domain"] = [],
         ["Embedded"] = ["Ledger"],
         ["Ledger"] = ["Domain"],
         ["Projections"] = ["Ledger"],
+        ["Queries"] = ["Contracts", "Projections"],
         ["Scenarios"] = ["Ledger"],
         ["Simulation"] = ["Ledger"],
     };

@@ -4,7 +4,6 @@ using PresenceLedger.Domain;
 using PresenceLedger.Domain.Access;
 using PresenceLedger.Domain.Agents;
 using PresenceLedger.Ledger;
-using PresenceLedger.Ledger.Events;
 using PresenceLedger.Ledger.Postgres;
 using PresenceLedger.Testing;
 

@@ -1,6 +1,6 @@
 using Npgsql;
+using PresenceLedger.Domain.Access;
 using PresenceLedger.Domain.Agents;
-using PresenceLedger.Ledger.Events;
 using PresenceLedger.Testing;
 using PresenceLedger.Testing.EventStoreDb;
 

@@ -4,6 +4,7 @@ using Microsoft.AspNetCore.Authentication.JwtBearer;
 using PresenceLedger.Api.Http;
 using PresenceLedger.Api.Live;
 using PresenceLedger.Api.Reports.RealTime;
+using PresenceLedger.Contracts;
 using PresenceLedger.Domain;
 using PresenceLedger.Domain.Access;
 using PresenceLedger.Domain.Naming;
@@ -73,7 +74,7 @@ internal sealed class AccessMiddleware(RequestDelegate next, AccessOptions optio
             return Problems.Of(
                 StatusCodes.Status401Unauthorized,
                 "unauthorized",
-                $"{Header} must be KIND:ID, KIND one of agent, supervisor, administrator, auditor, service; ID, percent-encoded, {Identifiers.Error}."
+                $"{Header} must be KIND:ID, KIND one of agent, supervisor, administrator, auditor, service; ID, percent-encoded, {Identifier.Rule}."
             );
         context.SetActor(new Actor(persona, id));
         return null;

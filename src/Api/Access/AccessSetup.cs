@@ -2,19 +2,10 @@ using System.Text;
 using Microsoft.AspNetCore.Authentication.JwtBearer;
 using Microsoft.IdentityModel.Tokens;
 using PresenceLedger.Api.Hosting;
+using PresenceLedger.Contracts;
 using PresenceLedger.Domain.Access;
 
 namespace PresenceLedger.Api.Access;
-
-/// <summary>Who is believed to be who.</summary>
-public enum AccessMode
-{
-    /// <summary>The header <c>X-Actor</c> is trusted; therefore on loopback addresses only.</summary>
-    Open,
-
-    /// <summary>Bearer tokens.</summary>
-    Jwt,
-}
 
 /// <summary>The section <c>Access</c> of the configuration.</summary>
 public sealed class AccessOptions

@@ -2,6 +2,7 @@ using Microsoft.AspNetCore.Cors.Infrastructure;
 using PresenceLedger.Api.Agents;
 using PresenceLedger.Api.Hosting;
 using PresenceLedger.Api.Http;
+using PresenceLedger.Contracts;
 
 namespace PresenceLedger.Api.Access;
 

@@ -1,5 +1,6 @@
 using PresenceLedger.Api.Audit;
 using PresenceLedger.Api.Http;
+using PresenceLedger.Contracts;
 using PresenceLedger.Domain;
 using PresenceLedger.Domain.Agents;
 using PresenceLedger.Ledger.Agents;
@@ -21,12 +22,8 @@ internal static class AgentEndpoints
         RegisterAgent.Map(agent);
         GetAgent.Map(agent);
         Heartbeats.Map(api, agent);
-        GetPresence.Map(agent);
-        ListAgents.Map(api);
-        Timeline.Map(agent);
-        Why.Map(agent);
-        StateAt.Map(agent);
-        StateDiff.Map(agent);
+        PresenceQueries.Map(api);
+        TimelineEndpoints.Map(agent);
         Diagnostics.Map(agent);
     }
 
@@ -60,7 +57,7 @@ internal static class AgentEndpoints
 
     /// <summary>The presence after a sign-in, with what its client needs to stay alive.</summary>
     public static PresenceAnswer SignedIn(AgentAccepted accepted, string connectionId) =>
-        new(accepted)
+        CommandEndpoint.PresenceAfter(accepted) with
         {
             ConnectionId = connectionId,
             HeartbeatSeconds = accepted.Configuration.Policy.HeartbeatInterval.TotalSeconds,

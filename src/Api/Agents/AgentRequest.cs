@@ -5,12 +5,15 @@ using Microsoft.AspNetCore.Mvc;
 using PresenceLedger.Api.Access;
 using PresenceLedger.Api.Hosting;
 using PresenceLedger.Api.Http;
+using PresenceLedger.Contracts;
+using PresenceLedger.Domain.Access;
 using PresenceLedger.Domain.Agents;
 using PresenceLedger.Domain.Authorization;
 using PresenceLedger.Domain.Naming;
 using PresenceLedger.Ledger;
 using PresenceLedger.Ledger.Agents;
 using PresenceLedger.Ledger.Events;
+using PresenceLedger.Queries;
 
 namespace PresenceLedger.Api.Agents;
 
@@ -77,8 +80,7 @@ internal static class CommandEndpoint
     {
         if (body.Problem is { } bad)
             return bad;
-        if (Envelope(context, body.Value.Reason, Fingerprint.Of(context.Request, body.Bytes), out var envelope) is { } badHeader)
-            return badHeader;
+        var envelope = Envelope(context, body.Value.Reason, Fingerprint.Of(context.Request, body.Bytes));
 
         var mediator = context.RequestServices.GetRequiredService<IMediator>();
         Remembered? made = null;
@@ -123,8 +125,9 @@ internal static class CommandEndpoint
     public static void SetVersion(HttpContext context, long version) =>
         context.Response.Headers.ETag = $"\"{version.ToString(System.Globalization.CultureInfo.InvariantCulture)}\"";
 
-    /// <summary>Reads what the headers say of a command; the problem where one is bad.</summary>
-    public static IResult? Envelope(HttpContext context, Reason? reason, byte[] fingerprint, out CommandEnvelope envelope)
+    /// <summary>Reads what the headers say of a command.</summary>
+    /// <exception cref="InvalidQueryException">One is bad.</exception>
+    public static CommandEnvelope Envelope(HttpContext context, Reason? reason, byte[] fingerprint)
     {
         var clock = context.RequestServices.GetRequiredService<TimeProvider>();
         var id = Guid.CreateVersion7(clock.GetUtcNow());
@@ -132,7 +135,7 @@ internal static class CommandEndpoint
         // The trace that the caller is in; without one the command is an interaction of its own.
         var correlation =
             request.Headers.TraceParent.Count > 0 && Activity.Current is { } activity ? activity.TraceId.ToString() : id.ToString("N");
-        envelope = new CommandEnvelope(context.Actor(), id, correlation)
+        var envelope = new CommandEnvelope(context.Actor(), id, correlation)
         {
             Reason = reason,
             Fingerprint = fingerprint,
@@ -142,23 +145,23 @@ internal static class CommandEndpoint
         if (request.Headers[IdempotencyHeader].ToString() is { Length: > 0 } key)
         {
             if (key.Length > LongestKey || key.Any(c => c is < '!' or > '~'))
-                return Problems.Validation(IdempotencyHeader, "must be 1 to 255 visible ASCII characters");
+                throw new InvalidQueryException(IdempotencyHeader, "must be 1 to 255 visible ASCII characters");
             envelope = envelope with { IdempotencyKey = $"{envelope.Actor} {key}" };
         }
         if (request.Headers[ConnectionHeader].ToString() is { Length: > 0 } connection)
         {
             if (!Identifier.TryDecode(connection, out var decoded) || !Identifier.TryRead(decoded, out var connectionId))
-                return Problems.Validation(ConnectionHeader, "percent-encoded, " + Identifiers.Error);
+                throw new InvalidQueryException(ConnectionHeader, "percent-encoded, " + Identifier.Rule);
             envelope = envelope with { ConnectionId = connectionId };
         }
         if (request.Headers.IfMatch.ToString() is { Length: > 0 } match && match != "*")
         {
             var text = match.StartsWith("W/", StringComparison.Ordinal) ? match[2..] : match;
             if (!long.TryParse(text.Trim('"'), System.Globalization.NumberStyles.AllowLeadingSign, null, out var version))
-                return Problems.Validation("If-Match", "must be the version of the agent, such as \"17\"");
+                throw new InvalidQueryException("If-Match", "must be the version of the agent, such as \"17\"");
             envelope = envelope with { IfMatch = version };
         }
-        return null;
+        return envelope;
     }
 
     /// <summary>The answer to what was refused, of any kind of command.</summary>
@@ -179,12 +182,28 @@ internal static class CommandEndpoint
             _ => throw new InvalidOperationException($"{outcome.GetType().Name} is no refusal."),
         };
 
+    /// <summary>The presence after a command, with what it recorded.</summary>
+    public static PresenceAnswer PresenceAfter(AgentAccepted accepted) =>
+        PresenceAnswer.Of(accepted.Agent, accepted.Configuration) with
+        {
+            Events =
+            [
+                .. accepted.Events.Select(e => new RecordedEvent(
+                    StreamNames.AgentId(e.Stream)!,
+                    e.EventId,
+                    WireNames.Short(e.Type),
+                    e.Version,
+                    LedgerJson.Read<EventMetadata>(e.Metadata).Rule
+                )),
+            ],
+        };
+
     /// <summary>The answer to an outcome that is not repeated.</summary>
     public static Remembered AnswerTo(CommandOutcome outcome, Func<AgentAccepted, PresenceAnswer>? present, string[] namedInPath)
     {
         if (outcome is AgentAccepted accepted)
         {
-            var presence = present?.Invoke(accepted) ?? new PresenceAnswer(accepted);
+            var presence = present?.Invoke(accepted) ?? PresenceAfter(accepted);
             return new Remembered(StatusCodes.Status200OK, JsonSerializer.Serialize(presence, WireJson.Options), presence.Version);
         }
         return Remembered.Of(Refusal(outcome, namedInPath));

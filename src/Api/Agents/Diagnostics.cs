@@ -1,6 +1,7 @@
 using PresenceLedger.Api.Access;
 using PresenceLedger.Api.Http;
 using PresenceLedger.Api.Privacy;
+using PresenceLedger.Contracts;
 using PresenceLedger.Domain;
 using PresenceLedger.Domain.Agents;
 using PresenceLedger.Domain.Authorization;
@@ -9,6 +10,8 @@ using PresenceLedger.Ledger.Agents;
 using PresenceLedger.Ledger.Configurations;
 using PresenceLedger.Ledger.Heartbeats;
 using PresenceLedger.Projections.Divergences;
+using PresenceLedger.Queries;
+using PresenceLedger.Queries.Presence;
 
 namespace PresenceLedger.Api.Agents;
 
@@ -96,13 +99,3 @@ internal static class Diagnostics
         );
     }
 }
-
-/// <summary>The prerequisites of an agent's presence.</summary>
-/// <param name="AgentId">The agent.</param>
-/// <param name="AsOf">When they were looked at.</param>
-/// <param name="Healthy">All pass.</param>
-/// <param name="Checks">Each of them.</param>
-public sealed record DiagnosticsAnswer(string AgentId, DateTimeOffset AsOf, bool Healthy, IReadOnlyList<CheckAnswer> Checks);
-
-/// <summary>One of them: <c>pass</c> or <c>fail</c>, what was found, and what to do where it fails.</summary>
-public sealed record CheckAnswer(string Check, string Result, string Finding, string? WhatToDo);

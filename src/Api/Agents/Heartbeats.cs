@@ -1,9 +1,11 @@
 using PresenceLedger.Api.Http;
+using PresenceLedger.Contracts;
 using PresenceLedger.Domain;
 using PresenceLedger.Domain.Agents;
 using PresenceLedger.Domain.Authorization;
 using PresenceLedger.Ledger.Agents;
 using PresenceLedger.Ledger.Heartbeats;
+using PresenceLedger.Queries;
 
 namespace PresenceLedger.Api.Agents;
 
@@ -98,6 +100,3 @@ internal static class Heartbeats
         return answer is IStatusCodeHttpResult { StatusCode: StatusCodes.Status200OK } ? Results.NoContent() : answer;
     }
 }
-
-/// <summary>The connections of a batch that are none (CON-9): their clients sign in again.</summary>
-public sealed record HeartbeatsAnswer(IReadOnlyList<HeartbeatBody> Unknown);

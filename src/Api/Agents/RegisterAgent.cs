@@ -1,5 +1,6 @@
 using Marten;
 using PresenceLedger.Api.Http;
+using PresenceLedger.Contracts;
 using PresenceLedger.Domain.Agents;
 using PresenceLedger.Domain.Authorization;
 using PresenceLedger.Projections;
@@ -20,7 +21,7 @@ internal static class RegisterAgent
 
     private static async Task<IResult> PutAsync(HttpContext http, string agentId, Body<AgentBody> body, IDocumentStore store)
     {
-        var answer = await CommandEndpoint.SendAsync(http, agentId, body, b => new ConfigureAgent(b.ToChange(body)));
+        var answer = await CommandEndpoint.SendAsync(http, agentId, body, b => new ConfigureAgent(b.ToChange(body.Has)));
         if (answer is IStatusCodeHttpResult { StatusCode: StatusCodes.Status200OK } && body.Has("displayName"))
             await KeepNameAsync(store, agentId, body.Value.DisplayName, http.Response.Headers.ContainsKey(CommandEndpoint.ReplayedHeader));
         return answer;

@@ -1,4 +1,5 @@
 using PresenceLedger.Api.Hosting;
+using PresenceLedger.Queries.Timeline;
 
 namespace PresenceLedger.Api.Audit;
 

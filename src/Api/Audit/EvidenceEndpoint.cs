@@ -1,10 +1,12 @@
 using PresenceLedger.Api.Access;
 using PresenceLedger.Api.Http;
-using PresenceLedger.Domain;
 using PresenceLedger.Domain.Access;
 using PresenceLedger.Domain.Authorization;
 using PresenceLedger.Ledger;
 using PresenceLedger.Ledger.Seals;
+using PresenceLedger.Queries;
+using PresenceLedger.Queries.Bundles;
+using PresenceLedger.Queries.Timeline;
 
 namespace PresenceLedger.Api.Audit;
 
@@ -36,20 +38,13 @@ internal static class EvidenceEndpoint
         string? seal
     )
     {
-        if (InstantQuery.Read(from, "from", out var first) is { } badFrom)
-            return badFrom;
-        if (InstantQuery.Read(to, "to", out var end) is { } badTo)
-            return badTo;
-        var seals = false;
-        if (seal is not null && !bool.TryParse(seal, out seals))
-            return Problems.Validation("seal", "must be true or false");
+        var (first, end) = (InstantQuery.Read(from, "from"), InstantQuery.Read(to, "to"));
+        var seals = QueryValues.Flag(seal, "seal") == true;
         if (seals && Permissions.CheckSeal(http.Actor()) is { } mayNotSeal)
-            return Problems.Of(mayNotSeal);
+            throw new RefusedException(mayNotSeal);
         if (await records.Log.ReadStreamAsync(StreamNames.Agent(agentId), 0, 1, http.RequestAborted) is [])
-            return Problems.Of(Refusal.AgentUnknown(agentId));
+            throw RefusedException.AgentUnknown(agentId);
         using var permit = await permits.TakeAsync(http.RequestAborted);
-        if (permit is null)
-            return ProofPermits.TooMany(http);
 
         try
         {

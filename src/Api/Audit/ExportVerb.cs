@@ -5,6 +5,8 @@ using PresenceLedger.Api.Http;
 using PresenceLedger.Domain.Naming;
 using PresenceLedger.Ledger;
 using PresenceLedger.Ledger.Seals;
+using PresenceLedger.Queries.Bundles;
+using PresenceLedger.Queries.Timeline;
 
 namespace PresenceLedger.Api.Audit;
 
@@ -60,7 +62,7 @@ internal static class ExportVerb
     )
     {
         await using var opened = await OpenedLog.OpenAsync(choice, prepare: true, ct);
-        if (!Identifiers.IsValid(agentId) || await opened.Log.ReadStreamAsync(StreamNames.Agent(agentId), 0, 1, ct) is [])
+        if (!Identifier.IsValid(agentId) || await opened.Log.ReadStreamAsync(StreamNames.Agent(agentId), 0, 1, ct) is [])
             throw new MisconfiguredException($"There is no agent '{agentId}'.");
         using var book = new SealBook(opened.Log);
         using var sealer = new Sealer(opened.Log, book, SealSettings.Of(choice).Keys, opened.Clock);
@@ -87,7 +89,7 @@ internal static class ExportVerb
     }
 
     private static DateTimeOffset? At(string? text, string option) =>
-        InstantQuery.Read(text, option, out var instant) is null
+        InstantQuery.TryRead(text, out var instant)
             ? instant
             : throw new MisconfiguredException($"{option} {text} is no instant; it is given as 2026-01-05T08:00:00Z.");
 }

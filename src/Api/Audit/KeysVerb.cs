@@ -1,5 +1,6 @@
 using System.CommandLine;
 using PresenceLedger.Api.Hosting;
+using PresenceLedger.Contracts;
 using PresenceLedger.Ledger;
 using PresenceLedger.Ledger.Seals;
 

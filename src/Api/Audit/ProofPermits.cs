@@ -17,19 +17,12 @@ public sealed class ProofPermits(TimeSpan patience) : IDisposable
     public ProofPermits()
         : this(TimeSpan.FromSeconds(5)) { }
 
-    /// <summary>Takes one, to be given back; null where none came free.</summary>
-    public async Task<IDisposable?> TakeAsync(CancellationToken ct) => await _free.WaitAsync(patience, ct) ? new Permit(_free) : null;
-
-    /// <summary>What is answered to who got none.</summary>
-    internal static IResult TooMany(HttpContext http)
-    {
-        http.Response.Headers.RetryAfter = "5";
-        return Problems.Of(
-            StatusCodes.Status429TooManyRequests,
-            "too-many-requests",
-            "Too many ask for evidence or verify agents at once. Try again."
-        );
-    }
+    /// <summary>Takes one, to be given back.</summary>
+    /// <exception cref="TooManyException">None came free.</exception>
+    public async Task<IDisposable> TakeAsync(CancellationToken ct) =>
+        await _free.WaitAsync(patience, ct)
+            ? new Permit(_free)
+            : throw new TooManyException("Too many ask for evidence or verify agents at once. Try again.", retryAfter: 5);
 
     /// <inheritdoc />
     public void Dispose() => _free.Dispose();

@@ -2,6 +2,8 @@ using System.CommandLine;
 using System.Runtime.InteropServices;
 using PresenceLedger.Api.Hosting;
 using PresenceLedger.Domain.Naming;
+using PresenceLedger.Queries;
+using PresenceLedger.Queries.Timeline;
 
 namespace PresenceLedger.Api.Audit;
 
@@ -47,10 +49,7 @@ internal static class ReplayVerb
                 guard(() =>
                 {
                     var now = TimeProvider.System.GetUtcNow();
-                    if (
-                        TimelineFilter.Read(parsed.GetValue(type), parsed.GetValue(rule), parsed.GetValue(actor), out var filter) is { } bad
-                    )
-                        throw new MisconfiguredException($"--{bad.Field}: {bad.Error}.");
+                    var filter = FilterOf(parsed.GetValue(type), parsed.GetValue(rule), parsed.GetValue(actor));
                     var request = new ReplayRequest(Identifier.Normalize(parsed.GetRequiredValue(agent)), filter)
                     {
                         From = AuditVerbs.Instant("--from", parsed.GetValue(from), now),
@@ -64,6 +63,18 @@ internal static class ReplayVerb
                 })
         );
         return replay;
+    }
+
+    private static TimelineFilter FilterOf(string? types, string? rules, string? actors)
+    {
+        try
+        {
+            return TimelineFilter.Of(types, rules, actors);
+        }
+        catch (InvalidQueryException e)
+        {
+            throw new MisconfiguredException($"--{e.Errors[0].Field}: {e.Errors[0].Error}.");
+        }
     }
 
     private static IReplayView View(string format, CsvOptions csv, ParseResult parsed, TextWriter output)

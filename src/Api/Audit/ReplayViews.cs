@@ -2,12 +2,14 @@ using System.Buffers;
 using System.Globalization;
 using System.Text;
 using System.Text.Json;
-using PresenceLedger.Api.Http;
-using PresenceLedger.Api.Privacy;
 using PresenceLedger.Api.Reports;
+using PresenceLedger.Contracts;
 using PresenceLedger.Domain;
+using PresenceLedger.Domain.Access;
 using PresenceLedger.Domain.Statuses;
 using PresenceLedger.Ledger;
+using PresenceLedger.Queries;
+using PresenceLedger.Queries.Timeline;
 
 namespace PresenceLedger.Api.Audit;
 
@@ -76,7 +78,7 @@ public sealed class TextView(TextWriter output, Wording wording, bool coloured) 
 
     private static string ReasonText(string? code, string? text) => string.Join(": ", new[] { code, text }.OfType<string>());
 
-    private static string Kind(ActorAnswer actor) => JsonNamingPolicy.KebabCaseLower.ConvertName(actor.Kind.ToString());
+    private static string Kind(Actor actor) => JsonNamingPolicy.KebabCaseLower.ConvertName(actor.Kind.ToString());
 
     private static string ColourOf(BaseStatus? status) =>
         status switch
@@ -133,7 +135,7 @@ public sealed class CsvView(TextWriter output, CsvStyle style, IReadOnlyList<Csv
 
     public Task EndAsync(int rows) => Task.CompletedTask;
 
-    private static string Kind(ActorAnswer actor) => JsonNamingPolicy.KebabCaseLower.ConvertName(actor.Kind.ToString());
+    private static string Kind(Actor actor) => JsonNamingPolicy.KebabCaseLower.ConvertName(actor.Kind.ToString());
 
     private Task WriteAsync(Action<CsvTable<ReplayRow>> write)
     {

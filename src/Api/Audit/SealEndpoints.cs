@@ -1,10 +1,10 @@
-using System.Globalization;
 using PresenceLedger.Api.Access;
 using PresenceLedger.Api.Http;
+using PresenceLedger.Contracts;
 using PresenceLedger.Domain.Authorization;
-using PresenceLedger.Domain.Seals;
 using PresenceLedger.Ledger;
 using PresenceLedger.Ledger.Seals;
+using PresenceLedger.Queries;
 
 namespace PresenceLedger.Api.Audit;
 
@@ -41,14 +41,6 @@ internal static class SealEndpoints
             var made = await sealer.SealAsync(http.Actor(), gently: false, http.RequestAborted);
             return Results.Json(new SealedAnswer(made.Seals, made.Last is { } last ? SealAnswer.Of(last) : null), WireJson.Options);
         }
-        catch (SealingKeyException e)
-        {
-            return Problems.Of(StatusCodes.Status409Conflict, "sealing-key-missing", e.Message);
-        }
-        catch (SealNoteException e)
-        {
-            return Problems.Of(StatusCodes.Status409Conflict, "seal-missing", e.Message);
-        }
         catch (InvalidDataException e)
         {
             return Problems.Of(StatusCodes.Status409Conflict, "ledger-damaged", e.Message);
@@ -57,103 +49,27 @@ internal static class SealEndpoints
 
     private static async Task<IResult> ListAsync(HttpContext http, ILog log, SealBook book)
     {
-        if (Paging.Read(http, out var paging, IsNumber) is { } badPage)
-            return badPage;
+        var paging = PageQuery.Read(http);
+        var start = paging.AfterNumber + 1 ?? 0;
         var places = (await book.RefreshAsync(http.RequestAborted)).Places;
-        var start = paging.After is { } after ? long.Parse(after, CultureInfo.InvariantCulture) + 1 : 0;
         var wanted = places.SkipWhile(p => p.Number < start).Take(paging.Limit + 1).ToArray();
         var seals = new List<SealAnswer>();
         await foreach (var (_, seal) in book.ReadAsync([.. wanted.Take(paging.Limit)], http.RequestAborted))
             seals.Add(SealAnswer.Of(seal));
-        var next =
-            wanted.Length > paging.Limit ? Paging.Cursor(wanted[paging.Limit - 1].Number.ToString(CultureInfo.InvariantCulture)) : null;
+        var next = wanted.Length > paging.Limit ? Paging.Cursor(wanted[paging.Limit - 1].Number) : null;
         return Results.Json(new Page<SealAnswer>(seals) { Next = next }, WireJson.Options);
     }
 
     private static async Task<IResult> KeysAsync(HttpContext http, SealBook book)
     {
-        if (Paging.Read(http, out var paging, IsNumber) is { } badPage)
-            return badPage;
+        var paging = PageQuery.Read(http);
         var keys = KeyAnswer.Of((await book.RefreshAsync(http.RequestAborted)).KeyEvents);
         // They are never taken away, so their number is a place to go on from.
-        var start = paging.After is { } after ? (int)Math.Min(long.Parse(after, CultureInfo.InvariantCulture), keys.Count) : 0;
+        var start = (int)Math.Min(paging.AfterNumber ?? 0, keys.Count);
         var end = Math.Min(start + paging.Limit, keys.Count);
         return Results.Json(
-            new Page<KeyAnswer>([.. keys.Take(end).Skip(start)])
-            {
-                Next = end < keys.Count ? Paging.Cursor(end.ToString(CultureInfo.InvariantCulture)) : null,
-            },
+            new Page<KeyAnswer>([.. keys.Take(end).Skip(start)]) { Next = end < keys.Count ? Paging.Cursor(end) : null },
             WireJson.Options
         );
     }
-
-    private static bool IsNumber(string? text) =>
-        long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number >= 0;
-}
-
-/// <summary>What sealing came to.</summary>
-/// <param name="Made">How many seals were made.</param>
-/// <param name="Last">The last seal of the ledger.</param>
-public sealed record SealedAnswer(int Made, SealAnswer? Last);
-
-/// <summary>A seal, as <c>docs/proof.md</c> has it; <c>fingerprints</c> is the SHA-256 of them.</summary>
-public sealed record SealAnswer(
-    long Number,
-    long First,
-    int Count,
-    string Root,
-    string Fingerprints,
-    string Position,
-    Guid LastEventId,
-    DateTimeOffset SealedAt,
-    string Previous,
-    string Hash,
-    IReadOnlyList<SealSignature> Signatures
-)
-{
-    internal static SealAnswer Of(LedgerSealed seal)
-    {
-        var said = seal.Statement();
-        return new SealAnswer(
-            said.Number,
-            said.First,
-            said.Count,
-            said.Root,
-            said.FingerprintsDigest,
-            said.Position,
-            said.LastEventId,
-            said.SealedAt,
-            said.Previous,
-            said.Hash(),
-            seal.Signatures
-        );
-    }
-}
-
-/// <summary>A key.</summary>
-/// <param name="KeyId">First 16 hex digits of the SHA-256 of the public key.</param>
-/// <param name="PublicKey">PEM.</param>
-/// <param name="IntroducedAt">When.</param>
-/// <param name="IntroducedBy">Keys that signed its introduction, itself left out.</param>
-/// <param name="RetiredAt">When its signatures ceased to count; null while they do.</param>
-public sealed record KeyAnswer(
-    string KeyId,
-    string PublicKey,
-    DateTimeOffset IntroducedAt,
-    IReadOnlyList<string> IntroducedBy,
-    DateTimeOffset? RetiredAt
-)
-{
-    internal static IReadOnlyList<KeyAnswer> Of(IReadOnlyList<SealEvent> events) =>
-        [
-            .. events
-                .OfType<SealingKeyIntroduced>()
-                .Select(e => new KeyAnswer(
-                    e.KeyId,
-                    Domain.Seals.PublicKey.Parse(e.PublicKey).Pem,
-                    e.IntroducedAt,
-                    [.. e.Signatures.Select(s => s.KeyId).Where(id => id != e.KeyId)],
-                    events.OfType<SealingKeyRetired>().FirstOrDefault(r => r.KeyId == e.KeyId)?.RetiredAt
-                )),
-        ];
 }

@@ -1,14 +1,13 @@
 using System.Text.Json;
 using Npgsql;
 using PresenceLedger.Api.Http;
-using PresenceLedger.Domain;
 using PresenceLedger.Domain.Authorization;
-using PresenceLedger.Domain.Seals;
 using PresenceLedger.Ledger;
 using PresenceLedger.Ledger.Postgres;
 using PresenceLedger.Ledger.Reasons;
 using PresenceLedger.Ledger.Seals;
 using PresenceLedger.Ledger.Verification;
+using PresenceLedger.Queries;
 
 namespace PresenceLedger.Api.Audit;
 
@@ -47,11 +46,9 @@ internal static class VerifyEndpoints
     )
     {
         using var permit = await permits.TakeAsync(http.RequestAborted);
-        if (permit is null)
-            return ProofPermits.TooMany(http);
         var verified = await new StreamVerifier(log, book, texts).VerifyAsync(StreamNames.Agent(agentId), http.RequestAborted);
         if (verified.Last is not { Record: var last })
-            return Problems.Of(Refusal.AgentUnknown(agentId));
+            throw RefusedException.AgentUnknown(agentId);
         return Results.Json(
             new AgentVerificationAnswer(
                 agentId,
@@ -77,32 +74,14 @@ internal static class VerifyEndpoints
         string? full
     )
     {
-        var isFull = false;
-        if (full is not null && !bool.TryParse(full, out isFull))
-            return Problems.Validation("full", "must be true or false");
+        var isFull = QueryValues.Flag(full, "full") == true;
         var postgres = log is PostgresLog ? database : null;
-        IReadOnlyList<PublicKey> keys;
-        IReadOnlyList<NotedSeal> noted;
-        try
-        {
-            keys = settings.Keys.Public();
-            noted = new SealNotes(settings.Keys.NoteFolder, log.Name).Noted();
-        }
-        catch (SealingKeyException e)
-        {
-            return Problems.Of(StatusCodes.Status409Conflict, "sealing-key-missing", e.Message);
-        }
-        catch (SealNoteException e)
-        {
-            return Problems.Of(StatusCodes.Status409Conflict, "seal-missing", e.Message);
-        }
+        var keys = settings.Keys.Public();
+        var noted = new SealNotes(settings.Keys.NoteFolder, log.Name).Noted();
         if (!isFull)
             return Results.Json(await new SealVerifier(log, keys, noted).VerifyAsync(http.RequestAborted), WireJson.Options);
         if (!await Scans.WaitAsync(0, http.RequestAborted))
-        {
-            http.Response.Headers.RetryAfter = "10";
-            return Problems.Of(StatusCodes.Status429TooManyRequests, "too-many-requests", "The ledger is being verified; one at a time.");
-        }
+            throw new TooManyException("The ledger is being verified; one at a time.", retryAfter: 10);
         try
         {
             http.Response.ContentType = Ndjson;

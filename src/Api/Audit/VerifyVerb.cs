@@ -3,12 +3,12 @@ using System.Globalization;
 using System.Runtime.InteropServices;
 using System.Text.Json;
 using PresenceLedger.Api.Hosting;
-using PresenceLedger.Api.Http;
 using PresenceLedger.Domain.Naming;
 using PresenceLedger.Domain.Seals;
 using PresenceLedger.Ledger;
 using PresenceLedger.Ledger.Seals;
 using PresenceLedger.Ledger.Verification;
+using PresenceLedger.Queries;
 
 namespace PresenceLedger.Api.Audit;
 

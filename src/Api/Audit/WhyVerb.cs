@@ -3,9 +3,11 @@ using System.Globalization;
 using System.Text;
 using System.Text.Json;
 using PresenceLedger.Api.Hosting;
-using PresenceLedger.Api.Http;
+using PresenceLedger.Contracts;
 using PresenceLedger.Domain.Naming;
 using PresenceLedger.Ledger;
+using PresenceLedger.Queries;
+using PresenceLedger.Queries.Timeline;
 
 namespace PresenceLedger.Api.Audit;
 

@@ -3,6 +3,7 @@ using Npgsql;
 using PresenceLedger.Api.Access;
 using PresenceLedger.Api.Agents;
 using PresenceLedger.Api.Http;
+using PresenceLedger.Contracts;
 using PresenceLedger.Domain;
 using PresenceLedger.Domain.Agents;
 using PresenceLedger.Domain.Authorization;
@@ -13,6 +14,7 @@ using PresenceLedger.Ledger.Agents;
 using PresenceLedger.Ledger.Configurations;
 using PresenceLedger.Projections;
 using PresenceLedger.Projections.Presence;
+using PresenceLedger.Queries;
 
 namespace PresenceLedger.Api.Configurations;
 
@@ -38,7 +40,7 @@ internal static class CapacityProfiles
                         b => new SetCapacityProfile(
                             new CapacityProfile(profileId, b.Name ?? profileId, b.Limit!.Value, b.Blocking, b.Reset)
                         ),
-                        c => new CapacityProfileAnswer(c.Profiles[profileId])
+                        c => CapacityProfileAnswer.Of(c.Profiles[profileId])
                     )
             )
             .Allow(Permissions.CheckConfigure)
@@ -56,12 +58,11 @@ internal static class CapacityProfiles
 
     private static IResult Get(HttpContext http, ConfigurationStream configuration)
     {
-        if (Paging.Read(http, out var paging) is { } badPage)
-            return badPage;
+        var paging = PageQuery.Read(http);
         // The version that a change of one of them may name in If-Match.
         CommandEndpoint.SetVersion(http, configuration.Current.Version);
         return Results.Json(
-            paging.Of(configuration.Current.Profiles.Values, p => p.Id, p => new CapacityProfileAnswer(p)),
+            paging.OfAll(configuration.Current.Profiles.Values, p => p.Id, p => CapacityProfileAnswer.Of(p)),
             WireJson.Options
         );
     }
@@ -83,13 +84,12 @@ internal static class CapacityProfiles
         await configuration.RefreshAsync(ct);
         if (Permissions.CheckReset(http.Actor(), configuration.Current, profileId) is { } refused)
             return Results.Problem(Problems.Details(refused, RefusalCodes.ProfileUnknown));
-        if (CommandEndpoint.Envelope(http, body.Value.Reason, [], out var envelope) is { } badHeader)
-            return badHeader;
+        var envelope = CommandEndpoint.Envelope(http, body.Value.Reason, []);
 
         // All that was recorded before this request is to be reset; repeating it does nothing more, so it needs no key.
         var now = clock.Now();
         if (!await position.WaitAsync(read => read.AsOf >= now, Longest, ct))
-            return ReadPositionHeaders.Behind(http);
+            throw new BehindException();
         var reset = 0;
         foreach (var agentId in await AgentsWithAsync(database, profileId, ct))
         {
@@ -118,34 +118,3 @@ internal static class CapacityProfiles
         return ids;
     }
 }
-
-/// <summary>A capacity profile.</summary>
-public sealed record CapacityProfileBody : BodyWithReason
-{
-    public string? Name { get; init; }
-
-    /// <summary>Work items an agent may have at once, or a day.</summary>
-    public int? Limit { get; init; }
-
-    /// <summary>A full one alone makes its agent exhausted (CAP-4).</summary>
-    public bool Blocking { get; init; }
-    public ProfileReset Reset { get; init; }
-
-    internal override IEnumerable<(string, string)> Errors()
-    {
-        if (BodyChecks.Text(Name) is { } name)
-            yield return ("name", name);
-        if (Limit is not (>= 0 and <= 1_000_000))
-            yield return ("limit", "is needed: 0 to 1000000");
-    }
-}
-
-/// <summary>A capacity profile.</summary>
-public sealed record CapacityProfileAnswer(string ProfileId, string Name, int Limit, bool Blocking, ProfileReset Reset)
-{
-    internal CapacityProfileAnswer(CapacityProfile p)
-        : this(p.Id, p.Name, p.Limit, p.Blocking, p.Reset) { }
-}
-
-/// <summary>For how many agents something was given back.</summary>
-public sealed record CapacityResetAnswer(string ProfileId, int Agents);

@@ -4,10 +4,12 @@ using MediatR;
 using PresenceLedger.Api.Agents;
 using PresenceLedger.Api.Hosting;
 using PresenceLedger.Api.Http;
+using PresenceLedger.Contracts;
 using PresenceLedger.Domain.Configurations;
 using PresenceLedger.Ledger;
 using PresenceLedger.Ledger.Configurations;
 using PresenceLedger.Ledger.Events;
+using PresenceLedger.Queries;
 
 namespace PresenceLedger.Api.Configurations;
 
@@ -59,7 +61,7 @@ internal static class ConfigurationEndpoints
     {
         var known = long.MaxValue;
         if (after is not null && !long.TryParse(after, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out known))
-            return Problems.Validation("after", "must be the version of an earlier answer");
+            throw new InvalidQueryException("after", "must be the version of an earlier answer");
         var changed = configuration.NextChange;
         if (after is not null && configuration.Current.Version <= known)
             await Task.WhenAny(changed, Task.Delay(LongestWait, clock, http.RequestAborted));
@@ -79,8 +81,7 @@ internal static class ConfigurationEndpoints
         if (body.Problem is { } bad)
             return bad;
         var fingerprint = Fingerprint.Of(context.Request, body.Bytes);
-        if (CommandEndpoint.Envelope(context, body.Value.Reason, fingerprint, out var envelope) is { } badHeader)
-            return badHeader;
+        var envelope = CommandEndpoint.Envelope(context, body.Value.Reason, fingerprint);
         var outcome = await context
             .RequestServices.GetRequiredService<IMediator>()
             .Send(
@@ -99,6 +100,3 @@ internal static class ConfigurationEndpoints
                 : Remembered.Of(CommandEndpoint.Refusal(o, namedInPath));
     }
 }
-
-/// <summary>The version of statuses, capacity profiles and policy; -1 where nothing was ever configured.</summary>
-public sealed record ConfigurationVersionAnswer(long Version);

@@ -1,12 +1,10 @@
-using System.Globalization;
 using PresenceLedger.Api.Agents;
 using PresenceLedger.Api.Http;
-using PresenceLedger.Domain.Agents;
+using PresenceLedger.Contracts;
 using PresenceLedger.Domain.Authorization;
 using PresenceLedger.Domain.Configurations;
-using PresenceLedger.Domain.Policies;
-using PresenceLedger.Ledger.Calendars;
 using PresenceLedger.Ledger.Configurations;
+using PresenceLedger.Queries;
 
 namespace PresenceLedger.Api.Configurations;
 
@@ -23,7 +21,7 @@ internal static class PolicyEndpoints
         api.MapPut(
                 "/policy",
                 (HttpContext http, Body<PolicyBody> body) =>
-                    ConfigurationEndpoints.SendAsync(http, body, b => new AmendPolicy(p => b.Change(p, body)), PolicyAnswer.Of)
+                    ConfigurationEndpoints.SendAsync(http, body, b => new AmendPolicy(p => b.Change(p, body.Has)), PolicyAnswer.Of)
             )
             .Allow(Permissions.CheckConfigure)
             .WithTags("Configuration")
@@ -36,167 +34,5 @@ internal static class PolicyEndpoints
         // The version stands in the header, so that what was got can be put back as it is.
         CommandEndpoint.SetVersion(http, configuration.Current.Version);
         return Results.Json(PolicyAnswer.Of(configuration.Current), WireJson.Options);
-    }
-}
-
-/// <summary>The policy, or part of it. Durations in seconds; fractions are taken to the millisecond.</summary>
-public sealed record PolicyBody : BodyWithReason
-{
-    private const int MostInARow = 1000;
-
-    /// <summary>CON-4.</summary>
-    public double? RestoreWindow { get; init; }
-
-    /// <summary>CON-1.</summary>
-    public double? HeartbeatTimeout { get; init; }
-
-    /// <summary>CON-6.</summary>
-    public double? RefreshGrace { get; init; }
-
-    /// <summary>How often clients are asked to send heartbeats.</summary>
-    public double? HeartbeatSeconds { get; init; }
-
-    /// <summary>An agent whose connections are lost and regained more often than this in the window is flagged as flapping.</summary>
-    public int? FlappingTimes { get; init; }
-
-    /// <summary>The window of that.</summary>
-    public double? FlappingWindow { get; init; }
-
-    /// <summary>CAP-5.</summary>
-    public int? MaxOpenSessions { get; init; }
-
-    /// <summary>NOT-1.</summary>
-    public bool? MissedNotificationSetsInactive { get; init; }
-
-    /// <summary>How many misses in a row set inactive; at least 1 (NOT-7).</summary>
-    public int? MissedLimit { get; init; }
-
-    /// <summary>How many undelivered offers in a row set inactive; 0 for never (NOT-6).</summary>
-    public int? UndeliveredLimit { get; init; }
-
-    /// <summary>NOT-2.</summary>
-    public bool? RejectedNotificationSetsDoNotDisturb { get; init; }
-
-    /// <summary>CAP-14.</summary>
-    public bool? ZeroCapacityWorkSetsBusy { get; init; }
-
-    /// <summary>By channel, <c>default</c> for the others: STK-1. Channels that are left out stay as they are; null takes one away.</summary>
-    public Dictionary<string, double?>? StuckAfterSeconds { get; init; }
-
-    /// <summary>How long a conversation may await acceptance before it is flagged: STK-1.</summary>
-    public double? OfferAfterSeconds { get; init; }
-
-    /// <summary>When end-of-day profiles are reset; null for never by itself (CAP-7).</summary>
-    public EndOfDayBody? EndOfDay { get; init; }
-
-    internal override IEnumerable<(string, string)> Errors()
-    {
-        const double aDay = 86_400;
-        foreach (
-            var (field, value, least) in new[]
-            {
-                ("restoreWindow", RestoreWindow, 0),
-                ("heartbeatTimeout", HeartbeatTimeout, 0.5),
-                ("refreshGrace", RefreshGrace, 0),
-                ("heartbeatSeconds", HeartbeatSeconds, 0.1),
-                ("flappingWindow", FlappingWindow, 1),
-                ("offerAfterSeconds", OfferAfterSeconds, 1),
-            }
-        )
-            if (value is { } seconds && !(seconds >= least && seconds <= aDay))
-                yield return (field, string.Create(CultureInfo.InvariantCulture, $"must be {least} to {aDay} seconds"));
-        if (FlappingTimes is < 1 or >= Agent.MostRegained)
-            yield return ("flappingTimes", string.Create(CultureInfo.InvariantCulture, $"must be 1 to {Agent.MostRegained - 1}"));
-        if (MaxOpenSessions is < 0 or > 10_000)
-            yield return ("maxOpenSessions", "must be 0 to 10000");
-        if (MissedLimit is < 1 or > MostInARow)
-            yield return ("missedLimit", string.Create(CultureInfo.InvariantCulture, $"must be 1 to {MostInARow}"));
-        if (UndeliveredLimit is < 0 or > MostInARow)
-            yield return ("undeliveredLimit", string.Create(CultureInfo.InvariantCulture, $"must be 0 to {MostInARow}"));
-        if (StuckAfterSeconds?.Any(s => !Identifiers.IsValid(s.Key) || s.Value is not (null or (> 0 and <= 365 * aDay))) == true)
-            yield return ("stuckAfterSeconds", "must have a number of seconds, above 0 and up to a year, by channel");
-        if (EndOfDay is { } end)
-        {
-            if (end.ToTime() is null)
-                yield return ("endOfDay.time", "must be HH:MM");
-            if (Zones.Find(end.TimeZone) is null)
-                yield return ("endOfDay.timeZone", "must be an IANA time zone such as Europe/Berlin");
-        }
-    }
-
-    internal Policy Change(Policy present, Body<PolicyBody> body) =>
-        present with
-        {
-            RestoreWindow = Seconds(RestoreWindow) ?? present.RestoreWindow,
-            HeartbeatTimeout = Seconds(HeartbeatTimeout) ?? present.HeartbeatTimeout,
-            RefreshGrace = Seconds(RefreshGrace) ?? present.RefreshGrace,
-            HeartbeatInterval = Seconds(HeartbeatSeconds) ?? present.HeartbeatInterval,
-            FlappingTimes = FlappingTimes ?? present.FlappingTimes,
-            FlappingWindow = Seconds(FlappingWindow) ?? present.FlappingWindow,
-            MaxOpenSessions = MaxOpenSessions ?? present.MaxOpenSessions,
-            MissedNotificationSetsInactive = MissedNotificationSetsInactive ?? present.MissedNotificationSetsInactive,
-            MissedLimit = MissedLimit ?? present.MissedLimit,
-            UndeliveredLimit = UndeliveredLimit ?? present.UndeliveredLimit,
-            RejectedNotificationSetsDoNotDisturb = RejectedNotificationSetsDoNotDisturb ?? present.RejectedNotificationSetsDoNotDisturb,
-            ZeroCapacityWorkSetsBusy = ZeroCapacityWorkSetsBusy ?? present.ZeroCapacityWorkSetsBusy,
-            StuckAfter = (StuckAfterSeconds ?? []).Aggregate(
-                present.StuckAfter,
-                (all, one) => Seconds(one.Value) is { } after ? all.SetItem(one.Key, after) : all.Remove(one.Key)
-            ),
-            OfferAfter = Seconds(OfferAfterSeconds) ?? present.OfferAfter,
-            EndOfDay = body.Has("endOfDay") ? EndOfDay?.ToEndOfDay() : present.EndOfDay,
-        };
-
-    private static TimeSpan? Seconds(double? seconds) => seconds is { } s ? TimeSpan.FromMilliseconds(Math.Round(s * 1000)) : null;
-}
-
-/// <summary>A time of day (<c>HH:MM</c>) and an IANA time zone.</summary>
-public sealed record EndOfDayBody(string Time, string TimeZone)
-{
-    internal TimeOnly? ToTime() =>
-        TimeOnly.TryParseExact(Time, "HH:mm", CultureInfo.InvariantCulture, DateTimeStyles.None, out var time) ? time : null;
-
-    internal EndOfDay ToEndOfDay() => new(ToTime()!.Value, TimeZone);
-}
-
-/// <summary>The policy.</summary>
-public sealed record PolicyAnswer(
-    double RestoreWindow,
-    double HeartbeatTimeout,
-    double RefreshGrace,
-    double HeartbeatSeconds,
-    int FlappingTimes,
-    double FlappingWindow,
-    int MaxOpenSessions,
-    bool MissedNotificationSetsInactive,
-    int MissedLimit,
-    int UndeliveredLimit,
-    bool RejectedNotificationSetsDoNotDisturb,
-    bool ZeroCapacityWorkSetsBusy,
-    IReadOnlyDictionary<string, double> StuckAfterSeconds,
-    double OfferAfterSeconds,
-    EndOfDayBody? EndOfDay
-)
-{
-    internal static PolicyAnswer Of(Configuration configuration)
-    {
-        var p = configuration.Policy;
-        return new PolicyAnswer(
-            p.RestoreWindow.TotalSeconds,
-            p.HeartbeatTimeout.TotalSeconds,
-            p.RefreshGrace.TotalSeconds,
-            p.HeartbeatInterval.TotalSeconds,
-            p.FlappingTimes,
-            p.FlappingWindow.TotalSeconds,
-            p.MaxOpenSessions,
-            p.MissedNotificationSetsInactive,
-            p.MissedLimit,
-            p.UndeliveredLimit,
-            p.RejectedNotificationSetsDoNotDisturb,
-            p.ZeroCapacityWorkSetsBusy,
-            p.StuckAfter.ToDictionary(s => s.Key, s => s.Value.TotalSeconds),
-            p.OfferAfter.TotalSeconds,
-            p.EndOfDay is { } end ? new EndOfDayBody(end.Time.ToString("HH:mm", CultureInfo.InvariantCulture), end.TimeZone) : null
-        );
     }
 }

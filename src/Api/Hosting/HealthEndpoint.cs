@@ -1,6 +1,8 @@
 using Microsoft.Extensions.Diagnostics.HealthChecks;
 using PresenceLedger.Api.Http;
+using PresenceLedger.Contracts;
 using PresenceLedger.Domain.Authorization;
+using PresenceLedger.Queries;
 
 namespace PresenceLedger.Api.Hosting;
 
@@ -17,22 +19,16 @@ internal static class HealthEndpoint
             .ProducesProblem(StatusCodes.Status403Forbidden);
 
     private static async Task<IResult> GetAsync(HttpContext http, HealthCheckService checks) =>
-        Results.Json(HealthAnswer.Of(await checks.CheckHealthAsync(http.RequestAborted)), WireJson.Options);
-}
+        Results.Json(Of(await checks.CheckHealthAsync(http.RequestAborted)), WireJson.Options);
 
-/// <summary>How the service does.</summary>
-/// <param name="Status"><c>healthy</c>, <c>degraded</c> or <c>unhealthy</c>: the worst of the checks.</param>
-/// <param name="Checks">Each of them.</param>
-public sealed record HealthAnswer(string Status, IReadOnlyList<HealthCheckAnswer> Checks)
-{
-    internal static HealthAnswer Of(HealthReport report) =>
-        new(
+    /// <summary>A report, as it is answered.</summary>
+    public static HealthAnswer Of(HealthReport report)
+    {
+        return new(
             Name(report.Status),
             [.. report.Entries.Select(e => new HealthCheckAnswer(e.Key, Name(e.Value.Status), e.Value.Description, e.Value.Data))]
         );
 
-    private static string Name(HealthStatus status) => status.ToString().ToLowerInvariant();
+        static string Name(HealthStatus status) => status.ToString().ToLowerInvariant();
+    }
 }
-
-/// <summary>One check: what it found, and the figures behind it (docs/operations.md).</summary>
-public sealed record HealthCheckAnswer(string Name, string Status, string? Description, IReadOnlyDictionary<string, object> Data);

@@ -1,6 +1,5 @@
 using Microsoft.Extensions.Logging.Abstractions;
 using Npgsql;
-using PresenceLedger.Api.Audit;
 using PresenceLedger.Embedded;
 using PresenceLedger.Ledger;
 using PresenceLedger.Ledger.Clock;
@@ -9,6 +8,7 @@ using PresenceLedger.Ledger.Postgres;
 using PresenceLedger.Ledger.Reasons;
 using PresenceLedger.Ledger.Stores;
 using PresenceLedger.Projections.Presence;
+using PresenceLedger.Queries.Timeline;
 
 namespace PresenceLedger.Api.Hosting;
 

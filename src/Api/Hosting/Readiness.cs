@@ -130,7 +130,7 @@ internal sealed class Readiness(
         if (report.Entries.Count > 0)
             context.RequestServices.GetRequiredService<ProbeLog>().Note(report);
         context.Response.ContentType = "application/json";
-        return context.Response.WriteAsync(JsonSerializer.Serialize(HealthAnswer.Of(report), JsonSerializerOptions.Web));
+        return context.Response.WriteAsync(JsonSerializer.Serialize(HealthEndpoint.Of(report), JsonSerializerOptions.Web));
     }
 }
 

@@ -12,6 +12,7 @@ using PresenceLedger.Api.Privacy;
 using PresenceLedger.Api.Reports;
 using PresenceLedger.Api.Reports.RealTime;
 using PresenceLedger.Api.Simulation;
+using PresenceLedger.Contracts;
 using PresenceLedger.Dashboard.Access;
 using PresenceLedger.Dashboard.Hosting;
 using PresenceLedger.Domain.Policies;
@@ -29,6 +30,7 @@ using PresenceLedger.Ledger.Stores;
 using PresenceLedger.Ledger.Timers;
 using PresenceLedger.Projections;
 using PresenceLedger.Projections.Presence;
+using PresenceLedger.Queries;
 using Scalar.AspNetCore;
 
 namespace PresenceLedger.Api.Hosting;
@@ -152,9 +154,7 @@ public static class Serving
         services.AddSingleton<AgentStreams>();
         services.AddSingleton<TimerKeeper>();
         services.AddSingleton<DueWorker>();
-        services.AddSingleton<Records>();
-        services.AddSingleton<Entries>();
-        services.AddSingleton<Inquiry>();
+        services.AddQueries();
         services.AddSingleton<IDocumentStore>(s =>
             DocumentStore.For(options => ReadSide.Configure(options, s.GetRequiredService<NpgsqlDataSource>()))
         );
@@ -163,12 +163,7 @@ public static class Serving
         services.AddSingleton(s => s.GetRequiredService<SealSettings>().Keys);
         services.AddSingleton<Sealer>();
         services.AddSingleton<SealWorker>();
-        services.AddSingleton<FactsReader>();
-        StateAt.Add(services);
         services.AddSingleton<PresenceFeed>();
-        services.AddSingleton<RealTimeAgents>();
-        services.AddSingleton<LatestAgents>();
-        services.AddSingleton<Conflicts>();
 
         // In the order in which they start; they stop in the reverse one, the log, which is the first, last.
         services.AddHostedService(s => s.GetRequiredService<ConfigurationStream>());
@@ -240,14 +235,11 @@ public static class Serving
         AccessEndpoint.Map(api);
         HealthEndpoint.Map(api);
         LiveStream.Map(api);
-        Eligible.Map(api);
         RealTimeEndpoints.Map(api);
         RealTimeStream.Map(api);
-        CoverageReport.Map(api);
         HistoricalReport.Map(api);
-        StatusHistory.Map(api);
-        Explain.Map(api);
-        ReportMetrics.Map(api);
+        StatusHistoryEndpoint.Map(api);
+        ReportEndpoints.Map(api);
         PresenceHub.Map(app);
 
         BrowserModule.Map(app);

@@ -9,11 +9,12 @@ using Microsoft.AspNetCore.WebUtilities;
 using Microsoft.OpenApi;
 using PresenceLedger.Api.Access;
 using PresenceLedger.Api.Agents;
-using PresenceLedger.Api.Configurations;
 using PresenceLedger.Api.Privacy;
 using PresenceLedger.Api.Reports;
-using PresenceLedger.Api.Reports.RealTime;
+using PresenceLedger.Contracts;
 using PresenceLedger.Domain.Statuses;
+using PresenceLedger.Queries.Historical;
+using PresenceLedger.Queries.RealTime;
 
 namespace PresenceLedger.Api.Http;
 

@@ -3,39 +3,11 @@ using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
 using Microsoft.AspNetCore.Http.Metadata;
-using PresenceLedger.Api.Agents;
+using PresenceLedger.Contracts;
 using PresenceLedger.Domain;
-using PresenceLedger.Ledger.Events;
+using PresenceLedger.Queries;
 
 namespace PresenceLedger.Api.Http;
-
-/// <summary>What any body may carry: why it is done.</summary>
-public abstract record BodyWithReason
-{
-    /// <summary>Why, in a code of the caller's own, in words, or both.</summary>
-    public Reason? Reason { get; init; }
-
-    /// <summary>What is wrong with it, by field.</summary>
-    internal virtual IEnumerable<(string Field, string Error)> Errors() => [];
-
-    /// <summary>The same, where it depends on the time; by the ledger's clock.</summary>
-    internal virtual IEnumerable<(string Field, string Error)> Errors(DateTimeOffset now) => Errors();
-
-    /// <summary>What is wrong with it, the reason included.</summary>
-    internal IDictionary<string, string[]>? AllErrors(DateTimeOffset now)
-    {
-        var errors = Errors(now);
-        if (Reason?.Code is { } code && (code.Length > 100 || code.Any(BodyChecks.IsNoShortText)))
-            errors = errors.Append(("reason.code", "must be at most 100 characters, " + BodyChecks.NoneOfThem));
-        if (Reason?.Text is { } text && (text.Length > 2000 || text.Any(BodyChecks.IsNoText)))
-            errors = errors.Append(("reason.text", "must be at most 2000 characters, " + BodyChecks.NoneOfThem));
-        var byField = errors.GroupBy(e => e.Field, e => e.Error, StringComparer.Ordinal).ToDictionary(g => g.Key, g => g.ToArray());
-        return byField.Count == 0 ? null : byField;
-    }
-}
-
-/// <summary>A body with nothing but a reason; it may be left out.</summary>
-public sealed record NoBody : BodyWithReason;
 
 /// <summary>A body as it came: read strictly, or the problem with it. What it says stays, for the fingerprint of an idempotency key.</summary>
 /// <typeparam name="T">Its shape; where everything in it is optional the body may be left out.</typeparam>

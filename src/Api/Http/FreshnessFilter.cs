@@ -1,5 +1,6 @@
 using PresenceLedger.Ledger.Agents;
 using PresenceLedger.Ledger.Configurations;
+using PresenceLedger.Queries;
 
 namespace PresenceLedger.Api.Http;
 
@@ -25,7 +26,7 @@ internal sealed class FreshnessFilter(AgentStreams agents, ConfigurationStream c
             && http.Request.RouteValues["agentId"] is string agentId
             && !await HasAsync(agentId, least, http.RequestAborted)
         )
-            return ReadPositionHeaders.Behind(http);
+            throw new BehindException();
         if (metadata.GetMetadata<TellsOfConfiguration>() is not null && http.Request.Headers.ContainsKey(ReadPositionHeaders.Header))
             await configuration.RefreshAsync(http.RequestAborted);
         return await next(context);

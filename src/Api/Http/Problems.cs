@@ -4,6 +4,8 @@ using Microsoft.AspNetCore.Mvc;
 using Npgsql;
 using PresenceLedger.Domain;
 using PresenceLedger.Ledger;
+using PresenceLedger.Ledger.Seals;
+using PresenceLedger.Queries;
 
 namespace PresenceLedger.Api.Http;
 
@@ -68,6 +70,32 @@ internal static class Problems
     }
 
     public static IResult Of(Refusal refusal) => Results.Problem(Details(refusal));
+
+    /// <summary>Why a request is not answered; null where the exception is none of those that say so.</summary>
+    public static IResult? Of(Exception exception, HttpContext http)
+    {
+        switch (exception)
+        {
+            case InvalidQueryException invalid:
+                return Validation(
+                    invalid.Errors.GroupBy(e => e.Field, e => e.Error, StringComparer.Ordinal).ToDictionary(g => g.Key, g => g.ToArray())
+                );
+            case RefusedException refused:
+                return Of(refused.Refusal);
+            case BehindException:
+                http.Response.Headers.RetryAfter = "1";
+                return Of(StatusCodes.Status503ServiceUnavailable, "projection-behind", exception.Message);
+            case TooManyException tooMany:
+                http.Response.Headers.RetryAfter = tooMany.RetryAfter.ToString(System.Globalization.CultureInfo.InvariantCulture);
+                return Of(StatusCodes.Status429TooManyRequests, "too-many-requests", exception.Message);
+            case SealingKeyException:
+                return Of(StatusCodes.Status409Conflict, "sealing-key-missing", exception.Message);
+            case SealNoteException:
+                return Of(StatusCodes.Status409Conflict, "seal-missing", exception.Message);
+            default:
+                return null;
+        }
+    }
 
     /// <summary>A request that cannot be read, at the part of it that has no field.</summary>
     public static ProblemDetails Unreadable(int status, string error) =>

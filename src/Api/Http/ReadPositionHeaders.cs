@@ -1,6 +1,7 @@
 using Npgsql;
 using PresenceLedger.Ledger;
 using PresenceLedger.Projections;
+using PresenceLedger.Queries;
 
 namespace PresenceLedger.Api.Http;
 
@@ -10,26 +11,23 @@ internal static class ReadPositionHeaders
     public const string Header = "Ledger-Position";
     private static readonly TimeSpan Longest = TimeSpan.FromSeconds(5);
 
-    /// <summary>
-    /// Waits for the position that the caller names in the header, and for the version of the agent that it names in the query, if any;
-    /// the problem where one is not reached.
-    /// </summary>
-    /// <param name="context">The request.</param>
-    /// <param name="position">How far the read model is that serves it.</param>
+    /// <summary>Waits for the position that the caller names in the header, and for the version of the agent that it names in the query, if any.</summary>
+    /// <param name="http">The request.</param>
     /// <param name="agentId">The one agent that it is about, whose row the read model keeps in its table <c>agent</c>.</param>
-    public static async Task<IResult?> WaitAsync(HttpContext context, ReadPosition position, string? agentId = null)
+    /// <exception cref="BehindException">One is not reached.</exception>
+    public static async Task WaitAsync(HttpContext http, string? agentId = null)
     {
-        var ct = context.RequestAborted;
+        var ct = http.RequestAborted;
+        var position = http.RequestServices.GetRequiredService<ReadPosition>();
         // A position of before the events were numbered is long past.
-        if (LogPosition.TryParse(context.Request.Headers[Header].ToString(), out var target) && position.Log.CanHave(target))
+        if (LogPosition.TryParse(http.Request.Headers[Header].ToString(), out var target) && position.Log.CanHave(target))
             if (!await position.WaitAsync(read => read.Position >= target, Longest, ct))
-                return Behind(context);
-        if (agentId is null || RequestChecks.MinVersion(context) is not { } least)
-            return null;
-        var database = context.RequestServices.GetRequiredService<NpgsqlDataSource>();
-        return await position.WaitAsync(async () => await VersionAsync(database, position.Model, agentId, ct) >= least, Longest, ct)
-            ? null
-            : Behind(context);
+                throw new BehindException();
+        if (agentId is null || RequestChecks.MinVersion(http) is not { } least)
+            return;
+        var database = http.RequestServices.GetRequiredService<NpgsqlDataSource>();
+        if (!await position.WaitAsync(async () => await VersionAsync(database, position.Model, agentId, ct) >= least, Longest, ct))
+            throw new BehindException();
     }
 
     private static async Task<long> VersionAsync(NpgsqlDataSource database, IReadModel model, string agentId, CancellationToken ct)
@@ -49,13 +47,10 @@ internal static class ReadPositionHeaders
 
     public static void Set(HttpContext context, LogPosition position) => context.Response.Headers[Header] = position.ToString();
 
-    public static IResult Behind(HttpContext context)
+    /// <summary>Answers with what was read, and says how far that was.</summary>
+    public static IResult Json<T>(HttpContext http, T answer, ProjectionPosition read)
     {
-        context.Response.Headers.RetryAfter = "1";
-        return Problems.Of(
-            StatusCodes.Status503ServiceUnavailable,
-            "projection-behind",
-            "The projection has not caught up with what was asked for within 5 s. Try again."
-        );
+        Set(http, read.Position);
+        return Results.Json(answer, WireJson.Options);
     }
 }

@@ -5,6 +5,9 @@ using System.Text.Json.Serialization.Metadata;
 using Microsoft.AspNetCore.OpenApi;
 using Microsoft.OpenApi;
 using PresenceLedger.Api.Reports;
+using PresenceLedger.Contracts;
+using PresenceLedger.Queries;
+using PresenceLedger.Queries.Historical;
 
 namespace PresenceLedger.Api.Http;
 

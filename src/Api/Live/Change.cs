@@ -1,10 +1,10 @@
 using System.Text.Json;
-using PresenceLedger.Api.Agents;
-using PresenceLedger.Api.Http;
+using PresenceLedger.Contracts;
 using PresenceLedger.Domain.Agents;
 using PresenceLedger.Domain.Configurations;
 using PresenceLedger.Ledger;
 using PresenceLedger.Ledger.Events;
+using PresenceLedger.Queries;
 
 namespace PresenceLedger.Api.Live;
 
@@ -28,7 +28,7 @@ internal sealed class Change(Agent before, Agent after, StoredEvent stored, Conf
 
     /// <summary>The presence after it, with what made it so.</summary>
     public PresenceAnswer Presence =>
-        new(after, configuration)
+        PresenceAnswer.Of(after, configuration) with
         {
             Position = stored.Position.ToString(),
             Type = WireNames.Short(stored.Record.Type),

@@ -2,8 +2,8 @@ using System.Buffers;
 using System.Text;
 using System.Text.Json;
 using Microsoft.AspNetCore.Server.Kestrel.Core.Features;
-using PresenceLedger.Api.Http;
 using PresenceLedger.Ledger;
+using PresenceLedger.Queries;
 
 namespace PresenceLedger.Api.Live;
 

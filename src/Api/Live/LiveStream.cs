@@ -1,12 +1,13 @@
 using Npgsql;
-using PresenceLedger.Api.Agents;
 using PresenceLedger.Api.Http;
+using PresenceLedger.Contracts;
 using PresenceLedger.Ledger;
 using PresenceLedger.Ledger.Clock;
 using PresenceLedger.Ledger.Configurations;
 using PresenceLedger.Ledger.Events;
 using PresenceLedger.Projections;
 using PresenceLedger.Projections.Presence;
+using PresenceLedger.Queries;
 
 namespace PresenceLedger.Api.Live;
 
@@ -63,28 +64,24 @@ internal static class LiveStream
         string? queue
     )
     {
-        if (QueryLists.Identifiers(http, "agents", out var ids, MostAgents) is { } badAgents)
-            return badAgents;
-        if (queue is not null && !Identifiers.IsValid(queue))
-            return Problems.Validation("queue", Identifiers.Error);
+        var filter = new Filter(QueryLists.Identifiers(http, "agents", MostAgents), QueryValues.Id(queue, "queue"));
         LogPosition? last = null;
         var lastId = http.Request.Headers["Last-Event-ID"].ToString();
         if (lastId.Length > 0)
         {
             if (!LogPosition.TryParse(lastId, out var id))
-                return Problems.Validation("Last-Event-ID", "must be the id of an event of this stream");
+                throw new InvalidQueryException("Last-Event-ID", "must be the id of an event of this stream");
             last = id;
         }
 
-        if (await ReadPositionHeaders.WaitAsync(http, position) is { } unread)
-            return unread;
+        await ReadPositionHeaders.WaitAsync(http);
         if (http.IsHead())
             return EventStreamWriter.Empty(http);
-        using var follower = await feed.FollowAsync(new Filter(ids, queue), http.RequestAborted);
+        using var follower = await feed.FollowAsync(filter, http.RequestAborted);
         // What comes before what is live: what was missed, or else how it is.
         var missed = last is { } seen ? await feed.MissedAsync(seen, follower, http.RequestAborted) : null;
         if (missed is null && !await position.WaitAsync(read => read.Position >= follower.From, Longest, http.RequestAborted))
-            return ReadPositionHeaders.Behind(http);
+            throw new BehindException();
 
         using var end = CancellationTokenSource.CreateLinkedTokenSource(http.RequestAborted);
         await using var stopping = lifetime.ApplicationStopping.Register(() => end.CancelAfter(LongestEnd));
@@ -132,8 +129,8 @@ internal static class LiveStream
             try
             {
                 await using var command = database.CreateCommand(Sql);
-                command.Parameters.Add(new NpgsqlParameter<string[]?>("agents", ids?.ToArray()));
-                command.Parameters.Add(new NpgsqlParameter<string?>("queue", queue));
+                command.Parameters.Add(new NpgsqlParameter<string[]?>("agents", filter.Agents?.ToArray()));
+                command.Parameters.Add(new NpgsqlParameter<string?>("queue", filter.Queue));
                 var items = new List<PresenceAnswer>();
                 var (at, asOf) = (LogPosition.Start, DateTimeOffset.MinValue);
                 await using var reader = await command.ExecuteReaderAsync(patience.Token);
@@ -146,7 +143,7 @@ internal static class LiveStream
                     if (items.Count == SnapshotPage)
                         await TellPartAsync(more: true);
                     if (!await reader.IsDBNullAsync(3, patience.Token))
-                        items.Add(new PresenceAnswer(LedgerJson.Read<OpenFacts>(reader.GetString(3)).Agent, configuration.Current));
+                        items.Add(PresenceAnswer.Of(LedgerJson.Read<OpenFacts>(reader.GetString(3)).Agent, configuration.Current));
                 }
                 await TellPartAsync(more: false);
                 return at;
@@ -166,13 +163,3 @@ internal static class LiveStream
         }
     }
 }
-
-/// <summary>Presences as of a place in the ledger, or a part of them.</summary>
-/// <param name="Position">The place.</param>
-/// <param name="AsOf">The instant up to which they are complete.</param>
-/// <param name="More">Further parts follow.</param>
-/// <param name="Items">The presences.</param>
-public sealed record Snapshot(string Position, DateTimeOffset AsOf, bool More, IReadOnlyList<PresenceAnswer> Items);
-
-/// <summary>What happened between two places is not told.</summary>
-public sealed record Gap(string From, string To);

@@ -5,14 +5,17 @@ using Microsoft.AspNetCore.SignalR;
 using PresenceLedger.Api.Access;
 using PresenceLedger.Api.Agents;
 using PresenceLedger.Api.Http;
+using PresenceLedger.Contracts;
 using PresenceLedger.Domain;
 using PresenceLedger.Domain.Access;
 using PresenceLedger.Domain.Agents;
+using PresenceLedger.Domain.Naming;
 using PresenceLedger.Ledger;
 using PresenceLedger.Ledger.Agents;
 using PresenceLedger.Ledger.Clock;
 using PresenceLedger.Ledger.Events;
 using PresenceLedger.Ledger.Heartbeats;
+using PresenceLedger.Queries;
 
 namespace PresenceLedger.Api.Live;
 
@@ -56,8 +59,8 @@ internal sealed class PresenceHub(
         AnswerAsync(async () =>
         {
             var agentId = message?.AgentId ?? (Actor is { Kind: Persona.Agent, Id: var self } ? self : null);
-            if (!Identifiers.IsValid(agentId))
-                return Bad("agentId", Identifiers.Error);
+            if (!Identifier.IsValid(agentId))
+                return Bad("agentId", Identifier.Rule);
             var session = sessions.Of(Context);
             var body = new SignInBody
             {
@@ -182,20 +185,6 @@ internal sealed class PresenceHub(
         }
     }
 }
-
-/// <summary>Sign in, or come back.</summary>
-/// <param name="AgentId">Who; may be left out by an agent.</param>
-/// <param name="ConnectionId">The connection that comes back; made up where left out.</param>
-/// <param name="Client">What the client calls itself.</param>
-/// <param name="Reason">Why.</param>
-public sealed record HubSignIn(string? AgentId = null, string? ConnectionId = null, string? Client = null, Reason? Reason = null);
-
-/// <summary>A manual change.</summary>
-/// <param name="StatusId">The status to set.</param>
-/// <param name="Reason">Why.</param>
-/// <param name="IfMatch">The version it was decided on.</param>
-/// <param name="Until">Until when it stands (MAN-6).</param>
-public sealed record HubSetPresence(string? StatusId = null, Reason? Reason = null, long? IfMatch = null, DateTimeOffset? Until = null);
 
 /// <summary>What a call is answered with: the presence after it, or the problem, as HTTP has them; a heartbeat has neither.</summary>
 public sealed record HubAnswer(JsonElement? Presence, JsonElement? Problem)

@@ -1,6 +1,7 @@
 using Marten;
 using PresenceLedger.Api.Agents;
 using PresenceLedger.Api.Http;
+using PresenceLedger.Contracts;
 using PresenceLedger.Domain.Agents;
 using PresenceLedger.Ledger;
 using PresenceLedger.Ledger.Agents;
@@ -8,16 +9,6 @@ using PresenceLedger.Ledger.Reasons;
 using PresenceLedger.Projections;
 
 namespace PresenceLedger.Api.Privacy;
-
-/// <summary>Why a person is erased. The code stays; a text goes with the others.</summary>
-public sealed record ErasureBody : BodyWithReason
-{
-    internal override IEnumerable<(string, string)> Errors()
-    {
-        if (string.IsNullOrWhiteSpace(Reason?.Code) && string.IsNullOrWhiteSpace(Reason?.Text))
-            yield return ("reason", "is needed: a code, a text, or both; a text is erased with the others");
-    }
-}
 
 /// <summary>
 /// Erases the person behind an agent: the name in the directory and the texts of reasons. The event comes first; what it says is done each

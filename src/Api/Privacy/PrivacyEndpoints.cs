@@ -1,4 +1,3 @@
-using PresenceLedger.Api.Audit;
 using PresenceLedger.Api.Hosting;
 using PresenceLedger.Ledger.Access;
 using PresenceLedger.Ledger.Reasons;
@@ -24,8 +23,6 @@ internal static class PrivacyEndpoints
         builder
             .Services.AddSingleton(options)
             .AddSingleton<IReasonTexts, PostgresReasonTexts>()
-            .AddSingleton(services => services.GetRequiredService<Records>().Reasons)
-            .AddSingleton<ShownEntries>()
             .AddSingleton<AccessLog>()
             .AddSingleton<ReadRecording>();
     }
@@ -33,7 +30,6 @@ internal static class PrivacyEndpoints
     public static void Map(RouteGroupBuilder api)
     {
         var agent = api.MapGroup("/agents/{agentId}");
-        Readers.Map(agent);
         Disputes.Map(api, agent);
         Erasure.Map(agent);
     }

@@ -1,11 +1,11 @@
 using System.Diagnostics;
 using Microsoft.AspNetCore.Http.Metadata;
 using PresenceLedger.Api.Access;
-using PresenceLedger.Api.Agents;
 using PresenceLedger.Api.Http;
 using PresenceLedger.Domain.Access;
 using PresenceLedger.Domain.Authorization;
 using PresenceLedger.Ledger.Access;
+using PresenceLedger.Queries;
 
 namespace PresenceLedger.Api.Privacy;
 
@@ -36,35 +36,33 @@ internal sealed class ReadRecording(AccessLog access, AuditOptions options)
         metadata.OfType<RecordsReads>().Any()
         || (metadata.OfType<ITagsMetadata>().Any(t => t.Tags.Contains(AuditTag)) && !metadata.OfType<RecordsNoReads>().Any());
 
-    /// <summary>Records a read by somebody else; what is wrong with the purpose that is given, or is not.</summary>
+    /// <summary>Records a read by somebody else.</summary>
+    /// <exception cref="InvalidQueryException">The purpose is bad, or there is none and one is needed.</exception>
     /// <exception cref="Ledger.LedgerUnavailableException">It could not be recorded.</exception>
-    public async Task<IResult?> RecordAsync(HttpContext http, string agentId, string what, DateTimeOffset? from, DateTimeOffset? to)
+    public async Task RecordAsync(HttpContext http, string agentId, string what, DateTimeOffset? from, DateTimeOffset? to)
     {
         var reader = http.Actor();
         if (reader == new Actor(Persona.Agent, agentId))
-            return null;
-        if (ReadPurpose(http, out var purpose) is { } bad)
-            return bad;
+            return;
+        var purpose = ReadPurpose(http);
         var trace = http.Request.Headers.TraceParent.Count > 0 ? Activity.Current?.TraceId.ToString() : null;
         await access.RecordAsync(agentId, reader, new AuditRead(what, from, to, purpose), trace, http.RequestAborted);
-        return null;
     }
 
     /// <summary>What for, as the header or the query says.</summary>
-    public IResult? ReadPurpose(HttpContext http, out string? purpose)
+    /// <exception cref="InvalidQueryException">It is bad, or there is none and one is needed.</exception>
+    public string? ReadPurpose(HttpContext http)
     {
         var text = http.Request.Headers[PurposeHeader].ToString();
         if (text.Length == 0)
             text = http.Request.Query[PurposeParameter].ToString();
-        purpose = string.IsNullOrWhiteSpace(text) ? null : text.Trim();
-        if (BodyChecks.Text(purpose) is { } error)
-            return Problems.Validation("purpose", error);
+        var purpose = QueryValues.Text(string.IsNullOrWhiteSpace(text) ? null : text.Trim(), "purpose");
         return purpose is null && options.PurposeRequired
-            ? Problems.Validation(
+            ? throw new InvalidQueryException(
                 "purpose",
                 $"must say what the audit of somebody else is read for: header {PurposeHeader} or ?purpose= (Audit:PurposeRequired)"
             )
-            : null;
+            : purpose;
     }
 }
 
@@ -91,8 +89,7 @@ internal sealed class ReadRecordingFilter(ReadRecording recording) : IEndpointFi
         )
             return await next(context);
 
-        if (recording.ReadPurpose(http, out _) is { } bad)
-            return bad;
+        recording.ReadPurpose(http);
         var answer = await next(context);
         if (answer is INestedHttpResult { Result: var nested })
             answer = nested;
@@ -114,9 +111,9 @@ internal sealed class ReadRecordingFilter(ReadRecording recording) : IEndpointFi
     /// <summary>Of which time, as the query has it; the answer was found, so it is well formed.</summary>
     private static (DateTimeOffset? From, DateTimeOffset? To) TimeOf(IQueryCollection query)
     {
-        InstantQuery.Read(query["at"], "at", out var at);
-        InstantQuery.Read(query["from"], "from", out var from);
-        InstantQuery.Read(query["to"], "to", out var to);
+        InstantQuery.TryRead(query["at"], out var at);
+        InstantQuery.TryRead(query["from"], out var from);
+        InstantQuery.TryRead(query["to"], out var to);
         return at is null ? (from, to) : (at, at);
     }
 }

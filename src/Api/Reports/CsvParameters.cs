@@ -2,6 +2,7 @@ using System.ComponentModel;
 using Microsoft.AspNetCore.Mvc;
 using NodaTime;
 using PresenceLedger.Api.Http;
+using PresenceLedger.Queries;
 
 namespace PresenceLedger.Api.Reports;
 
@@ -23,23 +24,22 @@ public sealed class CsvParameters
     [QueryList, FromQuery(Name = "columns"), Description("CSV: only these columns, in this order, with commas between their names.")]
     public string? Columns { get; init; }
 
-    /// <summary>Reads them; the problem where one is bad, or where it is no CSV that they are given for.</summary>
-    internal IResult? Read<T>(
+    /// <summary>Reads them.</summary>
+    /// <exception cref="InvalidQueryException">One is bad, or it is no CSV that they are given for.</exception>
+    internal (CsvStyle Style, IReadOnlyList<CsvColumn<T>> Columns) Read<T>(
         ReportFormat format,
         DateTimeZone zone,
-        IReadOnlyList<CsvColumn<T>> all,
-        out CsvStyle style,
-        out IReadOnlyList<CsvColumn<T>> columns
+        IReadOnlyList<CsvColumn<T>> all
     )
     {
-        columns = all;
-        var bad = CsvStyle.Read(Separator, Decimal, zone, out style);
-        if (bad is null && CsvColumns.Choose(all, Columns, out columns) is { } badColumns)
-            bad = ("columns", badColumns);
-        if (bad is null && format is not ReportFormat.Csv)
+        if (CsvStyle.Read(Separator, Decimal, zone, out var style) is { } bad)
+            throw new InvalidQueryException(bad.Field, bad.Error);
+        if (CsvColumns.Choose(all, Columns, out var columns) is { } badColumns)
+            throw new InvalidQueryException("columns", badColumns);
+        if (format is not ReportFormat.Csv)
             foreach (var (name, given) in new[] { ("separator", Separator), ("decimal", Decimal), ("columns", Columns) })
                 if (given is not null)
-                    bad ??= (name, "goes with CSV only (format=csv)");
-        return bad is { } found ? Problems.Validation(found.Field, found.Error) : null;
+                    throw new InvalidQueryException(name, "goes with CSV only (format=csv)");
+        return (style, columns);
     }
 }

@@ -1,7 +1,8 @@
 using System.Globalization;
 using Microsoft.Net.Http.Headers;
-using PresenceLedger.Api.Http;
 using PresenceLedger.Ledger.Calendars;
+using PresenceLedger.Queries;
+using PresenceLedger.Queries.Historical;
 
 namespace PresenceLedger.Api.Reports;
 
@@ -24,29 +25,25 @@ internal static class ReportFormats
     public const string Csv = "text/csv";
     public const string Ndjson = "application/x-ndjson";
 
-    /// <summary>By <c>format</c> in the query, else by <c>Accept</c>, else JSON; the problem where it is none.</summary>
-    public static IResult? Read(HttpContext http, string? format, out ReportFormat wanted)
+    /// <summary>By <c>format</c> in the query, else by <c>Accept</c>, else JSON.</summary>
+    /// <exception cref="InvalidQueryException">It is none.</exception>
+    public static ReportFormat Read(HttpContext http, string? format)
     {
-        wanted = ReportFormat.Json;
         if (!string.IsNullOrEmpty(format))
-            return Enum.TryParse(format, ignoreCase: true, out wanted) && format.All(char.IsAsciiLetter)
-                ? null
-                : Problems.Validation("format", "must be json, csv or ndjson");
+            return Enum.TryParse<ReportFormat>(format, ignoreCase: true, out var named) && format.All(char.IsAsciiLetter)
+                ? named
+                : throw new InvalidQueryException("format", "must be json, csv or ndjson");
         foreach (var accepted in http.Request.GetTypedHeaders().Accept.OrderByDescending(a => a.Quality ?? 1))
-        {
-            ReportFormat? known = accepted.MediaType.Value?.ToLowerInvariant() switch
+            switch (accepted.MediaType.Value?.ToLowerInvariant())
             {
-                Csv => ReportFormat.Csv,
-                Ndjson or "application/ndjson" => ReportFormat.Ndjson,
-                "application/json" or "application/*" or "*/*" => ReportFormat.Json,
-                _ => null,
-            };
-            if (known is not { } found)
-                continue;
-            wanted = found;
-            break;
-        }
-        return null;
+                case Csv:
+                    return ReportFormat.Csv;
+                case Ndjson or "application/ndjson":
+                    return ReportFormat.Ndjson;
+                case "application/json" or "application/*" or "*/*":
+                    return ReportFormat.Json;
+            }
+        return ReportFormat.Json;
     }
 
     /// <summary>Begins a report of all items: what they are of stands in headers, since the body is nothing but items.</summary>
@@ -57,7 +54,7 @@ internal static class ReportFormats
         response.Headers["Time-Zone"] = window.Zone.Id;
         response.Headers["Time-Zone-Version"] = Zones.Version;
         response.Headers["View"] = window.View;
-        response.Headers["Definitions"] = ReportMetrics.FullPath;
+        response.Headers["Definitions"] = ReportMetrics.Path;
         response.Headers.CacheControl = "no-store";
         // Proxies are not to hold lines back.
         response.Headers["X-Accel-Buffering"] = "no";

@@ -6,6 +6,7 @@ using System.Text.Json;
 using PresenceLedger.Domain.Configurations;
 using PresenceLedger.Domain.Reporting;
 using PresenceLedger.Ledger;
+using PresenceLedger.Queries.Historical;
 
 namespace PresenceLedger.Api.Reports;
 
@@ -156,16 +157,3 @@ internal sealed class ReportItems(IReadOnlyCollection<string>? statuses)
 /// <param name="DisplayName">The name in the directory; null where there is none, or it was erased.</param>
 /// <param name="Cell">What the agent did in the bucket.</param>
 internal sealed record ReportRow(string AgentId, string? DisplayName, Cell Cell);
-
-/// <summary>An agent in a bucket: every metric of the catalogue. It is written without a copy of its own; this stands for it in the description.</summary>
-public sealed record ReportItem;
-
-/// <summary>All agents of a report in a bucket, likewise.</summary>
-public sealed record TotalsItem;
-
-/// <summary>How long a status stood in a bucket.</summary>
-/// <param name="Seconds">How long.</param>
-/// <param name="Episodes">In how many episodes.</param>
-/// <param name="MinSeconds">The shortest of them; null where it did not stand.</param>
-/// <param name="MaxSeconds">The longest.</param>
-public sealed record StatusSecondsAnswer(double Seconds, int Episodes, double? MinSeconds, double? MaxSeconds);

@@ -1,9 +1,9 @@
 using System.ComponentModel;
 using Microsoft.AspNetCore.Mvc;
-using NodaTime;
 using PresenceLedger.Api.Http;
 using PresenceLedger.Domain.Reporting;
-using PresenceLedger.Ledger;
+using PresenceLedger.Queries;
+using PresenceLedger.Queries.Historical;
 
 namespace PresenceLedger.Api.Reports;
 
@@ -34,35 +34,24 @@ public class WindowParameters
     [FromQuery(Name = "format"), Description("json, csv or ndjson, in the place of Accept.")]
     public string? Format { get; init; }
 
-    /// <summary>Reads them; the problem where one is bad.</summary>
-    internal IResult? Read(TimeProvider clock, out ReportWindow window)
+    /// <summary>Reads them.</summary>
+    /// <exception cref="InvalidQueryException">One is bad.</exception>
+    internal ReportWindow Read(TimeProvider clock)
     {
-        window = new ReportWindow();
-        if (ZoneQuery.Read(TimeZone, out var zone) is { } badZone)
-            return badZone;
-        if (ZoneQuery.ReadInstant(From, "from", zone, out var from) is { } badFrom)
-            return badFrom;
-        if (ZoneQuery.ReadInstant(To, "to", zone, out var to) is { } badTo)
-            return badTo;
-        if (from >= to)
-            return Problems.Validation(
-                new Dictionary<string, string[]> { ["from"] = ["must be earlier than 'to'"], ["to"] = ["must be later than 'from'"] }
-            );
-        if (View is not (null or "" or ReportWindow.CorrectedView or ReportWindow.RawView))
-            return Problems.Validation("view", "must be corrected or raw");
-        if (InstantQuery.Read(AsKnownAt, "asKnownAt", out var knownAt) is { } badKnownAt)
-            return badKnownAt;
-        if (knownAt > clock.Now())
-            return Problems.Validation("asKnownAt", "must not be in the future");
-        window = new ReportWindow
+        var zone = ZoneQuery.Read(TimeZone);
+        var window = new ReportWindow
         {
-            From = from,
-            To = to,
+            From = ZoneQuery.ReadInstant(From, "from", zone),
+            To = ZoneQuery.ReadInstant(To, "to", zone),
             Zone = zone,
             IsRaw = View == ReportWindow.RawView,
-            KnownAt = knownAt,
+            KnownAt = InstantQuery.ReadPast(AsKnownAt, "asKnownAt", clock),
         };
-        return null;
+        if (window.From >= window.To)
+            throw new InvalidQueryException(("from", "must be earlier than 'to'"), ("to", "must be later than 'from'"));
+        return View is null or "" or ReportWindow.CorrectedView or ReportWindow.RawView
+            ? window
+            : throw new InvalidQueryException("view", "must be corrected or raw");
     }
 }
 
@@ -81,41 +70,12 @@ public class FilterParameters : WindowParameters
     [FromQuery(Name = "workstreams"), QueryList("workstream"), Description("Only sessions of these workstreams.")]
     public string? Workstreams { get; init; }
 
-    /// <summary>Reads the filter of sessions; the problem where it is bad.</summary>
-    internal static IResult? ReadFilter(HttpContext http, out SessionFilter filter)
-    {
-        filter = SessionFilter.All;
-        if (QueryLists.Read(http, "queues", "queue", QueryLists.Identifier, out var queues) is { } badQueues)
-            return badQueues;
-        if (QueryLists.Read(http, "channels", "channel", QueryLists.Identifier, out var channels) is { } badChannels)
-            return badChannels;
-        if (QueryLists.Read(http, "workstreams", "workstream", QueryLists.Identifier, out var workstreams) is { } badWorkstreams)
-            return badWorkstreams;
-        filter = new SessionFilter(queues, channels, workstreams);
-        return null;
-    }
-}
-
-/// <summary>Of which time a report is, and how it looks at it.</summary>
-internal sealed record ReportWindow
-{
-    public const string CorrectedView = "corrected";
-    public const string RawView = "raw";
-
-    public DateTimeOffset? From { get; init; }
-
-    public DateTimeOffset? To { get; init; }
-
-    public DateTimeZone Zone { get; init; } = DateTimeZone.Utc;
-
-    /// <summary>Without the supervisors' corrections.</summary>
-    public bool IsRaw { get; init; }
-
-    /// <summary>Only what was recorded by then; null for all that is.</summary>
-    public DateTimeOffset? KnownAt { get; init; }
-
-    /// <summary>The facts as this view has them.</summary>
-    public AgentFacts See(AgentFacts facts, DateTimeOffset asOf) => IsRaw ? facts : facts.Corrected(asOf);
-
-    public string View => IsRaw ? RawView : CorrectedView;
+    /// <summary>Reads the filter of sessions.</summary>
+    /// <exception cref="InvalidQueryException">It is bad.</exception>
+    internal static SessionFilter ReadFilter(HttpContext http) =>
+        new(
+            QueryLists.Identifiers(http, "queues", alsoCalled: "queue"),
+            QueryLists.Identifiers(http, "channels", alsoCalled: "channel"),
+            QueryLists.Identifiers(http, "workstreams", alsoCalled: "workstream")
+        );
 }

@@ -1,10 +1,10 @@
 using System.Net;
 using System.Text.Json;
-using PresenceLedger.Api.Http;
 using PresenceLedger.Domain;
 using PresenceLedger.Domain.Access;
 using PresenceLedger.Domain.Agents;
 using PresenceLedger.Ledger.Events;
+using PresenceLedger.Queries;
 using PresenceLedger.Simulation;
 
 namespace PresenceLedger.Api.Simulation;

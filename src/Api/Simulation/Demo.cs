@@ -1,6 +1,6 @@
 using Npgsql;
-using PresenceLedger.Api.Access;
 using PresenceLedger.Api.Hosting;
+using PresenceLedger.Contracts;
 using PresenceLedger.Domain.Access;
 using PresenceLedger.Ledger;
 using PresenceLedger.Ledger.EventStoreDb;

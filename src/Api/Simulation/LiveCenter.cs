@@ -1,10 +1,10 @@
 using System.Globalization;
 using NodaTime;
-using PresenceLedger.Api.Agents;
 using PresenceLedger.Api.Hosting;
-using PresenceLedger.Api.Http;
+using PresenceLedger.Contracts;
 using PresenceLedger.Domain.Access;
 using PresenceLedger.Domain.Configurations;
+using PresenceLedger.Queries;
 using PresenceLedger.Simulation;
 
 namespace PresenceLedger.Api.Simulation;

@@ -2,11 +2,6 @@ using PresenceLedger.Domain.Access;
 
 namespace PresenceLedger.Ledger.Events;
 
-/// <summary>Why somebody did something, as it is given; required for little: forced releases, corrections, disputes, erasures.</summary>
-/// <param name="Code">A code of the caller's own.</param>
-/// <param name="Text">Free text.</param>
-public sealed record Reason(string? Code, string? Text);
-
 /// <summary>A reason as an event has it: the text is kept beside the ledger (<see cref="Reasons.IReasonTexts"/>), where it can be erased.</summary>
 /// <param name="Code">A code of the caller's own.</param>
 /// <param name="Text">The text itself, in events from before it was kept beside.</param>

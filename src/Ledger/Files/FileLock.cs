@@ -11,31 +11,30 @@ public sealed class FileLock : IDisposable
 
     private FileLock(SafeFileHandle file) => _file = file;
 
-    /// <summary>Waits until no other process holds the lock.</summary>
+    /// <summary>Waits until nobody else holds the lock.</summary>
     public static async Task<FileLock> ExclusiveAsync(string path, CancellationToken ct)
     {
         while (true)
         {
-            try
-            {
-                return new FileLock(Open(path, FileShare.None));
-            }
-            catch (IOException e) when (e.HResult == Posix.WouldBlock)
-            {
-                await Task.Delay(Retry, TimeProvider.System, ct);
-            }
+            if (TryExclusive(path) is { } taken)
+                return taken;
+            await Task.Delay(Retry, TimeProvider.System, ct);
         }
     }
 
-    /// <summary>A lock that any number of processes hold together.</summary>
-    public static FileLock Shared(string path) => new(Open(path, FileShare.ReadWrite));
-
-    /// <summary>True when nobody else shares the lock. When it fails, this lock is gone too.</summary>
-    public bool TryMakeExclusive() => Posix.TryLockExclusively(_file);
+    /// <summary>The lock; null where somebody else holds it.</summary>
+    public static FileLock? TryExclusive(string path)
+    {
+        try
+        {
+            // .NET takes flock(2) by itself: exclusive for FileShare.None.
+            return new FileLock(File.OpenHandle(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None));
+        }
+        catch (IOException e) when (e.HResult == Posix.WouldBlock)
+        {
+            return null;
+        }
+    }
 
     public void Dispose() => _file.Dispose();
-
-    // .NET takes flock(2) by itself: exclusive for FileShare.None, shared otherwise.
-    private static SafeFileHandle Open(string path, FileShare share) =>
-        File.OpenHandle(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, share);
 }

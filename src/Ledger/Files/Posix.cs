@@ -1,6 +1,5 @@
 using System.Runtime.InteropServices;
 using System.Text;
-using Microsoft.Win32.SafeHandles;
 
 namespace PresenceLedger.Ledger.Files;
 
@@ -9,12 +8,6 @@ internal static class Posix
 {
     /// <summary>errno of a lock that another process holds.</summary>
     public const int WouldBlock = 11;
-
-    private const int LockExclusive = 2;
-    private const int LockNonBlocking = 4;
-
-    /// <summary>Turns the lock that .NET put on the file into an exclusive one, unless another process holds it too.</summary>
-    public static bool TryLockExclusively(SafeFileHandle file) => flock(file, LockExclusive | LockNonBlocking) == 0;
 
     /// <summary>Has the disk keep the names in a folder, such as that of a file that was renamed.</summary>
     public static void SyncFolder(string path)
@@ -36,10 +29,6 @@ internal static class Posix
     private static byte[] Utf8(string text) => Encoding.UTF8.GetBytes(text + '\0');
 
 #pragma warning disable IDE1006, SYSLIB1054 // The names are those of libc; source generation would ask for unsafe code in the whole project.
-    [DllImport("libc", SetLastError = true)]
-    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
-    private static extern int flock(SafeFileHandle file, int operation);
-
     [DllImport("libc", SetLastError = true)]
     [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
     private static extern int open(byte[] path, int flags);

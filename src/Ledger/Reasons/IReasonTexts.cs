@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using System.Text;
+using PresenceLedger.Domain.Access;
 using PresenceLedger.Ledger.Events;
 
 namespace PresenceLedger.Ledger.Reasons;

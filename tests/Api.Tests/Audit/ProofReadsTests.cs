@@ -1,12 +1,15 @@
 using System.Diagnostics.CodeAnalysis;
 using System.Runtime.Versioning;
 using PresenceLedger.Api.Audit;
+using PresenceLedger.Api.Http;
 using PresenceLedger.Domain.Access;
 using PresenceLedger.Domain.Agents;
 using PresenceLedger.Domain.Seals;
 using PresenceLedger.Ledger;
 using PresenceLedger.Ledger.Seals;
 using PresenceLedger.Ledger.Verification;
+using PresenceLedger.Queries.Bundles;
+using PresenceLedger.Queries.Timeline;
 using PresenceLedger.Testing;
 
 namespace PresenceLedger.Api.Tests.Audit;
@@ -103,14 +106,14 @@ public sealed class ProofReadsTests : IAsyncLifetime
         using var permits = new ProofPermits(TimeSpan.FromMilliseconds(50));
         var taken = new List<IDisposable>();
         for (var n = 0; n < ProofPermits.Most; n++)
-            taken.Add((await permits.TakeAsync(default))!);
+            taken.Add(await permits.TakeAsync(default));
 
-        Assert.Null(await permits.TakeAsync(default));
+        await Assert.ThrowsAsync<TooManyException>(() => permits.TakeAsync(default));
         taken[0].Dispose();
         taken[0].Dispose();
 
         Assert.NotNull(await permits.TakeAsync(default));
-        Assert.Null(await permits.TakeAsync(default));
+        await Assert.ThrowsAsync<TooManyException>(() => permits.TakeAsync(default));
     }
 
     /// <summary>An agent whose events are in three seals.</summary>

@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
-using PresenceLedger.Api.Audit;
+using PresenceLedger.Contracts;
 using PresenceLedger.Ledger;
+using PresenceLedger.Queries.Timeline;
 using PresenceLedger.Scenarios;
 
 namespace PresenceLedger.Api.Tests.Audit;

@@ -5,6 +5,8 @@ using PresenceLedger.Domain.Access;
 using PresenceLedger.Domain.Agents;
 using PresenceLedger.Ledger;
 using PresenceLedger.Ledger.Events;
+using PresenceLedger.Queries;
+using PresenceLedger.Queries.Timeline;
 
 namespace PresenceLedger.Api.Tests.Audit;
 
@@ -89,8 +91,7 @@ public sealed class ReplayTests
     [InlineData("presence-changed", null, "agent:ana", "2 5 9")]
     public async Task What_fits_is_shown_and_how_long_a_status_stood_stays_right(string? type, string? rule, string? actor, string versions)
     {
-        Assert.Null(TimelineFilter.Read(type, rule, actor, out var filter));
-        var rows = await RowsAsync(new ReplayRequest("ana", filter));
+        var rows = await RowsAsync(new ReplayRequest("ana", TimelineFilter.Of(type, rule, actor)));
         Assert.Equal(versions, string.Join(' ', rows.Select(r => r.Entry.Version)));
         Assert.All(rows.Where(r => r.Entry.Version == 7), r => Assert.Equal(TimeSpan.FromMinutes(2), r.Stood));
     }
@@ -102,7 +103,7 @@ public sealed class ReplayTests
     [InlineData(null, null, "boss", "actor")]
     [InlineData(null, null, "agent:", "actor")]
     public void What_cannot_fit_is_refused(string? type, string? rule, string? actor, string field) =>
-        Assert.Equal(field, TimelineFilter.Read(type, rule, actor, out _)?.Field);
+        Assert.Equal(field, Assert.Throws<InvalidQueryException>(() => TimelineFilter.Of(type, rule, actor)).Errors[0].Field);
 
     [Fact]
     public async Task For_a_spreadsheet_each_event_is_a_line_and_no_text_is_a_formula()
@@ -204,11 +205,7 @@ public sealed class ReplayTests
         Assert.Equal($"2026-01-05T{meant}Z", Instant.Format(read));
     }
 
-    private static TimelineFilter Any()
-    {
-        Assert.Null(TimelineFilter.Read(null, null, null, out var filter));
-        return filter;
-    }
+    private static TimelineFilter Any() => TimelineFilter.Of((string?)null, null, null);
 
     private static (long, string?, string?, TimeSpan?) Line(ReplayRow row) => (row.Entry.Version, row.Status, row.Before, row.Stood);
 

@@ -1,10 +1,11 @@
 using System.Globalization;
 using System.Text;
-using PresenceLedger.Api.Audit;
+using PresenceLedger.Contracts;
+using Snapshot = Snapshooter.Xunit.Snapshot;
 using PresenceLedger.Domain;
 using PresenceLedger.Domain.Agents;
+using PresenceLedger.Queries.Timeline;
 using Snapshooter;
-using Snapshooter.Xunit;
 
 namespace PresenceLedger.Api.Tests.Audit;
 

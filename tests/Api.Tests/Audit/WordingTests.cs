@@ -3,10 +3,10 @@ using System.Reflection.Metadata;
 using System.Reflection.Metadata.Ecma335;
 using System.Reflection.PortableExecutable;
 using System.Text.RegularExpressions;
-using PresenceLedger.Api.Audit;
 using PresenceLedger.Domain;
 using PresenceLedger.Domain.Agents;
 using PresenceLedger.Domain.Statuses;
+using PresenceLedger.Queries.Timeline;
 
 namespace PresenceLedger.Api.Tests.Audit;
 

@@ -3,6 +3,8 @@ using NodaTime;
 using NodaTime.Text;
 using PresenceLedger.Api.Reports;
 using PresenceLedger.Ledger.Calendars;
+using PresenceLedger.Queries;
+using PresenceLedger.Queries.Historical;
 
 namespace PresenceLedger.Api.Tests.Reports;
 
@@ -102,32 +104,35 @@ public sealed class BucketTests
     [Fact]
     public void Too_many_buckets_and_what_is_no_zone_or_bucket_are_refused()
     {
-        Assert.NotNull(Buckets.Edges(At("2020-01-01T00:00"), At("2026-01-01T00:00"), Bucket.QuarterHour, DateTimeZone.Utc, out _));
-        Assert.Null(Buckets.Edges(At("2020-01-01T00:00"), At("2022-11-07T16:00"), Bucket.QuarterHour, DateTimeZone.Utc, out var most));
-        Assert.Equal(Buckets.Most, most.Count - 1);
-        Assert.NotNull(Buckets.Edges(At("2020-01-01T00:00"), At("2022-11-07T16:01"), Bucket.QuarterHour, DateTimeZone.Utc, out _));
+        var beyond = Assert.Throws<InvalidQueryException>(() => Quarters("2026-01-01T00:00"));
+        Assert.Equal("bucket", beyond.Errors[0].Field);
+        Assert.Equal(Buckets.Most, Quarters("2022-11-07T16:00").Count - 1);
+        Assert.Throws<InvalidQueryException>(() => Quarters("2022-11-07T16:01"));
         foreach (var name in new[] { "Mars/Base", "UTC+01", "europe/berlin", "Europe/Berlin " })
-            Assert.NotNull(ZoneQuery.Read(name, out _));
-        Assert.Null(ZoneQuery.Read("Asia/Calcutta", out var kolkata));
-        Assert.Equal("Asia/Calcutta", kolkata.Id);
-        Assert.NotNull(Buckets.Read("Day", out _));
+            Assert.Throws<InvalidQueryException>(() => ZoneQuery.Read(name));
+        Assert.Equal("Asia/Calcutta", ZoneQuery.Read("Asia/Calcutta").Id);
+        Assert.Throws<InvalidQueryException>(() => Buckets.Read("Day"));
         Assert.Matches("^20[0-9]{2}[a-z]$", Zones.Version);
+
+        static IReadOnlyList<DateTimeOffset> Quarters(string to) =>
+            Buckets.Edges(At("2020-01-01T00:00"), At(to), Bucket.QuarterHour, DateTimeZone.Utc);
     }
 
     [Fact]
     public void A_date_is_its_first_instant_in_the_zone()
     {
-        Assert.Null(ZoneQuery.ReadInstant("2026-03-29", "from", DateTimeZoneProviders.Tzdb["Europe/Berlin"], out var instant));
+        var instant = ZoneQuery.ReadInstant("2026-03-29", "from", DateTimeZoneProviders.Tzdb["Europe/Berlin"]);
         Assert.Equal("2026-03-28T23:00", Text(Instant.FromDateTimeOffset(instant!.Value)));
         foreach (var bad in new[] { "2026-02-30", "2026-3-29", "29.03.2026", "0001-01-01", "9999-12-31T23:59:59Z", "2026-03-29T00:00" })
-            Assert.NotNull(ZoneQuery.ReadInstant(bad, "from", DateTimeZone.Utc, out _));
+            Assert.Throws<InvalidQueryException>(() => ZoneQuery.ReadInstant(bad, "from", DateTimeZone.Utc));
     }
 
-    private static string[] Edges(string zone, string from, string to, Bucket bucket)
-    {
-        Assert.Null(Buckets.Edges(At(from), At(to), bucket, DateTimeZoneProviders.Tzdb[zone], out var edges));
-        return [.. edges.Select(e => Text(Instant.FromDateTimeOffset(e)))];
-    }
+    private static string[] Edges(string zone, string from, string to, Bucket bucket) =>
+        [
+            .. Buckets
+                .Edges(At(from), At(to), bucket, DateTimeZoneProviders.Tzdb[zone])
+                .Select(e => Text(Instant.FromDateTimeOffset(e))),
+        ];
 
     private static Instant Start(LocalDate date, string zone) => Zones.StartOf(date, DateTimeZoneProviders.Tzdb[zone]);
 

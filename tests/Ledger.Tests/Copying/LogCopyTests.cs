@@ -1,10 +1,10 @@
 using System.Globalization;
 using Npgsql;
+using PresenceLedger.Domain.Access;
 using PresenceLedger.Domain.Agents;
 using PresenceLedger.Domain.Capacity;
 using PresenceLedger.Domain.Configurations;
 using PresenceLedger.Ledger.Copying;
-using PresenceLedger.Ledger.Events;
 using PresenceLedger.Ledger.Tests.Log;
 using PresenceLedger.Testing;
 using PresenceLedger.Testing.EventStoreDb;

@@ -20,7 +20,8 @@ public sealed class EventStoreDbLogTests : LogContract
 
     protected override async Task<ILog> OpenAsync()
     {
-        _database = await Node.CreateDatabaseAsync(await TestEventStore.StartAsync());
+        // On a busy machine a thousand appends at once take longer than a user would wait.
+        _database = await Node.CreateDatabaseAsync(await TestEventStore.StartAsync("&defaultDeadline=60000"));
         _node = await Node.StartAsync(_database, Clock);
         return _node.Log;
     }

@@ -143,7 +143,12 @@ public sealed class EmbeddedPostgresTests : IDisposable
         var server = await StartAsync(Folder);
         // As long as another user seems to be there, our own end leaves the server running, as kill -9 would.
         using (
-            var user = new FileStream(Path.Combine(Folder, "postgres", "users.lock"), FileMode.Open, FileAccess.Read, FileShare.ReadWrite)
+            var user = new FileStream(
+                Path.Combine(Folder, "postgres", "users", "another"),
+                FileMode.Create,
+                FileAccess.Write,
+                FileShare.None
+            )
         )
         {
             await server.DisposeAsync();

@@ -32,14 +32,16 @@ public sealed class TestEventStore : IAsyncDisposable
     public string[] Arguments =>
         ["--Ledger:Store", "EventStoreDb", "--Ledger:EventStoreDb", ConnectionString, "--Ledger:StreamPrefix", Prefix];
 
-    public static async Task<TestEventStore> StartAsync()
+    /// <summary>The server that is named for the tests, or one in this process.</summary>
+    /// <param name="options">Of the connection string, where it is the server in this process.</param>
+    public static async Task<TestEventStore> StartAsync(string options = "")
     {
         if (Named is { } named)
             return new TestEventStore(null, named, $"test-{Guid.NewGuid():N}-");
         var own = await FakeEventStore.StartAsync();
         // As on a server that was used before, or is shared: nothing may depend on an empty one.
         own.AddForeign(Foreign);
-        return new TestEventStore(own, own.ConnectionString, "");
+        return Of(own, options);
     }
 
     /// <summary>The server in this process, for what only that can be told to do; it is gone with the test's.</summary>

@@ -1,12 +1,15 @@
 using System.CommandLine;
 using System.Globalization;
+using Marten;
 using Npgsql;
-using PresenceLedger.Api.Agents;
 using PresenceLedger.Api.Hosting;
 using PresenceLedger.Api.Http;
 using PresenceLedger.Api.Reports;
 using PresenceLedger.Domain;
 using PresenceLedger.Domain.Naming;
+using PresenceLedger.Projections;
+using PresenceLedger.Queries;
+using PresenceLedger.Queries.WhatIf;
 
 namespace PresenceLedger.Api.Audit.WhatIf;
 
@@ -21,7 +24,7 @@ internal static class WhatIfVerb
     /// <summary>The command with its options.</summary>
     /// <param name="stores">The options for the database and the ledger.</param>
     /// <param name="guard">Runs it, and makes exit codes of what goes wrong.</param>
-    public static Command Create(StoreOptions stores, Func<Func<Task<int>>, Task<int>> guard)
+    public static Command Create(Hosting.StoreOptions stores, Func<Func<Task<int>>, Task<int>> guard)
     {
         var policy = new Option<string>("--policy")
         {
@@ -132,13 +135,23 @@ internal static class WhatIfVerb
     {
         try
         {
-            return database is null ? new Dictionary<string, string>() : await Names.ReadAsync(database, agents, ct);
+            return database is null ? new Dictionary<string, string>() : await NamesOfAsync(database, agents, ct);
         }
         catch (PostgresException e) when (e.SqlState is PostgresErrorCodes.UndefinedTable or PostgresErrorCodes.InvalidSchemaName)
         {
             // No service has made the directory here.
             return new Dictionary<string, string>();
         }
+    }
+
+    private static async Task<IReadOnlyDictionary<string, string>> NamesOfAsync(
+        NpgsqlDataSource database,
+        IReadOnlyList<string> agents,
+        CancellationToken ct
+    )
+    {
+        await using var store = DocumentStore.For(options => ReadSide.Configure(options, database));
+        return await new Names(store).ReadAsync(agents, ct);
     }
 
     private static DateTimeOffset? ReadInstant(string option, string? text) =>

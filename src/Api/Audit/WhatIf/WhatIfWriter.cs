@@ -2,10 +2,12 @@ using System.Buffers;
 using System.Globalization;
 using System.Text;
 using System.Text.Json;
-using PresenceLedger.Api.Http;
 using PresenceLedger.Api.Reports;
+using PresenceLedger.Contracts;
 using PresenceLedger.Domain.Configurations;
 using PresenceLedger.Ledger;
+using PresenceLedger.Queries;
+using PresenceLedger.Queries.WhatIf;
 
 namespace PresenceLedger.Api.Audit.WhatIf;
 
@@ -155,7 +157,7 @@ internal static class WhatIfWriter
 
     private static string[] Cells(Amount seconds) => [Time(seconds.Recorded), Time(seconds.WhatIf), Difference(seconds.Difference)];
 
-    private static string Change(ChangeAnswer? change) =>
+    private static string Change(NewStatusAnswer? change) =>
         change is null ? "(none)" : $"{change.StatusId} ({change.Origin.ToString().ToLowerInvariant()}, {change.Rule})";
 
     private static string Listed(long listed, long all) =>

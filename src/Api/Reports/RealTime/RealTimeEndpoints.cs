@@ -1,10 +1,77 @@
+using Microsoft.AspNetCore.Mvc;
 using PresenceLedger.Api.Http;
-using PresenceLedger.Domain;
+using PresenceLedger.Contracts;
 using PresenceLedger.Domain.Authorization;
-using PresenceLedger.Ledger.Calendars;
-using PresenceLedger.Projections;
+using PresenceLedger.Queries;
+using PresenceLedger.Queries.Historical;
+using PresenceLedger.Queries.RealTime;
 
 namespace PresenceLedger.Api.Reports.RealTime;
+
+/// <summary>What is asked of the real-time agents report, as it came.</summary>
+public sealed record RealTimeParameters
+{
+    [FromQuery(Name = "range")]
+    public string? Range { get; init; }
+
+    [FromQuery(Name = "timeRange")]
+    public string? TimeRange { get; init; }
+
+    [FromQuery(Name = "timeZone")]
+    public string? TimeZone { get; init; }
+
+    [FromQuery(Name = "tab")]
+    public string? Tab { get; init; }
+
+    [FromQuery(Name = "base")]
+    public string? Base { get; init; }
+
+    [FromQuery(Name = "status")]
+    public string? Status { get; init; }
+
+    [FromQuery(Name = "queue")]
+    public string? Queue { get; init; }
+
+    [FromQuery(Name = "skill")]
+    public string? Skill { get; init; }
+
+    [FromQuery(Name = "signedIn")]
+    public string? SignedIn { get; init; }
+
+    [FromQuery(Name = "text")]
+    public string? Text { get; init; }
+
+    [FromQuery(Name = "agents"), QueryList]
+    public string? Agents { get; init; }
+
+    [FromQuery(Name = "stuck")]
+    public string? Stuck { get; init; }
+
+    /// <summary>Reads them all.</summary>
+    /// <exception cref="InvalidQueryException">One is bad.</exception>
+    public RealTimeQuery Bind(HttpContext http)
+    {
+        var range = Range ?? TimeRange ?? RealTimeQuery.Today;
+        if (!RealTimeQuery.Ranges.Contains(range))
+            throw new InvalidQueryException("range", "must be today, last24h or openBeyond24h");
+        if (Tab is not null && !RealTimeQuery.Tabs.Contains(Tab))
+            throw new InvalidQueryException("tab", "must be online, offline or with-sessions");
+        return new RealTimeQuery
+        {
+            Range = range,
+            Zone = ZoneQuery.Read(TimeZone),
+            Tab = Tab,
+            Base = QueryValues.Base(Base, "base"),
+            Status = QueryValues.Id(Status, "status"),
+            Queue = QueryValues.Id(Queue, "queue"),
+            Skill = QueryValues.Id(Skill, "skill"),
+            SignedIn = QueryValues.Flag(SignedIn, "signedIn"),
+            Text = string.IsNullOrEmpty(Text) ? null : QueryValues.Text(Text, "text"),
+            Agents = QueryLists.Identifiers(http, "agents"),
+            Stuck = QueryValues.Flag(Stuck, "stuck"),
+        };
+    }
+}
 
 /// <summary>The real-time agents report (docs/real-time.md): a page of it, and an agent in detail.</summary>
 internal static class RealTimeEndpoints
@@ -31,38 +98,16 @@ internal static class RealTimeEndpoints
 
     private static async Task<IResult> ListAsync(
         HttpContext http,
-        [AsParameters] RealTimeParameters parameters,
+        [AsParameters] RealTimeParameters asked,
         RealTimeAgents agents,
-        ReadPosition position
+        ReportLedger ledger
     )
     {
-        if (RealTimeQuery.Read(http, parameters, out var query) is { } bad)
-            return bad;
-        if (Paging.Read(http, out var paging) is { } badPage)
-            return badPage;
-        if (await ReadPositionHeaders.WaitAsync(http, position) is { } behind)
-            return behind;
-        if (!await HasBegunAsync(position, http.RequestAborted))
-            return ReadPositionHeaders.Behind(http);
-
-        string? next = null;
-        var look = await agents.LookAsync(query, PageOf, http.RequestAborted);
-        ReadPositionHeaders.Set(http, look.Read.Position);
-        return Results.Json(AnswerOf(query, look) with { Next = next }, WireJson.Options);
-
-        IReadOnlyList<string> PageOf(IReadOnlyList<Standing> listed)
-        {
-            var rest = listed
-                .Select(agent => agent.AgentId)
-                .Where(id => paging.After is null || string.CompareOrdinal(id, paging.After) > 0)
-                .Take(paging.Limit + 1)
-                .ToList();
-            if (rest.Count <= paging.Limit)
-                return rest;
-            rest.RemoveAt(paging.Limit);
-            next = Paging.Cursor(rest[^1]);
-            return rest;
-        }
+        var (query, paging) = (asked.Bind(http), PageQuery.Read(http));
+        await ReadPositionHeaders.WaitAsync(http);
+        await ledger.BeginAsync(http.RequestAborted);
+        var (answer, read) = await agents.PageAsync(query, paging, http.RequestAborted);
+        return ReadPositionHeaders.Json(http, answer, read);
     }
 
     private static async Task<IResult> FindAsync(
@@ -72,44 +117,19 @@ internal static class RealTimeEndpoints
         string? timeRange,
         string? timeZone,
         RealTimeAgents agents,
-        ReadPosition position
+        ReportLedger ledger
     )
     {
-        var parameters = new RealTimeParameters
+        var asked = new RealTimeParameters
         {
             Range = range,
             TimeRange = timeRange,
             TimeZone = timeZone,
         };
-        if (RealTimeQuery.Read(http, parameters, out var query) is { } bad)
-            return bad;
-        if (await ReadPositionHeaders.WaitAsync(http, position, agentId) is { } behind)
-            return behind;
-        if (!await HasBegunAsync(position, http.RequestAborted))
-            return ReadPositionHeaders.Behind(http);
+        var query = asked.Bind(http);
+        await ReadPositionHeaders.WaitAsync(http, agentId);
+        await ledger.BeginAsync(http.RequestAborted);
         var (agent, read) = await agents.FindAsync(query, agentId, http.RequestAborted);
-        if (agent is null)
-            return Problems.Of(Refusal.AgentUnknown(agentId));
-        ReadPositionHeaders.Set(http, read.Position);
-        return Results.Json(agent, WireJson.Options);
+        return ReadPositionHeaders.Json(http, agent, read);
     }
-
-    /// <summary>A page as it is answered.</summary>
-    public static RealTimeAnswer AnswerOf(RealTimeQuery query, Look look) =>
-        new()
-        {
-            AsOf = look.Read.AsOf,
-            From = look.From,
-            To = look.Read.AsOf,
-            TimeZone = query.Zone.Id,
-            TimeZoneVersion = Zones.Version,
-            Range = query.Range,
-            Conserved = look.Conserved,
-            Summary = look.Summary,
-            Items = look.Rows,
-        };
-
-    /// <summary>Waits for facts of any instant: a read model that was never filled is not one without agents.</summary>
-    public static Task<bool> HasBegunAsync(ReadPosition position, CancellationToken ct) =>
-        position.WaitAsync(read => read.AsOf > DateTimeOffset.UnixEpoch, TimeSpan.FromSeconds(5), ct);
 }

@@ -2,9 +2,13 @@ using System.Text.Json;
 using Npgsql;
 using PresenceLedger.Api.Http;
 using PresenceLedger.Api.Live;
+using PresenceLedger.Contracts;
 using PresenceLedger.Domain.Authorization;
 using PresenceLedger.Ledger;
 using PresenceLedger.Projections;
+using PresenceLedger.Queries;
+using PresenceLedger.Queries.Historical;
+using PresenceLedger.Queries.RealTime;
 
 namespace PresenceLedger.Api.Reports.RealTime;
 
@@ -42,27 +46,24 @@ internal static class RealTimeStream
 
     private static async Task<IResult> GetAsync(
         HttpContext http,
-        [AsParameters] RealTimeParameters parameters,
+        [AsParameters] RealTimeParameters asked,
         RealTimeAgents agents,
         PresenceFeed feed,
+        ReportLedger ledger,
         ReadPosition position,
         IHostApplicationLifetime lifetime,
         TimeProvider clock
     )
     {
-        if (RealTimeQuery.Read(http, parameters, out var query) is { } bad)
-            return bad;
+        var query = asked.Bind(http);
         var ct = http.RequestAborted;
-        if (await ReadPositionHeaders.WaitAsync(http, position) is { } unread)
-            return unread;
+        await ReadPositionHeaders.WaitAsync(http);
         if (http.IsHead())
             return EventStreamWriter.Empty(http);
         using var follower = await feed.FollowAsync(new Filter(null, null), ct);
-        if (
-            !await position.WaitAsync(read => read.Position >= follower.From, Longest, ct)
-            || !await RealTimeEndpoints.HasBegunAsync(position, ct)
-        )
-            return ReadPositionHeaders.Behind(http);
+        if (!await position.WaitAsync(read => read.Position >= follower.From, Longest, ct))
+            throw new BehindException();
+        await ledger.BeginAsync(ct);
 
         using var end = CancellationTokenSource.CreateLinkedTokenSource(ct);
         await using var stopping = lifetime.ApplicationStopping.Register(() => end.CancelAfter(LongestEnd));
@@ -175,7 +176,7 @@ internal static class RealTimeStream
                 _changed.Clear();
 
             if (name == "report")
-                to.Write(name, RealTimeEndpoints.AnswerOf(query, look) with { More = more }, more ? null : look.Read.Position);
+                to.Write(name, look.Answer(query) with { More = more }, more ? null : look.Read.Position);
             else if (look.Rows.Count > 0 || gone.Length > 0)
                 to.Write(name, new RowsChanged(look.Read.AsOf, look.Rows, gone), look.Read.Position);
             var summary = JsonSerializer.SerializeToUtf8Bytes(look.Summary, WireJson.Options);
