@@ -234,7 +234,7 @@ public sealed record SessionAnswer
     public required string ConversationId { get; init; }
 
     /// <summary>Null where it has ended.</summary>
-    public required ConversationState? State { get; init; }
+    public ConversationState? State { get; init; }
     public required string? Channel { get; init; }
     public required string? Queue { get; init; }
     public required string? Workstream { get; init; }
@@ -252,7 +252,7 @@ public sealed record SessionAnswer
     public required DateTimeOffset? EndedAt { get; init; }
 
     /// <summary>Null while it rings, and where it ended before anybody accepted.</summary>
-    public required SessionOutcome? Outcome { get; init; }
+    public SessionOutcome? Outcome { get; init; }
     public required SessionEnd? EndedBy { get; init; }
 
     /// <summary>Since when it is in its state.</summary>

@@ -121,6 +121,7 @@ public sealed record ReasonAnswer(string? Code, string? Text)
     public bool Changed { get; init; }
 
     /// <summary>Why there is no text; null where there is one, or there never was.</summary>
+    [JsonIgnore]
     public Phrase? WhyNoText =>
         Erased ? new Phrase("reason.erased")
         : Missing ? new Phrase("reason.missing")

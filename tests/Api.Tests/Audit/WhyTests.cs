@@ -1,11 +1,11 @@
 using System.Globalization;
 using System.Text;
 using PresenceLedger.Contracts;
-using Snapshot = Snapshooter.Xunit.Snapshot;
 using PresenceLedger.Domain;
 using PresenceLedger.Domain.Agents;
 using PresenceLedger.Queries.Timeline;
 using Snapshooter;
+using Snapshot = Snapshooter.Xunit.Snapshot;
 
 namespace PresenceLedger.Api.Tests.Audit;
 

@@ -128,11 +128,7 @@ public sealed class BucketTests
     }
 
     private static string[] Edges(string zone, string from, string to, Bucket bucket) =>
-        [
-            .. Buckets
-                .Edges(At(from), At(to), bucket, DateTimeZoneProviders.Tzdb[zone])
-                .Select(e => Text(Instant.FromDateTimeOffset(e))),
-        ];
+        [.. Buckets.Edges(At(from), At(to), bucket, DateTimeZoneProviders.Tzdb[zone]).Select(e => Text(Instant.FromDateTimeOffset(e)))];
 
     private static Instant Start(LocalDate date, string zone) => Zones.StartOf(date, DateTimeZoneProviders.Tzdb[zone]);
 
