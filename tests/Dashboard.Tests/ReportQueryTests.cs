@@ -1,5 +1,6 @@
 using System.Globalization;
 using NodaTime;
+using PresenceLedger.Contracts;
 using PresenceLedger.Dashboard.Reports;
 
 namespace PresenceLedger.Dashboard.Tests;
@@ -83,7 +84,7 @@ public sealed class ReportQueryTests
         var items = Enumerable
             .Range(0, 25)
             .Select(n => window.From.AddHours(n))
-            .Select(at => new ReportItem(null, at, at.AddHours(1), new Dictionary<string, StatusFigures>()))
+            .Select(at => new ReportItem(null, at, at.AddHours(1), new Dictionary<string, StatusSecondsAnswer>()))
             .ToArray();
 
         var map = HeatMap.Of(items, "loginSeconds", window);

@@ -1,3 +1,4 @@
+using PresenceLedger.Contracts;
 using PresenceLedger.Dashboard.Wall;
 
 namespace PresenceLedger.Dashboard.Tests;
@@ -102,11 +103,11 @@ public sealed class WallViewTests
             SignedIn = @base != "offline",
             Units = new UnitUse(100, random.Next(100)),
             Routable = @base == "available",
-            Conversations = new OpenConversations(random.Next(2), random.Next(2), 0, 0),
+            Conversations = new ConversationCounts(random.Next(2), random.Next(2), 0, 0),
             LoginSeconds = random.Next(1000),
-            Conflicts = [.. Enumerable.Range(0, random.Next(3)).Select(c => new ConversationConflict("c" + c, []))],
+            Conflicts = [.. Enumerable.Range(0, random.Next(3)).Select(c => new ConflictAnswer("c" + c, []))],
             Queues = [$"q{random.Next(2)}", "q2"],
-            Skills = [new AgentSkill("s" + random.Next(3), null)],
+            Skills = [new SkillBody("s" + random.Next(3), null)],
         };
     }
 }

@@ -13,7 +13,7 @@ public partial class ArchitectureTests
         ["Api"] = ["Dashboard", "Embedded", "Queries", "Scenarios", "Simulation"],
         ["Client"] = [],
         ["Contracts"] = ["Domain"],
-        ["Dashboard"] = ["Domain"],
+        ["Dashboard"] = ["Contracts"],
         ["Domain"] = [],
         ["Embedded"] = ["Ledger"],
         ["Ledger"] = ["Domain"],

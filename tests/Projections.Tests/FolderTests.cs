@@ -3,6 +3,7 @@ using ArchUnitNET.Loader;
 using ArchUnitNET.xUnit;
 using PresenceLedger.Domain.Agents;
 using PresenceLedger.Ledger;
+using PresenceLedger.Queries;
 
 namespace PresenceLedger.Projections.Tests;
 
@@ -10,13 +11,14 @@ namespace PresenceLedger.Projections.Tests;
 public sealed class FolderTests
 {
     private static readonly ArchUnitNET.Domain.Architecture Architecture = new ArchLoader()
-        .LoadAssemblies(typeof(Agent).Assembly, typeof(ILog).Assembly, typeof(IReadModel).Assembly)
+        .LoadAssemblies(typeof(Agent).Assembly, typeof(ILog).Assembly, typeof(IReadModel).Assembly, typeof(RefusedException).Assembly)
         .Build();
 
     [Theory]
     [InlineData("Domain")]
     [InlineData("Ledger")]
     [InlineData("Projections")]
+    [InlineData("Queries")]
     public void Folders_of_a_project_form_no_cycle(string project) =>
         SliceRuleDefinition.Slices().Matching($"PresenceLedger.{project}.(*)").Should().BeFreeOfCycles().Check(Architecture);
 }

@@ -1,5 +1,7 @@
 using System.Globalization;
 using System.Text.Json.Nodes;
+using PresenceLedger.Contracts;
+using PresenceLedger.Dashboard.Service;
 using PresenceLedger.Domain.Naming;
 
 namespace PresenceLedger.Dashboard.Administration;
@@ -25,7 +27,7 @@ internal sealed class AgentDraft
     public string Skills { get; set; } = "";
 
     /// <summary>What is.</summary>
-    public static AgentDraft Of(AgentSettingsItem settings)
+    public static AgentDraft Of(AgentSettingsAnswer settings)
     {
         var draft = new AgentDraft
         {
@@ -33,7 +35,7 @@ internal sealed class AgentDraft
             DefaultStatusId = settings.DefaultStatusId ?? "",
             Units = settings.Units?.ToString(CultureInfo.InvariantCulture) ?? "",
             Queues = Join(settings.Queues),
-            Skills = Join(settings.Skills.Select(s => s.Typed)),
+            Skills = Join(settings.Skills.Select(s => s.Typed())),
         };
         foreach (var profile in settings.Profiles)
             draft.Profiles[profile.ProfileId] = profile.CustomLimit?.ToString(CultureInfo.InvariantCulture) ?? "";

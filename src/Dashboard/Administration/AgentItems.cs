@@ -1,3 +1,5 @@
+using PresenceLedger.Contracts;
+
 namespace PresenceLedger.Dashboard.Administration;
 
 /// <summary>An agent in the list.</summary>
@@ -10,7 +12,7 @@ internal sealed record AgentItem(
     bool SignedIn,
     CapacityItem Capacity,
     IReadOnlyList<string>? Queues,
-    IReadOnlyList<SkillItem>? Skills
+    IReadOnlyList<SkillBody>? Skills
 );
 
 /// <summary>Capacity in use.</summary>
@@ -21,26 +23,3 @@ internal sealed record UnitsItem(int Total);
 
 /// <summary>A capacity profile in use.</summary>
 internal sealed record ProfileUseItem(string ProfileId, int Limit, bool CustomLimit);
-
-/// <summary>A skill.</summary>
-internal sealed record SkillItem(string Skill, string? Proficiency)
-{
-    /// <summary>As it is typed in: <c>german=native</c>, or <c>billing</c>.</summary>
-    public string Typed => string.IsNullOrEmpty(Proficiency) ? Skill : $"{Skill}={Proficiency}";
-}
-
-/// <summary>The settings of an agent.</summary>
-internal sealed record AgentSettingsItem(
-    string AgentId,
-    string? DisplayName,
-    string? DefaultStatusId,
-    int? Units,
-    IReadOnlyList<AgentProfileItem> Profiles,
-    IReadOnlyList<string> Queues,
-    IReadOnlyList<SkillItem> Skills,
-    bool SignedIn,
-    DateTimeOffset? ErasedAt
-);
-
-/// <summary>A capacity profile of an agent.</summary>
-internal sealed record AgentProfileItem(string ProfileId, int? CustomLimit);

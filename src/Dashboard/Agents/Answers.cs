@@ -1,29 +1,10 @@
 using System.Text.Json;
+using PresenceLedger.Contracts;
+using PresenceLedger.Domain.Access;
 
 namespace PresenceLedger.Dashboard.Agents;
 
 // What the API answers, as far as these pages show it (docs/timeline.md, docs/as-of.md, docs/privacy.md).
-
-/// <summary>A page of a list.</summary>
-/// <param name="Items">What is on it.</param>
-/// <param name="Next">The cursor of the page after; null on the last one.</param>
-/// <param name="AsOf">Up to which instant it is complete, where a read model serves it.</param>
-public sealed record Listed<T>(IReadOnlyList<T> Items, string? Next, DateTimeOffset? AsOf);
-
-/// <summary>Who did something.</summary>
-public sealed record Who(string Kind, string Id)
-{
-    /// <inheritdoc />
-    public override string ToString() => $"{Kind}:{Id}";
-}
-
-/// <summary>Why somebody did something, in their own words.</summary>
-/// <param name="Code">A code.</param>
-/// <param name="Text">A text.</param>
-/// <param name="Erased">There was a text, and it was erased with the person.</param>
-/// <param name="Missing">There was a text, and it is gone though nobody erased it.</param>
-/// <param name="Changed">There is a text, and it is not the one that was given.</param>
-public sealed record Reason(string? Code, string? Text, bool Erased, bool Missing = false, bool Changed = false);
 
 /// <summary>An agent's presence.</summary>
 public sealed record Presence(
@@ -76,12 +57,12 @@ public sealed record Entry(
     string Type,
     DateTimeOffset OccurredAt,
     DateTimeOffset RecordedAt,
-    Who Actor,
+    Actor Actor,
     string CorrelationId,
     string? Client,
     string? ConnectionId,
     long PolicyVersion,
-    Reason? Reason,
+    ReasonAnswer? Reason,
     StandingStatus? From,
     StandingStatus? To,
     string? Rule,
@@ -101,7 +82,7 @@ public sealed record StandingStatus(string StatusId, string Base, string Origin)
 public sealed record CausesOfEntry(IReadOnlyList<long> Versions, CommandOfEntry? Command);
 
 /// <summary>Who asked for it, and how it came in.</summary>
-public sealed record CommandOfEntry(Who Actor, string? Client, string? ConnectionId, Reason? Reason);
+public sealed record CommandOfEntry(Actor Actor, string? Client, string? ConnectionId, ReasonAnswer? Reason);
 
 /// <summary>Whether an entry is disputed: open, accepted, or rejected.</summary>
 public sealed record DisputeMark(string State);
@@ -112,23 +93,23 @@ public sealed record DisputeOfEntry(
     string Type,
     DateTimeOffset OccurredAt,
     string State,
-    Who By,
+    Actor By,
     DateTimeOffset At,
-    Reason? Reason,
+    ReasonAnswer? Reason,
     AnswerToDispute? Answer
 );
 
 /// <summary>How a dispute was answered.</summary>
-public sealed record AnswerToDispute(bool Accepted, Who By, DateTimeOffset At, Reason? Reason);
+public sealed record AnswerToDispute(bool Accepted, Actor By, DateTimeOffset At, ReasonAnswer? Reason);
 
 /// <summary>Somebody read the audit of an agent.</summary>
-public sealed record Reader(Who By, DateTimeOffset At, string What, DateTimeOffset? From, DateTimeOffset? To, string? Purpose);
+public sealed record Reader(Actor By, DateTimeOffset At, string What, DateTimeOffset? From, DateTimeOffset? To, string? Purpose);
 
 /// <summary>The state as of an instant.</summary>
 public sealed record StateAsOf(DateTimeOffset At, Presence Presence, CorrectionOfState? Correction, WholeState State, string Hash);
 
 /// <summary>What a supervisor said later of the instant.</summary>
-public sealed record CorrectionOfState(long Version, string StatusId, DateTimeOffset From, DateTimeOffset To, Who Actor);
+public sealed record CorrectionOfState(long Version, string StatusId, DateTimeOffset From, DateTimeOffset To, Actor Actor);
 
 /// <summary>Of the whole state, what the presence does not show.</summary>
 public sealed record WholeState(long Version, IReadOnlyDictionary<string, OpenConnection> Connections);
@@ -137,10 +118,7 @@ public sealed record WholeState(long Version, IReadOnlyDictionary<string, OpenCo
 public sealed record OpenConnection(string? Client, DateTimeOffset OpenedAt);
 
 /// <summary>Why the agent was what it was.</summary>
-public sealed record WhyOfInstant(DateTimeOffset At, string Paragraph, IReadOnlyList<RuleInWords> Rules);
-
-/// <summary>A rule, and what it says.</summary>
-public sealed record RuleInWords(string Id, string Title);
+public sealed record WhyOfInstant(DateTimeOffset At, string Paragraph, IReadOnlyList<RuleAnswer> Rules);
 
 /// <summary>What is other at one instant than at another.</summary>
 public sealed record DifferenceOfStates(DateTimeOffset From, DateTimeOffset To, long Events, IReadOnlyList<ChangedMember> Changes);
@@ -160,6 +138,3 @@ public sealed record Verification(
 
 /// <summary>What is wrong with the record.</summary>
 public sealed record FoundWrong(string Kind, string Text);
-
-/// <summary>A status of the catalogue.</summary>
-public sealed record CatalogueStatus(string StatusId, string Text, string Base);

@@ -1,3 +1,4 @@
+using PresenceLedger.Contracts;
 using PresenceLedger.Dashboard.Service;
 
 namespace PresenceLedger.Dashboard.Agents;
@@ -34,7 +35,7 @@ public sealed record Day(View Whole, StateAsOf? Before, IReadOnlyList<Entry> Ent
 
     /// <summary>Reads a day; why not where it cannot be read.</summary>
     public static async Task<(Day? Day, Problem? Problem)> ReadAsync(
-        Reading<Listed<Entry>> timeline,
+        Reading<Page<Entry>> timeline,
         Reading<StateAsOf> states,
         string agentId,
         View whole
@@ -63,7 +64,7 @@ public sealed record Day(View Whole, StateAsOf? Before, IReadOnlyList<Entry> Ent
     }
 
     /// <summary>The day with what has been recorded since.</summary>
-    public async Task<(Day? Day, Problem? Problem)> ReadOnAsync(Reading<Listed<Entry>> timeline, string agentId)
+    public async Task<(Day? Day, Problem? Problem)> ReadOnAsync(Reading<Page<Entry>> timeline, string agentId)
     {
         var last = Version;
         var entries = new List<Entry>();

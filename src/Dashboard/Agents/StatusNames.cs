@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Localization;
+using PresenceLedger.Dashboard.Service;
 
 namespace PresenceLedger.Dashboard.Agents;
 

@@ -1,6 +1,7 @@
 using PresenceLedger.Dashboard.Agents;
 using PresenceLedger.Dashboard.Service;
 using PresenceLedger.Domain;
+using PresenceLedger.Domain.Access;
 
 namespace PresenceLedger.Dashboard.Console;
 
@@ -81,24 +82,12 @@ public sealed record OwnConversation(
 /// <param name="Since">Since when.</param>
 public sealed record OwnConsult(string ConversationId, string Mode, DateTimeOffset Since);
 
-/// <summary>A status of the catalogue.</summary>
-/// <param name="StatusId">Its id.</param>
-/// <param name="Text">What it is called.</param>
-/// <param name="Base">Its base.</param>
-/// <param name="Description">What it is for.</param>
-/// <param name="BuiltIn">One of those that always exist.</param>
-/// <param name="Retired">It cannot be chosen any more.</param>
-public sealed record StatusChoice(string StatusId, string Text, string Base, string? Description, bool BuiltIn, bool Retired);
-
 /// <summary>What the browser client tells of the tab.</summary>
 /// <param name="State">connecting, online, offline or signed-out.</param>
 /// <param name="ConnectionId">The connection of the tab.</param>
 /// <param name="Presence">What it knows; null before the first answer.</param>
 /// <param name="Problem">Why it is offline, where the service said so.</param>
 public sealed record TabState(string State, string? ConnectionId, OwnPresence? Presence, Problem? Problem);
-
-/// <summary>A list of the API.</summary>
-public sealed record Listed<T>(IReadOnlyList<T> Items);
 
 /// <summary>An entry of the agent's own timeline.</summary>
 /// <param name="Version">Version of the event.</param>
@@ -107,10 +96,7 @@ public sealed record Listed<T>(IReadOnlyList<T> Items);
 /// <param name="To">The status that it set; null where it set none.</param>
 /// <param name="Rule">The rule.</param>
 /// <param name="Explanation">The sentence.</param>
-public sealed record OwnEntry(long Version, DateTimeOffset OccurredAt, EntryActor Actor, EntryStatus? To, string? Rule, string Explanation);
-
-/// <summary>Who did it.</summary>
-public sealed record EntryActor(string Kind, string Id);
+public sealed record OwnEntry(long Version, DateTimeOffset OccurredAt, Actor Actor, EntryStatus? To, string? Rule, string Explanation);
 
 /// <summary>A status that was set.</summary>
 public sealed record EntryStatus(string StatusId, string Base);

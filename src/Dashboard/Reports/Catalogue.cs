@@ -1,4 +1,6 @@
 using System.Collections.Immutable;
+using PresenceLedger.Contracts;
+using PresenceLedger.Dashboard.Service;
 
 namespace PresenceLedger.Dashboard.Reports;
 
@@ -11,11 +13,11 @@ public sealed class Catalogue
     // Statuses of one base are shades of its colour, in percent.
     private static readonly ImmutableArray<int> Shades = [100, 60, 80, 40, 70, 50];
 
-    private readonly Dictionary<string, (StatusName Status, string Colour)> _statuses = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, (CatalogueStatus Status, string Colour)> _statuses = new(StringComparer.Ordinal);
     private readonly Dictionary<string, MetricDefinition> _metrics;
 
     /// <summary>From the service's lists.</summary>
-    public Catalogue(IReadOnlyList<StatusName> statuses, IReadOnlyList<MetricDefinition> metrics)
+    public Catalogue(IReadOnlyList<CatalogueStatus> statuses, IReadOnlyList<MetricDefinition> metrics)
     {
         foreach (var ofBase in statuses.GroupBy(s => s.Base))
         {
@@ -31,14 +33,14 @@ public sealed class Catalogue
     }
 
     /// <summary>A status, be it one that the catalogue no longer has.</summary>
-    public StatusName Status(string statusId) =>
-        _statuses.TryGetValue(statusId, out var known) ? known.Status : new StatusName(statusId, statusId, "offline");
+    public CatalogueStatus Status(string statusId) =>
+        _statuses.TryGetValue(statusId, out var known) ? known.Status : new CatalogueStatus(statusId, statusId, "offline");
 
     /// <summary>Its colour, as CSS has it.</summary>
     public string Colour(string statusId) => _statuses.TryGetValue(statusId, out var known) ? known.Colour : "var(--offline)";
 
     /// <summary>Statuses in the order in which they are stacked.</summary>
-    public IReadOnlyList<StatusName> InOrder(IEnumerable<string> statusIds) =>
+    public IReadOnlyList<CatalogueStatus> InOrder(IEnumerable<string> statusIds) =>
         [
             .. statusIds
                 .Select(Status)

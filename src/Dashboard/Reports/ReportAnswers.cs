@@ -1,5 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using PresenceLedger.Contracts;
+using PresenceLedger.Domain.Access;
 
 namespace PresenceLedger.Dashboard.Reports;
 
@@ -29,7 +31,7 @@ public sealed record ReportItem(
     string? AgentId,
     DateTimeOffset BucketStart,
     DateTimeOffset BucketEnd,
-    IReadOnlyDictionary<string, StatusFigures> StatusSeconds
+    IReadOnlyDictionary<string, StatusSecondsAnswer> StatusSeconds
 )
 {
     /// <summary>In front of the id of a status, where it is one of the columns.</summary>
@@ -50,21 +52,6 @@ public sealed record ReportItem(
                 : null;
 }
 
-/// <summary>How long a status stood.</summary>
-public sealed record StatusFigures(double Seconds, int Episodes);
-
-/// <summary>The catalogue of metrics.</summary>
-public sealed record MetricCatalogue(IReadOnlyList<MetricDefinition> Items);
-
-/// <summary>A metric.</summary>
-public sealed record MetricDefinition(string Name, string Unit, string Formula, int Version, bool FollowsFilters);
-
-/// <summary>The statuses of the catalogue.</summary>
-public sealed record StatusList(IReadOnlyList<StatusName> Items);
-
-/// <summary>A status.</summary>
-public sealed record StatusName(string StatusId, string Text, string Base);
-
 /// <summary>Each status of an agent, a page of it.</summary>
 public sealed record StatusHistory(DateTimeOffset AsOf, IReadOnlyList<StatusStretch> Items, string? Next);
 
@@ -77,15 +64,8 @@ public sealed record StatusStretch(
     double DurationSeconds,
     string Origin,
     string? Rule,
-    ActorName? Actor
+    Actor? Actor
 );
-
-/// <summary>Who did something.</summary>
-public sealed record ActorName(string Kind, string Id)
-{
-    /// <inheritdoc />
-    public override string ToString() => Kind == "system" ? Kind : $"{Kind}:{Id}";
-}
 
 /// <summary>What a number is made of, a page of it.</summary>
 public sealed record Explanation(
@@ -104,7 +84,7 @@ public sealed record ExplainedFact(string Kind, DateTimeOffset Start, DateTimeOf
     public string? StatusId { get; init; }
     public string? Base { get; init; }
     public string? Rule { get; init; }
-    public ActorName? Actor { get; init; }
+    public Actor? Actor { get; init; }
     public string? ConversationId { get; init; }
     public string? Channel { get; init; }
     public string? Queue { get; init; }

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using PresenceLedger.Dashboard.Service;
 
 namespace PresenceLedger.Dashboard.Reports;
 
@@ -75,7 +76,7 @@ public static class TableColumns
     /// <summary>The metrics of a set; the first set's where there is none of that name.</summary>
     /// <param name="set">Its name.</param>
     /// <param name="statuses">The statuses that stood, in order.</param>
-    public static ImmutableArray<string> Of(string set, IEnumerable<StatusName> statuses) =>
+    public static ImmutableArray<string> Of(string set, IEnumerable<CatalogueStatus> statuses) =>
         set == Statuses ? [.. statuses.Select(s => ReportItem.OfStatus + s.StatusId)]
         : Sets.FirstOrDefault(s => s.Set == set).Metrics is { IsDefault: false } metrics ? metrics
         : Sets[0].Metrics;

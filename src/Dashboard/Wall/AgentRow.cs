@@ -1,4 +1,7 @@
 using System.Text.Json.Serialization;
+using PresenceLedger.Contracts;
+using PresenceLedger.Dashboard.Service;
+using PresenceLedger.Domain.Access;
 
 namespace PresenceLedger.Dashboard.Wall;
 
@@ -22,10 +25,10 @@ public sealed record AgentRow
 
     /// <summary>Null where none are configured.</summary>
     public UnitUse? Units { get; init; }
-    public IReadOnlyList<ProfileUse> Profiles { get; init; } = [];
+    public IReadOnlyList<ProfileUseAnswer> Profiles { get; init; } = [];
     public bool AtCapacity { get; init; }
     public bool Routable { get; init; }
-    public required OpenConversations Conversations { get; init; }
+    public required ConversationCounts Conversations { get; init; }
     public long PresentedSessions { get; init; }
     public long EngagedSessions { get; init; }
     public long RejectedSessions { get; init; }
@@ -42,9 +45,9 @@ public sealed record AgentRow
     public IReadOnlyList<string> OverdueOffers { get; init; } = [];
 
     /// <summary>Conversations that are open with others at the same time.</summary>
-    public IReadOnlyList<ConversationConflict> Conflicts { get; init; } = [];
+    public IReadOnlyList<ConflictAnswer> Conflicts { get; init; } = [];
     public IReadOnlyList<string> Queues { get; init; } = [];
-    public IReadOnlyList<AgentSkill> Skills { get; init; } = [];
+    public IReadOnlyList<SkillBody> Skills { get; init; } = [];
 
     /// <summary>When it was told: its durations go up to there.</summary>
     [JsonIgnore]
@@ -58,7 +61,7 @@ public sealed record AgentRow
     public bool IsOnline => Base != "offline";
 
     [JsonIgnore]
-    public bool HasSessions => Conversations.Total > 0;
+    public bool HasSessions => Conversations.Total() > 0;
 
     /// <summary>From when on the time signed in can be counted, as if it had been one stretch.</summary>
     [JsonIgnore]
@@ -66,42 +69,7 @@ public sealed record AgentRow
 }
 
 /// <summary>Who made the status stand, and why.</summary>
-public sealed record SetBy(Doer Actor, string? Rule, GivenReason? Reason, DateTimeOffset At);
-
-/// <summary>A persona and its id.</summary>
-public sealed record Doer(string Kind, string Id)
-{
-    /// <inheritdoc />
-    public override string ToString() => $"{Kind}:{Id}";
-}
-
-/// <summary>Why somebody did it, in their own words.</summary>
-public sealed record GivenReason(string? Code, string? Text);
+public sealed record SetBy(Actor Actor, string? Rule, ReasonAnswer? Reason, DateTimeOffset At);
 
 /// <summary>Units of an agent.</summary>
 public sealed record UnitUse(int Total, int Used);
-
-/// <summary>A capacity profile of an agent.</summary>
-public sealed record ProfileUse(string ProfileId, int Used, int Limit);
-
-/// <summary>Open conversations by state.</summary>
-public sealed record OpenConversations(int Ringing, int Active, int Waiting, int WrapUp)
-{
-    /// <summary>All of them.</summary>
-    [JsonIgnore]
-    public int Total => Ringing + Active + Waiting + WrapUp;
-}
-
-/// <summary>A conversation that is open with several agents at the same time, and all of them.</summary>
-public sealed record ConversationConflict(string ConversationId, IReadOnlyList<AgentInConflict> Agents)
-{
-    /// <summary>What the others are called.</summary>
-    public string With(string agentId) =>
-        string.Join(", ", Agents.Where(a => a.AgentId != agentId).Select(a => a.DisplayName ?? a.AgentId));
-}
-
-/// <summary>An agent in a conflict.</summary>
-public sealed record AgentInConflict(string AgentId, string? DisplayName);
-
-/// <summary>A skill of an agent.</summary>
-public sealed record AgentSkill(string Skill, string? Proficiency);

@@ -18,6 +18,3 @@ public sealed record Threshold(double? Amber, double? Red)
             ["offline"] = new(null, null),
         };
 }
-
-/// <summary>A status that can be, or could be, chosen.</summary>
-public sealed record KnownStatus(string StatusId, string Text, string Base, bool Retired);
