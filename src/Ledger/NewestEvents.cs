@@ -19,8 +19,7 @@ internal sealed class NewestEvents(ILog log, TimeProvider clock) : IDisposable
     /// <summary>The next events after a position.</summary>
     public async Task<LogPage> AfterAsync(LogPosition position, int count, CancellationToken ct)
     {
-        await _one.WaitAsync(ct);
-        try
+        using (await _one.EnterAsync(ct))
         {
             if (position >= _after && position < _end)
                 return Kept(position, count);
@@ -28,24 +27,13 @@ internal sealed class NewestEvents(ILog log, TimeProvider clock) : IDisposable
             if (position == _end)
                 return Keep(position, await log.ReadPageAsync(position, count, clock, ct));
         }
-        finally
-        {
-            _one.Release();
-        }
 
         // There may be much to read: the others go on meanwhile.
         var page = await log.ReadPageAsync(position, count, clock, ct);
         if (!page.CaughtUp)
             return page;
-        await _one.WaitAsync(ct);
-        try
-        {
-            return Keep(position, page);
-        }
-        finally
-        {
-            _one.Release();
-        }
+        using var turn = await _one.EnterAsync(ct);
+        return Keep(position, page);
     }
 
     /// <inheritdoc />

@@ -217,15 +217,9 @@ internal sealed class ReadModelTables(IReadModel model, bool live)
 
     private async Task EachAsync(NpgsqlConnection connection, string select, CancellationToken ct)
     {
-        var statements = new List<string>();
-        await using (var command = new NpgsqlCommand(select, connection))
-        {
-            command.Parameters.Add(new() { Value = Schema, NpgsqlDbType = NpgsqlDbType.Text });
-            await using var reader = await command.ExecuteReaderAsync(ct);
-            while (await reader.ReadAsync(ct))
-                statements.Add(reader.GetString(0));
-        }
-        foreach (var statement in statements)
+        await using var command = new NpgsqlCommand(select, connection);
+        command.Parameters.Add(new() { Value = Schema, NpgsqlDbType = NpgsqlDbType.Text });
+        foreach (var statement in await command.ReadAsync(row => row.GetString(0), ct))
             await ExecuteAsync(connection, statement, ct);
     }
 
@@ -261,8 +255,7 @@ internal sealed class ReadModelTables(IReadModel model, bool live)
     public async Task ReplaceAsync(NpgsqlConnection connection, Checkpoint at, CancellationToken ct)
     {
         await using var drop = new NpgsqlCommand($"delete from {Table} where name = $1 and version = $2 and place = 'live'", connection);
-        drop.Parameters.Add(new() { Value = model.Name });
-        drop.Parameters.Add(new() { Value = model.Version });
+        drop.Parameters.AddValues(model.Name, model.Version);
         await drop.ExecuteNonQueryAsync(ct);
         await using var replace = new NpgsqlCommand(
             $"""
@@ -283,14 +276,9 @@ internal sealed class ReadModelTables(IReadModel model, bool live)
             $"select distinct name, version from {Table} where name = $1 and version < $2 or name = any ($3)",
             connection
         );
-        command.Parameters.Add(new() { Value = model.Name });
-        command.Parameters.Add(new() { Value = model.Version });
+        command.Parameters.AddValues(model.Name, model.Version);
         command.Parameters.Add(new NpgsqlParameter<string[]> { TypedValue = [.. model.Replaces] });
-        var older = new List<(string, int)>();
-        await using var reader = await command.ExecuteReaderAsync(ct);
-        while (await reader.ReadAsync(ct))
-            older.Add((reader.GetString(0), reader.GetInt32(1)));
-        return older;
+        return await command.ReadAsync(row => (row.GetString(0), row.GetInt32(1)), ct);
     }
 
     /// <summary>
@@ -318,8 +306,7 @@ internal sealed class ReadModelTables(IReadModel model, bool live)
     public static async Task ForgetAsync(NpgsqlConnection connection, string name, int version, CancellationToken ct)
     {
         await using var command = new NpgsqlCommand($"delete from {Table} where name = $1 and version = $2", connection);
-        command.Parameters.Add(new() { Value = name });
-        command.Parameters.Add(new() { Value = version });
+        command.Parameters.AddValues(name, version);
         await command.ExecuteNonQueryAsync(ct);
     }
 
@@ -332,17 +319,12 @@ internal sealed class ReadModelTables(IReadModel model, bool live)
 
     private void AddKey(NpgsqlCommand command)
     {
-        command.Parameters.Add(new() { Value = model.Name });
-        command.Parameters.Add(new() { Value = model.Version });
-        command.Parameters.Add(new() { Value = Name });
+        command.Parameters.AddValues(model.Name, model.Version, Name);
     }
 
     private static void AddValues(NpgsqlCommand command, Checkpoint at)
     {
-        command.Parameters.Add(new() { Value = at.Position.Number });
-        command.Parameters.Add(new() { Value = at.Position.Prepare });
-        command.Parameters.Add(new() { Value = at.AsOf });
-        command.Parameters.Add(new() { Value = at.Newest });
+        command.Parameters.AddValues(at.Position.Number, at.Position.Prepare, at.AsOf, at.Newest);
         command.Parameters.Add(new() { Value = (object?)at.State ?? DBNull.Value, NpgsqlDbType = NpgsqlDbType.Json });
     }
 }

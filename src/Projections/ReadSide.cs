@@ -15,6 +15,10 @@ public static class ReadSide
     /// <summary>The schema; it can be dropped and rebuilt, but for the directory.</summary>
     public const string Schema = "read";
 
+    /// <summary>Whether a query failed because the read model is not begun yet: its tables are not there.</summary>
+    public static bool IsNotBegun(PostgresException e) =>
+        e.SqlState is PostgresErrorCodes.UndefinedTable or PostgresErrorCodes.InvalidSchemaName;
+
     /// <summary>How the directory is stored.</summary>
     public static void Configure(StoreOptions options, NpgsqlDataSource database)
     {

@@ -2,6 +2,7 @@ using System.Globalization;
 using NodaTime;
 using PresenceLedger.Contracts;
 using PresenceLedger.Dashboard.Reports;
+using ReportItem = PresenceLedger.Dashboard.Reports.ReportItem;
 
 namespace PresenceLedger.Dashboard.Tests;
 

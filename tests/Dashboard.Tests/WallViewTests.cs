@@ -1,5 +1,6 @@
 using PresenceLedger.Contracts;
 using PresenceLedger.Dashboard.Wall;
+using AgentRow = PresenceLedger.Dashboard.Wall.AgentRow;
 
 namespace PresenceLedger.Dashboard.Tests;
 

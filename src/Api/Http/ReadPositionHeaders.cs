@@ -38,7 +38,7 @@ internal static class ReadPositionHeaders
         {
             return await command.ExecuteScalarAsync(ct) is long version ? version : -1;
         }
-        catch (PostgresException e) when (e.SqlState is PostgresErrorCodes.UndefinedTable or PostgresErrorCodes.InvalidSchemaName)
+        catch (PostgresException e) when (ReadSide.IsNotBegun(e))
         {
             // Not begun yet.
             return -1;

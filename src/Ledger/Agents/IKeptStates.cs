@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using PresenceLedger.Domain.Agents;
 
 namespace PresenceLedger.Ledger.Agents;
@@ -7,6 +8,15 @@ public sealed record KeptState(Agent Agent, byte[] Hash)
 {
     /// <summary>How many events there are from a state that is kept to the next.</summary>
     public const int Interval = 200;
+
+    /// <summary>An agent before the first event.</summary>
+    internal static KeptState Unknown(string agentId) => new(Agent.Unknown(agentId), HashChain.Genesis);
+
+    /// <summary>The state after the next events.</summary>
+    /// <param name="events">The events.</param>
+    /// <param name="records">The same, as recorded.</param>
+    internal KeptState After(ImmutableArray<AgentEvent> events, IReadOnlyList<EventRecord> records) =>
+        new(events.Aggregate(Agent, (agent, e) => agent.Evolve(e)), records[^1].Hash);
 }
 
 /// <summary>

@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Npgsql;
+using PresenceLedger.Ledger.Postgres;
 
 namespace PresenceLedger.Ledger.Clock;
 
@@ -64,9 +65,7 @@ public sealed class ClockKeeper(LedgerClock clock, NpgsqlDataSource database, IL
                 where greatest(heard_until, seen_at) > $3 + $1
             """
         );
-        command.Parameters.Add(new NpgsqlParameter<TimeSpan> { TypedValue = LedgerClock.Step });
-        command.Parameters.Add(new NpgsqlParameter<TimeSpan> { TypedValue = 10 * Claim.Lasts });
-        command.Parameters.Add(new NpgsqlParameter<DateTimeOffset> { TypedValue = now });
+        command.Parameters.AddValues(LedgerClock.Step, 10 * Claim.Lasts, now);
         await command.ExecuteNonQueryAsync(ct);
     }
 

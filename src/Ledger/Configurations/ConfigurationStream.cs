@@ -115,29 +115,22 @@ public sealed class ConfigurationStream(ILog log, IReasonTexts texts, TimeProvid
     /// <summary>Reads what others appended; true where there was something.</summary>
     public async Task<bool> RefreshAsync(CancellationToken ct)
     {
-        await _refreshing.WaitAsync(ct);
-        try
+        using var turn = await _refreshing.EnterAsync(ct);
+        var held = _held;
+        var before = held.Configuration.Version;
+        while (true)
         {
-            var held = _held;
-            var before = held.Configuration.Version;
-            while (true)
-            {
-                var page = await log.ReadStreamAsync(StreamNames.Configuration, held.Configuration.Version + 1, 1000, ct);
-                foreach (var e in page)
-                    held = new(held.Configuration.Evolve((ConfigurationEvent)WireNames.Read(e.Record)), e.Record.Hash);
-                if (page.Count < 1000)
-                    break;
-            }
-            _held = held;
-            if (held.Configuration.Version == before)
-                return false;
-            _changed.Give();
-            return true;
+            var page = await log.ReadStreamAsync(StreamNames.Configuration, held.Configuration.Version + 1, 1000, ct);
+            foreach (var e in page)
+                held = new(held.Configuration.Evolve((ConfigurationEvent)WireNames.Read(e.Record)), e.Record.Hash);
+            if (page.Count < 1000)
+                break;
         }
-        finally
-        {
-            _refreshing.Release();
-        }
+        _held = held;
+        if (held.Configuration.Version == before)
+            return false;
+        _changed.Give();
+        return true;
     }
 
     /// <inheritdoc />

@@ -1,4 +1,5 @@
 using Npgsql;
+using PresenceLedger.Ledger.Postgres;
 
 namespace PresenceLedger.Ledger.EventStoreDb;
 
@@ -46,8 +47,7 @@ public sealed class AnswerClaims(NpgsqlDataSource database, TimeProvider clock)
         try
         {
             await using var command = database.CreateCommand("delete from ledger.claim where key = $1 and event_id = $2");
-            command.Parameters.Add(new() { Value = key });
-            command.Parameters.Add(new() { Value = append.Events[0].EventId });
+            command.Parameters.AddValues(key, append.Events[0].EventId);
             await command.ExecuteNonQueryAsync();
         }
         catch (Exception e) when (e is NpgsqlException or TimeoutException or IOException)
@@ -76,44 +76,34 @@ public sealed class AnswerClaims(NpgsqlDataSource database, TimeProvider clock)
     private async Task<List<Claim>> TryClaimAsync(RecordedAnswer answer, StreamAppend? append, Guid mine, IEnumerable<Guid> dead)
     {
         await using var command = database.CreateCommand("select * from ledger.claim_key($1, $2, $3, $4, $5, $6, $7, $8)");
-        command.Parameters.Add(new() { Value = answer.Key });
-        command.Parameters.Add(new() { Value = mine });
-        command.Parameters.Add(new() { Value = answer.Fingerprint });
-        command.Parameters.Add(new() { Value = answer.Answer });
+        command.Parameters.AddValues(answer.Key, mine, answer.Fingerprint, answer.Answer);
         command.Parameters.Add(new NpgsqlParameter<string?> { TypedValue = append?.Stream });
-        command.Parameters.Add(new NpgsqlParameter<long> { TypedValue = append is null ? -1 : append.ExpectedVersion + 1 });
-        command.Parameters.Add(new() { Value = clock.Now() });
-        command.Parameters.Add(new() { Value = dead.ToArray() });
+        command.Parameters.AddValues(append is null ? -1 : append.ExpectedVersion + 1, clock.Now(), dead.ToArray());
         return await ReadAsync(answer.Key, command, CancellationToken.None);
     }
 
     private async Task<List<Claim>> ReadAsync(string key, CancellationToken ct)
     {
         await using var command = database.CreateCommand("select * from ledger.claims_of($1, $2)");
-        command.Parameters.Add(new() { Value = key });
-        command.Parameters.Add(new() { Value = clock.Now() });
+        command.Parameters.AddValues(key, clock.Now());
         return await ReadAsync(key, command, ct);
     }
 
-    private static async Task<List<Claim>> ReadAsync(string key, NpgsqlCommand command, CancellationToken ct)
-    {
-        var claims = new List<Claim>();
-        await using var reader = await command.ExecuteReaderAsync(ct);
-        while (await reader.ReadAsync(ct))
-        {
-            var claimedAt = reader.GetFieldValue<DateTimeOffset>(5);
-            claims.Add(
-                new Claim(
-                    reader.GetGuid(0),
-                    await reader.IsDBNullAsync(3, ct) ? null : reader.GetString(3),
-                    reader.GetInt64(4),
+    private static Task<List<Claim>> ReadAsync(string key, NpgsqlCommand command, CancellationToken ct) =>
+        command.ReadAsync(
+            row =>
+            {
+                var claimedAt = row.GetFieldValue<DateTimeOffset>(5);
+                return new Claim(
+                    row.GetGuid(0),
+                    row.IsDBNull(3) ? null : row.GetString(3),
+                    row.GetInt64(4),
                     claimedAt,
-                    new RecordedAnswer(key, reader.GetFieldValue<byte[]>(1), reader.GetString(2), claimedAt)
-                )
-            );
-        }
-        return claims;
-    }
+                    new RecordedAnswer(key, row.GetFieldValue<byte[]>(1), row.GetString(2), claimedAt)
+                );
+            },
+            ct
+        );
 
     private static async Task<T> AvailableAsync<T>(Func<Task<T>> ask)
     {

@@ -3,7 +3,6 @@ using System.Runtime.CompilerServices;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using PresenceLedger.Ledger.EventStoreDb.Wire;
-using ReadOptions = PresenceLedger.Ledger.EventStoreDb.Wire.ReadReq.Types.Options;
 
 namespace PresenceLedger.Ledger.EventStoreDb;
 
@@ -24,7 +23,9 @@ public sealed class EventStoreDbLog : BackgroundService, ILog
     private readonly EventStoreDbSettings _settings;
     private readonly RecordedEvents _events;
     private readonly AnswerClaims? _answers;
+    private readonly ReadRequests _requests;
     private readonly Cluster _cluster;
+    private readonly LeaderCalls _leader;
     private readonly TimeProvider _clock;
     private readonly ILogger<EventStoreDbLog> _logger;
     private readonly Wake _appended = new();
@@ -43,11 +44,13 @@ public sealed class EventStoreDbLog : BackgroundService, ILog
     {
         _settings = choice.Settings;
         _events = new RecordedEvents(choice.Prefix);
+        _requests = new ReadRequests(_events);
         Name = "eventstoredb/" + choice.Prefix;
         _answers = answers;
         _clock = clock;
         _logger = logger;
         _cluster = new Cluster(_settings, clock, logger);
+        _leader = new LeaderCalls(_cluster, _settings);
     }
 
     /// <inheritdoc />
@@ -86,31 +89,12 @@ public sealed class EventStoreDbLog : BackgroundService, ILog
     }
 
     /// <inheritdoc />
-    public async Task<IReadOnlyList<StoredEvent>> ReadStreamAsync(string stream, long fromVersion, int count, CancellationToken ct) =>
-        await ReadStreamAsync(
-            stream,
-            ReadOptions.Types.ReadDirection.Forwards,
-            new ReadOptions.Types.StreamOptions { Revision = (ulong)fromVersion },
-            count,
-            ct
-        );
+    public Task<IReadOnlyList<StoredEvent>> ReadStreamAsync(string stream, long fromVersion, int count, CancellationToken ct) =>
+        ReadAsync(_requests.Forwards(stream, fromVersion, count), ct);
 
     /// <inheritdoc />
-    public async Task<IReadOnlyList<StoredEvent>> ReadStreamBackwardsAsync(
-        string stream,
-        long fromVersion,
-        int count,
-        CancellationToken ct
-    ) =>
-        await ReadStreamAsync(
-            stream,
-            ReadOptions.Types.ReadDirection.Backwards,
-            fromVersion == long.MaxValue
-                ? new ReadOptions.Types.StreamOptions { End = new Empty() }
-                : new ReadOptions.Types.StreamOptions { Revision = (ulong)fromVersion },
-            count,
-            ct
-        );
+    public Task<IReadOnlyList<StoredEvent>> ReadStreamBackwardsAsync(string stream, long fromVersion, int count, CancellationToken ct) =>
+        ReadAsync(_requests.Backwards(stream, fromVersion, count), ct);
 
     /// <inheritdoc />
     public async Task<IReadOnlyList<StoredEvent>> ReadAllAsync(LogPosition after, int count, CancellationToken ct)
@@ -118,7 +102,7 @@ public sealed class EventStoreDbLog : BackgroundService, ILog
         var found = new List<StoredEvent>();
         // Kept over tries: what was passed over once is not passed over again.
         var position = after;
-        await OnLeaderAsync(
+        await _leader.CallAsync(
             async (member, patience) =>
             {
                 // The leader says where its log ends, so a node that leads no longer, and knows nothing new, is not taken at its word.
@@ -139,7 +123,7 @@ public sealed class EventStoreDbLog : BackgroundService, ILog
                     return true;
                 }
                 // A read says nothing while the server passes over millions of others' events; a subscription tells how far it is.
-                await foreach (var answer in member.CatchUpAsync(SubscriptionTo(position), patience.Token))
+                await foreach (var answer in member.CatchUpAsync(_requests.SubscriptionTo(position), patience.Token))
                 {
                     patience.Renew();
                     switch (answer.ContentCase)
@@ -149,7 +133,8 @@ public sealed class EventStoreDbLog : BackgroundService, ILog
                             found.Add(stored);
                             (position, last) = (stored.Position, stored.Position);
                             break;
-                        case ReadResp.ContentOneofCase.Checkpoint when PositionOf(answer.Checkpoint) is { } at && at > position:
+                        case ReadResp.ContentOneofCase.Checkpoint
+                            when RecordedEvents.PositionOf(answer.Checkpoint) is { } at && at > position:
                             position = at;
                             _passedOver.Note(member, last, position);
                             break;
@@ -172,7 +157,7 @@ public sealed class EventStoreDbLog : BackgroundService, ILog
     {
         await RefuseIfPastEndAsync(after, ct);
         using var stopped = CancellationTokenSource.CreateLinkedTokenSource(ct);
-        var subscription = new Subscription(_cluster, SubscriptionTo, RefuseIfPastEndAsync, _events, _settings, _logger);
+        var subscription = new Subscription(_cluster, _requests.SubscriptionTo, RefuseIfPastEndAsync, _events, _settings, _logger);
         var pumping = subscription.RunAsync(after, capacity: 2 * pageSize, stopped.Token);
         var position = after;
         var caughtUp = false;
@@ -293,7 +278,7 @@ public sealed class EventStoreDbLog : BackgroundService, ILog
         else
             options.StreamPosition = (ulong)append.ExpectedVersion;
         var messages = append.Events.Select(RecordedEvents.Propose).ToArray();
-        return OnLeaderAsync(
+        return _leader.CallAsync(
             async (member, patience) =>
             {
                 await RefuseIfOlderAsync(member, patience.Token);
@@ -328,40 +313,18 @@ public sealed class EventStoreDbLog : BackgroundService, ILog
     /// <summary>The events of an append as they are in the log; null where others are at their versions, or none.</summary>
     private async Task<List<StoredEvent>?> FindAsync(Member member, StreamAppend append, CancellationToken ct)
     {
-        var from = new ReadOptions.Types.StreamOptions { Revision = (ulong)(append.ExpectedVersion + 1) };
-        var there = await ReadStreamAsync(member, append.Stream, ReadOptions.Types.ReadDirection.Forwards, from, append.Events.Count, ct);
+        var there = await ReadAsync(member, _requests.Forwards(append.Stream, append.ExpectedVersion + 1, append.Events.Count), ct);
         return there.Select(e => e.Record.EventId).SequenceEqual(append.Events.Select(e => e.EventId)) ? there : null;
     }
 
     private async Task<bool> IsThereAsync(string stream, long version, Guid eventId) =>
         await ReadStreamAsync(stream, version, 1, CancellationToken.None) is [var e] && e.Record.EventId == eventId;
 
-    private Task<IReadOnlyList<StoredEvent>> ReadStreamAsync(
-        string stream,
-        ReadOptions.Types.ReadDirection direction,
-        ReadOptions.Types.StreamOptions from,
-        int count,
-        CancellationToken ct
-    ) =>
-        OnLeaderAsync(
-            async (member, patience) =>
-                (IReadOnlyList<StoredEvent>)await ReadStreamAsync(member, stream, direction, from, count, patience.Token),
-            ct
-        );
+    private Task<IReadOnlyList<StoredEvent>> ReadAsync(ReadReq request, CancellationToken ct) =>
+        _leader.CallAsync(async (member, patience) => (IReadOnlyList<StoredEvent>)await ReadAsync(member, request, patience.Token), ct);
 
-    private async Task<List<StoredEvent>> ReadStreamAsync(
-        Member member,
-        string stream,
-        ReadOptions.Types.ReadDirection direction,
-        ReadOptions.Types.StreamOptions from,
-        int count,
-        CancellationToken ct
-    )
+    private async Task<List<StoredEvent>> ReadAsync(Member member, ReadReq request, CancellationToken ct)
     {
-        var request = Request(direction);
-        request.Options.Stream = from;
-        from.StreamIdentifier = _events.Stream(stream);
-        request.Options.Count = (ulong)count;
         var found = new List<StoredEvent>();
         await foreach (var answer in member.ReadAsync(request, ct))
             if (answer.Event is { } e && _events.Read(e.Event) is { } stored)
@@ -431,15 +394,13 @@ public sealed class EventStoreDbLog : BackgroundService, ILog
     }
 
     /// <summary>The position of the last event, whoever's it is.</summary>
-    private Task<LogPosition> EndAsync(CancellationToken ct) => OnLeaderAsync((member, patience) => EndAsync(member, patience.Token), ct);
+    private Task<LogPosition> EndAsync(CancellationToken ct) =>
+        _leader.CallAsync((member, patience) => EndAsync(member, patience.Token), ct);
 
     private static async Task<LogPosition> EndAsync(Member member, CancellationToken ct)
     {
-        var request = Request(ReadOptions.Types.ReadDirection.Backwards);
-        request.Options.All = new ReadOptions.Types.AllOptions { End = new Empty() };
-        request.Options.Count = 1;
         var last = LogPosition.Start;
-        await foreach (var answer in member.ReadAsync(request, ct))
+        await foreach (var answer in member.ReadAsync(ReadRequests.End(), ct))
             if (answer.Event is { } e)
                 last = RecordedEvents.Position(e.Event.CommitPosition, e.Event.PreparePosition);
         return last;
@@ -449,127 +410,7 @@ public sealed class EventStoreDbLog : BackgroundService, ILog
     private async Task<List<StoredEvent>> ReadFilteredAsync(Member member, LogPosition after, int count, CancellationToken ct)
     {
         // The server begins with the event at the position; one more, for that one.
-        var request = Request(ReadOptions.Types.ReadDirection.Forwards);
-        request.Options.All = AllFrom(after);
-        request.Options.Count = (ulong)count + 1;
-        request.Options.Filter = Filter();
-        var found = new List<StoredEvent>();
-        await foreach (var answer in member.ReadAsync(request, ct))
-            if (answer.Event is { } e && _events.Read(e.Event) is { } stored && stored.Position > after && found.Count < count)
-                found.Add(stored);
-        return found;
-    }
-
-    /// <summary>The place that a checkpoint tells; null for "the end" of an empty log, which is no place to go on from.</summary>
-    internal static LogPosition? PositionOf(ReadResp.Types.Checkpoint at) =>
-        at.CommitPosition == ulong.MaxValue ? null : RecordedEvents.Position(at.CommitPosition, at.PreparePosition);
-
-    private ReadReq SubscriptionTo(LogPosition after)
-    {
-        var request = Request(ReadOptions.Types.ReadDirection.Forwards);
-        request.Options.All = AllFrom(after);
-        request.Options.Subscription = new ReadOptions.Types.SubscriptionOptions();
-        request.Options.Filter = Filter();
-        return request;
-    }
-
-    /// <summary>What every read has; of what, how much and by which filter is said besides.</summary>
-    private static ReadReq Request(ReadOptions.Types.ReadDirection direction) =>
-        new()
-        {
-            Options = new ReadOptions
-            {
-                ReadDirection = direction,
-                NoFilter = new Empty(),
-                UuidOption = new ReadOptions.Types.UUIDOption { String = new Empty() },
-                ControlOption = new ReadOptions.Types.ControlOption { Compatibility = 1 },
-            },
-        };
-
-    private static ReadOptions.Types.AllOptions AllFrom(LogPosition position) =>
-        position == LogPosition.Start
-            ? new() { Start = new Empty() }
-            : new()
-            {
-                Position = new ReadOptions.Types.Position
-                {
-                    CommitPosition = unchecked((ulong)position.Number),
-                    PreparePosition = unchecked((ulong)position.Prepare),
-                },
-            };
-
-    private ReadOptions.Types.FilterOptions Filter() =>
-        new()
-        {
-            StreamIdentifier = new ReadOptions.Types.FilterOptions.Types.Expression { Prefix = { _events.Prefixes } },
-            // So many of others are passed over in one go, and then a subscription is told how far it is.
-            Max = 1024,
-            CheckpointIntervalMultiplier = 1,
-        };
-
-    /// <summary>
-    /// Does it at the leader; where that fails in a way that may pass, on a new connection, for as long as there is patience.
-    /// Everything done here may be done twice.
-    /// </summary>
-    private async Task<T> OnLeaderAsync<T>(Func<Member, Waiting, Task<T>> work, CancellationToken ct)
-    {
-        using var limit = CancellationTokenSource.CreateLinkedTokenSource(ct);
-        var patience = new Waiting(limit);
-        patience.Renew();
-        var unknown = false;
-        StoreException? failed = null;
-        for (var attempt = 0; ; attempt++)
-        {
-            Member? member = null;
-            try
-            {
-                member = await _cluster.LeaderAsync(limit.Token);
-                return await work(member, patience);
-            }
-            catch (StoreException e)
-            {
-                failed = e;
-                if (member is not null)
-                {
-                    unknown |= e.OutcomeUnknown;
-                    if (e.Transient)
-                        _cluster.Close(member, e);
-                }
-                if (!e.Transient)
-                    throw Unavailable(e);
-            }
-            catch (OperationCanceledException) when (!ct.IsCancellationRequested)
-            {
-                // Patience is over in the middle of a try.
-                if (member is not null)
-                {
-                    failed = StoreException.TimedOut(member.Address, Patience);
-                    unknown = true;
-                    _cluster.Close(member, failed);
-                }
-            }
-            if (!limit.IsCancellationRequested)
-                await Task.WhenAny(Task.Delay(Pause(_settings.DiscoveryInterval, attempt), limit.Token));
-            ct.ThrowIfCancellationRequested();
-            if (limit.IsCancellationRequested)
-                throw Unavailable(failed ?? StoreException.NoLeader("no node has answered in time"));
-        }
-
-        LedgerUnavailableException Unavailable(StoreException e) => new($"EventStoreDB cannot be used: {e.Message}.", e, unknown);
-    }
-
-    /// <summary>How long a caller waits in all; for as long as it goes forward, it waits on.</summary>
-    private readonly struct Waiting(CancellationTokenSource limit)
-    {
-        public CancellationToken Token => limit.Token;
-
-        public void Renew() => limit.CancelAfter(Patience);
-    }
-
-    /// <summary>Doubles from try to try up to a second, and differs between nodes, so that they do not come all at once.</summary>
-    internal static TimeSpan Pause(TimeSpan first, int attempt)
-    {
-        var longest = Math.Min(first.TotalMilliseconds * (1 << Math.Min(attempt, 10)), 1000);
-        return TimeSpan.FromMilliseconds(longest * (0.5 + Random.Shared.NextDouble() / 2));
+        var found = await ReadAsync(member, _requests.From(after, count + 1L), ct);
+        return [.. found.Where(e => e.Position > after).Take(count)];
     }
 }

@@ -64,6 +64,10 @@ internal sealed class RecordedEvents(string prefix)
     /// <summary>A position, as it came: both halves are kept, and never computed with.</summary>
     public static LogPosition Position(ulong commit, ulong prepare) => unchecked(new((long)commit, (long)prepare));
 
+    /// <summary>The place that a checkpoint tells; null for "the end" of an empty log, which is no place to go on from.</summary>
+    public static LogPosition? PositionOf(ReadResp.Types.Checkpoint at) =>
+        at.CommitPosition == ulong.MaxValue ? null : Position(at.CommitPosition, at.PreparePosition);
+
     /// <summary>What <see cref="Envelope"/> wrote, read token by token: it is done for every event that is read.</summary>
     private static (DateTimeOffset OccurredAt, DateTimeOffset RecordedAt, byte[] Hash, string Metadata) Open(ReadOnlySpan<byte> envelope)
     {

@@ -126,7 +126,7 @@ internal sealed class Subscription(
             }
             if (began)
                 attempt = 0;
-            await Task.WhenAny(Task.Delay(EventStoreDbLog.Pause(settings.DiscoveryInterval, attempt), ct));
+            await Task.WhenAny(Task.Delay(LeaderCalls.Pause(settings.DiscoveryInterval, attempt), ct));
         }
         _signals.Writer.TryComplete();
     }
@@ -142,7 +142,7 @@ internal sealed class Subscription(
                 // What was there before the break is not told twice.
                 return stored is null || stored.Position <= position ? null : new Signal(stored.Position, stored, null);
             case ReadResp.ContentOneofCase.Checkpoint:
-                return EventStoreDbLog.PositionOf(answer.Checkpoint) is { } at && at > position ? new Signal(at, null, null) : null;
+                return RecordedEvents.PositionOf(answer.Checkpoint) is { } at && at > position ? new Signal(at, null, null) : null;
             case ReadResp.ContentOneofCase.CaughtUp:
                 return new Signal(null, null, true);
             case ReadResp.ContentOneofCase.FellBehind:

@@ -39,6 +39,7 @@ public sealed class Leases(
     private static readonly TimeSpan Late = TimeSpan.FromSeconds(5);
 
     private readonly NodePresence _node = new(database);
+    private readonly LeaseTable _table = new(database);
     private readonly Trouble _waiting = new(logger, clock);
     private readonly Lock _lock = new();
     private readonly ConcurrentDictionary<ConnectionKey, Known> _known = new();
@@ -184,43 +185,15 @@ public sealed class Leases(
             _oldest = default;
         if (overdue < _oldest || overdue == DateTimeOffset.MinValue)
             return [];
-        await using var command = database.CreateCommand(
-            """
-            with free as (
-                select agent_id, connection_id from ledger.lease
-                where last_seen_at <= $1 and claimed_until < now()
-                order by last_seen_at limit $2 for update skip locked
-            ), claimed as (
-                update ledger.lease l set claimed_until = now() + $3
-                    from free f where l.agent_id = f.agent_id and l.connection_id = f.connection_id
-                    returning l.agent_id
-            )
-            select array(select distinct agent_id from claimed), (select min(last_seen_at) from ledger.lease)
-            """
-        );
-        command.Parameters.Add(new() { Value = overdue });
-        command.Parameters.Add(new() { Value = atMost });
-        command.Parameters.Add(new() { Value = Claim.Lasts });
-        await using var reader = await command.ExecuteReaderAsync(ct);
-        await reader.ReadAsync(ct);
+        var (agentIds, first) = await _table.ClaimAsync(overdue, atMost, ct);
         // Leases that come were seen from now on, but for the time that they may come late.
         var soonest = now - Late;
-        var oldest = await reader.IsDBNullAsync(1, ct) ? soonest : reader.GetFieldValue<DateTimeOffset>(1);
-        _oldest = oldest < soonest ? oldest : soonest;
-        return reader.GetFieldValue<string[]>(0);
+        _oldest = first < soonest ? first.Value : soonest;
+        return agentIds;
     }
 
     /// <summary>Removes leases of connections that the agent has no more: a flush that crossed the loss may have left one.</summary>
-    public async Task TidyAsync(Agent agent, CancellationToken ct)
-    {
-        await using var command = database.CreateCommand(
-            "delete from ledger.lease where agent_id = $1 and not connection_id = any ($2) and last_seen_at <= $3"
-        );
-        command.Parameters.Add(new() { Value = agent.AgentId });
-        command.Parameters.Add(new NpgsqlParameter<string[]> { TypedValue = [.. agent.Connections.Keys] });
-        command.Parameters.Add(new() { Value = LostIfSilentSince() });
-        await command.ExecuteNonQueryAsync(ct);
-    }
+    public Task TidyAsync(Agent agent, CancellationToken ct) => _table.RemoveAsync(agent, LostIfSilentSince(), ct);
 
     /// <summary>Signs of life of an agent's connections as the table has them, this node's newer ones on top; for diagnostics.</summary>
     public async Task<IReadOnlyDictionary<string, SignOfLife>> ReadAsync(Agent agent, CancellationToken ct)
@@ -230,18 +203,8 @@ public sealed class Leases(
     }
 
     /// <summary>When a connection of each agent was last seen, as the table has it; nothing of an agent without any.</summary>
-    public async Task<IReadOnlyDictionary<string, DateTimeOffset>> LastSeenAsync(IReadOnlyList<string> agents, CancellationToken ct)
-    {
-        await using var command = database.CreateCommand(
-            "select agent_id, max(last_seen_at) from ledger.lease where agent_id = any ($1) group by agent_id"
-        );
-        command.Parameters.Add(new NpgsqlParameter<string[]> { TypedValue = [.. agents] });
-        await using var reader = await command.ExecuteReaderAsync(ct);
-        var seen = new Dictionary<string, DateTimeOffset>(StringComparer.Ordinal);
-        while (await reader.ReadAsync(ct))
-            seen.Add(reader.GetString(0), reader.GetFieldValue<DateTimeOffset>(1));
-        return seen;
-    }
+    public Task<IReadOnlyDictionary<string, DateTimeOffset>> LastSeenAsync(IReadOnlyList<string> agents, CancellationToken ct) =>
+        _table.LastSeenAsync(agents, ct);
 
     /// <inheritdoc />
     public override async Task StartAsync(CancellationToken cancellationToken)
@@ -522,31 +485,16 @@ public sealed class Leases(
 
     private async Task MergeTableAsync(Agent agent, CancellationToken ct)
     {
-        await using var command = database.CreateCommand(
-            "select connection_id, last_seen_at, closing_at from ledger.lease where agent_id = $1"
-        );
-        command.Parameters.Add(new() { Value = agent.AgentId });
-        await using var reader = await command.ExecuteReaderAsync(ct);
-        while (await reader.ReadAsync(ct))
-        {
-            var id = reader.GetString(0);
-            if (!agent.Connections.TryGetValue(id, out var connection))
-                continue;
+        foreach (var lease in await _table.ReadAsync(agent.AgentId, ct))
             // Remembered, so that a connection that lives on another node is asked about once a timeout.
-            _known.AddOrUpdate(
-                new ConnectionKey(agent.AgentId, id),
-                static (_, row) => new Known(row.seen, row.closing, HasLease: true),
-                static (_, known, row) =>
-                    new Known(Later(known.LastSeenAt, row.seen), Latest(known.ClosingAt, row.closing), HasLease: true),
-                (
-                    seen: reader.GetFieldValue<DateTimeOffset>(1),
-                    closing: Latest(
-                        connection.ClosingAt,
-                        await reader.IsDBNullAsync(2, ct) ? null : reader.GetFieldValue<DateTimeOffset>(2)
-                    )
-                )
-            );
-        }
+            if (agent.Connections.TryGetValue(lease.Key.ConnectionId, out var connection))
+                _known.AddOrUpdate(
+                    lease.Key,
+                    static (_, row) => new Known(row.seen, row.closing, HasLease: true),
+                    static (_, known, row) =>
+                        new Known(Later(known.LastSeenAt, row.seen), Latest(known.ClosingAt, row.closing), HasLease: true),
+                    (seen: lease.LastSeenAt, closing: Latest(connection.ClosingAt, lease.ClosingAt))
+                );
     }
 
     /// <summary>A connection that is silent since then, or longer, may be lost by what is known; one that is not surely is not.</summary>
@@ -572,13 +520,6 @@ public sealed class Leases(
     /// <param name="KnownThrough">Everything that arrived anywhere before this instant is known.</param>
     /// <param name="Outages">In the order of their ends.</param>
     private sealed record View(DateTimeOffset KnownThrough, ImmutableArray<Outage> Outages);
-}
-
-/// <summary>A connection of an agent.</summary>
-internal readonly record struct ConnectionKey(string AgentId, string ConnectionId) : IComparable<ConnectionKey>
-{
-    public int CompareTo(ConnectionKey other) =>
-        string.CompareOrdinal(AgentId, other.AgentId) is not 0 and var c ? c : string.CompareOrdinal(ConnectionId, other.ConnectionId);
 }
 
 /// <summary>What a node knows of a connection.</summary>

@@ -2,11 +2,9 @@ using System.Collections.Immutable;
 using System.Security.Cryptography;
 using Npgsql;
 using PresenceLedger.Domain.Agents;
+using PresenceLedger.Ledger.Postgres;
 
 namespace PresenceLedger.Ledger.Heartbeats;
-
-/// <summary>A lease as the table has it.</summary>
-internal sealed record Lease(ConnectionKey Key, DateTimeOffset LastSeenAt, DateTimeOffset? ClosingAt);
 
 /// <summary>What a flush was answered with.</summary>
 /// <param name="Leased">Of the signs told, those whose connections have a lease.</param>
@@ -135,9 +133,7 @@ internal sealed class NodePresence(NpgsqlDataSource database) : IDisposable
         if (stoodStill)
         {
             var stood = new NpgsqlBatchCommand(StoodStill);
-            stood.Parameters.Add(new() { Value = _id });
-            stood.Parameters.Add(new() { Value = now });
-            stood.Parameters.Add(new() { Value = "the process, the machine or the database stood still" });
+            stood.Parameters.AddValues(_id, now, "the process, the machine or the database stood still");
             batch.BatchCommands.Add(stood);
         }
         batch.BatchCommands.Add(HereCommand(until));
@@ -241,30 +237,25 @@ internal sealed class NodePresence(NpgsqlDataSource database) : IDisposable
     private NpgsqlBatchCommand HereCommand(DateTimeOffset until)
     {
         var here = new NpgsqlBatchCommand(Here);
-        here.Parameters.Add(new() { Value = _id });
-        here.Parameters.Add(new() { Value = _lockKey });
-        here.Parameters.Add(new() { Value = until });
+        here.Parameters.AddValues(_id, _lockKey, until);
         return here;
     }
 
     private NpgsqlBatchCommand GoneCommand(TimeSpan silent, DateTimeOffset now)
     {
         var gone = new NpgsqlBatchCommand(Gone);
-        gone.Parameters.Add(new() { Value = _id });
-        gone.Parameters.Add(new() { Value = Leases.Standstill });
-        gone.Parameters.Add(new() { Value = silent });
-        gone.Parameters.Add(new() { Value = now });
+        gone.Parameters.AddValues(_id, Leases.Standstill, silent, now);
         return gone;
     }
 
     private static NpgsqlBatchCommand FlushCommand(Sign[] signs)
     {
         var flush = new NpgsqlBatchCommand(Flush);
-        flush.Parameters.Add(new NpgsqlParameter<string[]> { TypedValue = Array.ConvertAll(signs, s => s.Key.AgentId) });
-        flush.Parameters.Add(new NpgsqlParameter<string[]> { TypedValue = Array.ConvertAll(signs, s => s.Key.ConnectionId) });
-        flush.Parameters.Add(new NpgsqlParameter<DateTimeOffset[]> { TypedValue = Array.ConvertAll(signs, s => s.At) });
-        flush.Parameters.Add(new NpgsqlParameter<DateTimeOffset?[]> { TypedValue = Array.ConvertAll(signs, s => s.Known.ClosingAt) });
-        flush.Parameters.Add(new NpgsqlParameter<bool[]> { TypedValue = Array.ConvertAll(signs, s => s.Known.HasLease) });
+        flush.Parameters.AddColumn(signs, s => s.Key.AgentId);
+        flush.Parameters.AddColumn(signs, s => s.Key.ConnectionId);
+        flush.Parameters.AddColumn(signs, s => s.At);
+        flush.Parameters.AddColumn(signs, s => s.Known.ClosingAt);
+        flush.Parameters.AddColumn(signs, s => s.Known.HasLease);
         return flush;
     }
 
@@ -276,8 +267,8 @@ internal sealed class NodePresence(NpgsqlDataSource database) : IDisposable
                 join unnest($1, $2) as a (agent_id, connection_id) using (agent_id, connection_id)
             """
         );
-        lookUp.Parameters.Add(new NpgsqlParameter<string[]> { TypedValue = Array.ConvertAll(asked, a => a.AgentId) });
-        lookUp.Parameters.Add(new NpgsqlParameter<string[]> { TypedValue = Array.ConvertAll(asked, a => a.ConnectionId) });
+        lookUp.Parameters.AddColumn(asked, a => a.AgentId);
+        lookUp.Parameters.AddColumn(asked, a => a.ConnectionId);
         return lookUp;
     }
 }

@@ -34,8 +34,7 @@ public static class Locks
     private static async Task<object?> CallAsync(NpgsqlConnection connection, string function, string what, CancellationToken ct)
     {
         await using var command = new NpgsqlCommand($"select {function}($1, hashtext($2))", connection);
-        command.Parameters.Add(new NpgsqlParameter<int> { TypedValue = Class });
-        command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = what });
+        command.Parameters.AddValues(Class, what);
         return await command.ExecuteScalarAsync(ct);
     }
 }

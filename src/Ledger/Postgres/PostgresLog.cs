@@ -100,8 +100,7 @@ public sealed class PostgresLog : BackgroundService, ILog
         await using var command = _database.CreateCommand(
             "select least(greatest(coalesce(max(position), 0) - $1, 0), $2) from ledger.event"
         );
-        command.Parameters.Add(new() { Value = after.Number });
-        command.Parameters.Add(new() { Value = (long)atMost });
+        command.Parameters.AddValues(after.Number, (long)atMost);
         return (long)(await command.ExecuteScalarAsync(ct))!;
     }
 
@@ -112,11 +111,7 @@ public sealed class PostgresLog : BackgroundService, ILog
         command.Parameters.Add(new() { Value = prefix });
         // To what comes after all that begins with it.
         command.Parameters.Add(new() { Value = prefix[..^1] + (char)(prefix[^1] + 1) });
-        var streams = new List<string>();
-        await using var reader = await command.ExecuteReaderAsync(ct);
-        while (await reader.ReadAsync(ct))
-            streams.Add(reader.GetString(0));
-        return streams;
+        return await command.ReadAsync(row => row.GetString(0), ct);
     }
 
     /// <inheritdoc />
@@ -128,8 +123,7 @@ public sealed class PostgresLog : BackgroundService, ILog
         await using var command = _database.CreateCommand(
             "select fingerprint, answer, recorded_at from ledger.answer where key = $1 and recorded_at >= $2"
         );
-        command.Parameters.Add(new() { Value = key });
-        command.Parameters.Add(new() { Value = _clock.Now() - RecordedAnswer.Kept });
+        command.Parameters.AddValues(key, _clock.Now() - RecordedAnswer.Kept);
         await using var reader = await command.ExecuteReaderAsync(ct);
         return await reader.ReadAsync(ct)
             ? new RecordedAnswer(key, reader.GetFieldValue<byte[]>(0), reader.GetString(1), reader.GetFieldValue<DateTimeOffset>(2))
@@ -281,24 +275,24 @@ public sealed class PostgresLog : BackgroundService, ILog
         {
             CommandTimeout = 15,
         };
-        Add(_clock.Now());
-        Add(Array.ConvertAll(streams, x => x.n));
-        Add(Array.ConvertAll(streams, x => x.s.Stream));
-        Add(Array.ConvertAll(streams, x => x.s.ExpectedVersion));
-        Add(Array.ConvertAll(events, x => x.n));
-        Add(Array.ConvertAll(events, x => x.e.Stream));
-        Add(Array.ConvertAll(events, x => x.e.Version));
-        Add(Array.ConvertAll(events, x => x.e.EventId));
-        Add(Array.ConvertAll(events, x => x.e.Type));
-        Add(Array.ConvertAll(events, x => x.e.Data));
-        Add(Array.ConvertAll(events, x => x.e.Metadata));
-        Add(Array.ConvertAll(events, x => x.e.OccurredAt));
-        Add(Array.ConvertAll(events, x => x.e.RecordedAt));
-        Add(Array.ConvertAll(events, x => x.e.Hash));
-        Add(Array.ConvertAll(answers, x => x.n));
-        Add(Array.ConvertAll(answers, x => x.Answer!.Key));
-        Add(Array.ConvertAll(answers, x => x.Answer!.Fingerprint));
-        Add(Array.ConvertAll(answers, x => x.Answer!.Answer));
+        command.Parameters.Add(new() { Value = _clock.Now() });
+        command.Parameters.AddColumn(streams, x => x.n);
+        command.Parameters.AddColumn(streams, x => x.s.Stream);
+        command.Parameters.AddColumn(streams, x => x.s.ExpectedVersion);
+        command.Parameters.AddColumn(events, x => x.n);
+        command.Parameters.AddColumn(events, x => x.e.Stream);
+        command.Parameters.AddColumn(events, x => x.e.Version);
+        command.Parameters.AddColumn(events, x => x.e.EventId);
+        command.Parameters.AddColumn(events, x => x.e.Type);
+        command.Parameters.AddColumn(events, x => x.e.Data);
+        command.Parameters.AddColumn(events, x => x.e.Metadata);
+        command.Parameters.AddColumn(events, x => x.e.OccurredAt);
+        command.Parameters.AddColumn(events, x => x.e.RecordedAt);
+        command.Parameters.AddColumn(events, x => x.e.Hash);
+        command.Parameters.AddColumn(answers, x => x.n);
+        command.Parameters.AddColumn(answers, x => x.Answer!.Key);
+        command.Parameters.AddColumn(answers, x => x.Answer!.Fingerprint);
+        command.Parameters.AddColumn(answers, x => x.Answer!.Answer);
 
         int[] conflicts;
         int[] taken;
@@ -318,36 +312,29 @@ public sealed class PostgresLog : BackgroundService, ILog
                 : AppendVerdict.Appended;
             batch[n].Result.TrySetResult(new AppendResult(verdict, position));
         }
-
-        void Add<T>(T value) => command.Parameters.Add(new NpgsqlParameter<T> { TypedValue = value });
     }
 
     private async Task<IReadOnlyList<StoredEvent>> ReadAsync(string sql, CancellationToken ct, params NpgsqlParameter[] parameters)
     {
         await using var command = _database.CreateCommand(sql);
         command.Parameters.AddRange(parameters);
-        await using var reader = await command.ExecuteReaderAsync(ct);
-        var events = new List<StoredEvent>();
-        while (await reader.ReadAsync(ct))
-        {
-            events.Add(
-                new StoredEvent(
-                    new EventRecord(
-                        reader.GetString(1),
-                        reader.GetInt64(2),
-                        reader.GetGuid(3),
-                        reader.GetString(4),
-                        reader.GetString(5),
-                        reader.GetString(6),
-                        reader.GetFieldValue<DateTimeOffset>(7),
-                        reader.GetFieldValue<DateTimeOffset>(8),
-                        reader.GetFieldValue<byte[]>(9)
-                    ),
-                    new LogPosition(reader.GetInt64(0))
-                )
-            );
-        }
-        return events;
+        return await command.ReadAsync(
+            row => new StoredEvent(
+                new EventRecord(
+                    row.GetString(1),
+                    row.GetInt64(2),
+                    row.GetGuid(3),
+                    row.GetString(4),
+                    row.GetString(5),
+                    row.GetString(6),
+                    row.GetFieldValue<DateTimeOffset>(7),
+                    row.GetFieldValue<DateTimeOffset>(8),
+                    row.GetFieldValue<byte[]>(9)
+                ),
+                new LogPosition(row.GetInt64(0))
+            ),
+            ct
+        );
     }
 
     /// <summary>A commit that waits for its verdict.</summary>

@@ -103,11 +103,11 @@ public sealed class PostgresReasonTexts(NpgsqlDataSource database, TimeProvider 
             on conflict (digest) do nothing
             """
         );
-        command.Parameters.Add(new NpgsqlParameter<string[]> { TypedValue = Array.ConvertAll(texts, t => t.Digest) });
-        command.Parameters.Add(new NpgsqlParameter<string[]> { TypedValue = Array.ConvertAll(texts, t => t.Stream) });
-        command.Parameters.Add(new NpgsqlParameter<byte[][]> { TypedValue = Array.ConvertAll(texts, t => t.Salt) });
-        command.Parameters.Add(new NpgsqlParameter<byte[][]> { TypedValue = Array.ConvertAll(texts, t => Encoding.UTF8.GetBytes(t.Text)) });
-        command.Parameters.Add(new NpgsqlParameter<DateTimeOffset[]> { TypedValue = Array.ConvertAll(texts, t => t.RecordedAt) });
+        command.Parameters.AddColumn(texts, t => t.Digest);
+        command.Parameters.AddColumn(texts, t => t.Stream);
+        command.Parameters.AddColumn(texts, t => t.Salt);
+        command.Parameters.AddColumn(texts, t => Encoding.UTF8.GetBytes(t.Text));
+        command.Parameters.AddColumn(texts, t => t.RecordedAt);
         await command.ExecuteNonQueryAsync();
     }
 }

@@ -36,15 +36,8 @@ public sealed class SealBook(ILog log) : IDisposable
     /// <exception cref="InvalidDataException">An event of the stream cannot be read.</exception>
     public async Task<Content> RefreshAsync(CancellationToken ct)
     {
-        await _reading.WaitAsync(ct);
-        try
-        {
-            return _content = await ReadOnAsync(_content, ct);
-        }
-        finally
-        {
-            _reading.Release();
-        }
+        using var turn = await _reading.EnterAsync(ct);
+        return _content = await ReadOnAsync(_content, ct);
     }
 
     /// <summary>
@@ -54,28 +47,21 @@ public sealed class SealBook(ILog log) : IDisposable
     /// <exception cref="InvalidDataException">An event of the stream cannot be read.</exception>
     public async Task<Content> ConfirmAsync(CancellationToken ct)
     {
-        await _reading.WaitAsync(ct);
-        try
-        {
-            var known = _content;
-            if (
-                known.Version >= 0
-                && !(
-                    await log.ReadStreamAsync(StreamNames.Seals, known.Version, 1, ct) is [{ Record: var last }]
-                    && last.Version == known.Version
-                    && last.Hash.AsSpan().SequenceEqual(known.Hash)
-                )
+        using var turn = await _reading.EnterAsync(ct);
+        var known = _content;
+        if (
+            known.Version >= 0
+            && !(
+                await log.ReadStreamAsync(StreamNames.Seals, known.Version, 1, ct) is [{ Record: var last }]
+                && last.Version == known.Version
+                && last.Hash.AsSpan().SequenceEqual(known.Hash)
             )
-            {
-                known = Content.Empty with { Rewinds = known.Rewinds + 1 };
-                Volatile.Write(ref _positions, null);
-            }
-            return _content = await ReadOnAsync(known, ct);
-        }
-        finally
+        )
         {
-            _reading.Release();
+            known = Content.Empty with { Rewinds = known.Rewinds + 1 };
+            Volatile.Write(ref _positions, null);
         }
+        return _content = await ReadOnAsync(known, ct);
     }
 
     private async Task<Content> ReadOnAsync(Content known, CancellationToken ct)

@@ -47,40 +47,33 @@ public sealed class Sealer(ILog log, SealBook book, SealingKeys keys, TimeProvid
     public async Task<Sealed> SealAsync(Actor by, bool gently, CancellationToken ct)
     {
         await clock.KnownAsync(ct);
-        await _one.WaitAsync(ct);
-        try
+        using var turn = await _one.EnterAsync(ct);
+        var made = 0;
+        for (var conflicts = 0; conflicts < Attempts; )
         {
-            var made = 0;
-            for (var conflicts = 0; conflicts < Attempts; )
+            var began = clock.GetTimestamp();
+            var (content, note) = await NotedAsync(ct);
+            var signing = await KeysAsync(content, ct);
+            if (signing is null)
+                continue;
+            using var disposing = new Keys(signing);
+            await CatchUpAsync(content, note, signing, ct);
+            switch (await SealNextAsync(content, note, signing, by, ct))
             {
-                var began = clock.GetTimestamp();
-                var (content, note) = await NotedAsync(ct);
-                var signing = await KeysAsync(content, ct);
-                if (signing is null)
-                    continue;
-                using var disposing = new Keys(signing);
-                await CatchUpAsync(content, note, signing, ct);
-                switch (await SealNextAsync(content, note, signing, by, ct))
-                {
-                    case null:
-                        return new Sealed(made, book.Current.Last);
-                    case true:
-                        made++;
-                        conflicts = 0;
-                        break;
-                    case false:
-                        conflicts++;
-                        break;
-                }
-                if (gently)
-                    await Task.Delay(clock.GetElapsedTime(began), clock, ct);
+                case null:
+                    return new Sealed(made, book.Current.Last);
+                case true:
+                    made++;
+                    conflicts = 0;
+                    break;
+                case false:
+                    conflicts++;
+                    break;
             }
-            throw new LedgerUnavailableException("The ledger is sealed by too many at once.", null);
+            if (gently)
+                await Task.Delay(clock.GetElapsedTime(began), clock, ct);
         }
-        finally
-        {
-            _one.Release();
-        }
+        throw new LedgerUnavailableException("The ledger is sealed by too many at once.", null);
     }
 
     /// <summary>Why this node cannot seal; null where it can.</summary>
@@ -104,17 +97,10 @@ public sealed class Sealer(ILog log, SealBook book, SealingKeys keys, TimeProvid
     /// <exception cref="InvalidDataException">The log does not have what was sealed.</exception>
     public async Task<DateTimeOffset?> UnsealedSinceAsync(CancellationToken ct)
     {
-        await _one.WaitAsync(ct);
-        try
-        {
-            var after = await EndAsync(await book.RefreshAsync(ct), ct);
-            var events = await log.ReadAllAsync(after, FewEvents, ct);
-            return events.FirstOrDefault(e => e.Record.Stream != StreamNames.Seals)?.Record.RecordedAt;
-        }
-        finally
-        {
-            _one.Release();
-        }
+        using var turn = await _one.EnterAsync(ct);
+        var after = await EndAsync(await book.RefreshAsync(ct), ct);
+        var events = await log.ReadAllAsync(after, FewEvents, ct);
+        return events.FirstOrDefault(e => e.Record.Stream != StreamNames.Seals)?.Record.RecordedAt;
     }
 
     /// <summary>
@@ -127,9 +113,8 @@ public sealed class Sealer(ILog log, SealBook book, SealingKeys keys, TimeProvid
     /// <exception cref="SealingKeyException">There is no key here that the ledger knows.</exception>
     public async Task<RestoreAccepted> AcceptRestoreAsync(string reason, CancellationToken ct)
     {
-        await _one.WaitAsync(ct);
         RestoreAccepted accepted;
-        try
+        using (await _one.EnterAsync(ct))
         {
             var (note, readable) = ReadOrNone();
             if (note is null && readable)
@@ -152,10 +137,6 @@ public sealed class Sealer(ILog log, SealBook book, SealingKeys keys, TimeProvid
             // After the event: broken off in between, it is accepted once more.
             await _notes.ReplaceAsync(last?.Number ?? -1, hash, ct);
         }
-        finally
-        {
-            _one.Release();
-        }
         await SealAsync(Actor.Ledger, gently: false, ct);
         return accepted;
     }
@@ -177,27 +158,20 @@ public sealed class Sealer(ILog log, SealBook book, SealingKeys keys, TimeProvid
     /// <exception cref="SealingKeyException">There is no key here that the ledger knows, or no place for another one.</exception>
     public async Task<PublicKey> RotateAsync(CancellationToken ct)
     {
-        await _one.WaitAsync(ct);
-        try
+        using var turn = await _one.EnterAsync(ct);
+        while (true)
         {
-            while (true)
+            var (content, _) = await NotedAsync(ct);
+            if (await KeysAsync(content, ct) is not { } signing)
+                continue;
+            using var disposing = new Keys(signing);
+            using var key = keys.Create();
+            for (var attempt = 0; attempt < Attempts; attempt++)
             {
-                var (content, _) = await NotedAsync(ct);
-                if (await KeysAsync(content, ct) is not { } signing)
-                    continue;
-                using var disposing = new Keys(signing);
-                using var key = keys.Create();
-                for (var attempt = 0; attempt < Attempts; attempt++)
-                {
-                    if (await IntroduceAsync(await book.RefreshAsync(ct), key, signing))
-                        return key.Public;
-                }
-                throw new LedgerUnavailableException("The ledger is sealed by too many at once.", null);
+                if (await IntroduceAsync(await book.RefreshAsync(ct), key, signing))
+                    return key.Public;
             }
-        }
-        finally
-        {
-            _one.Release();
+            throw new LedgerUnavailableException("The ledger is sealed by too many at once.", null);
         }
     }
 
@@ -205,35 +179,28 @@ public sealed class Sealer(ILog log, SealBook book, SealingKeys keys, TimeProvid
     /// <exception cref="SealingKeyException">The ledger has no such key in use, or no other one is at hand.</exception>
     public async Task RetireAsync(string keyId, CancellationToken ct)
     {
-        await _one.WaitAsync(ct);
-        try
+        using var turn = await _one.EnterAsync(ct);
+        for (var attempt = 0; attempt < Attempts; attempt++)
         {
-            for (var attempt = 0; attempt < Attempts; attempt++)
+            var (content, _) = await NotedAsync(ct);
+            if (!content.Keys([]).Active.Contains(keyId))
+                throw new SealingKeyException($"The ledger has no key {keyId} in use; 'presence-ledger keys list' shows those it has.");
+            if (await KeysAsync(content, ct) is not { } signing)
+                continue;
+            using var disposing = new Keys(signing);
+            SigningKey[] others = [.. signing.Where(k => k.Id != keyId)];
+            if (others.Length == 0)
+                throw new SealingKeyException(
+                    $"Key {keyId} is the only one in use that is at hand; 'presence-ledger keys rotate' makes another one first."
+                );
+            var retired = new SealingKeyRetired(keyId, At(content), []);
+            if (await AppendAsync(content, retired with { Signatures = Sign(others, retired.SignedText()) }, Actor.Ledger))
             {
-                var (content, _) = await NotedAsync(ct);
-                if (!content.Keys([]).Active.Contains(keyId))
-                    throw new SealingKeyException($"The ledger has no key {keyId} in use; 'presence-ledger keys list' shows those it has.");
-                if (await KeysAsync(content, ct) is not { } signing)
-                    continue;
-                using var disposing = new Keys(signing);
-                SigningKey[] others = [.. signing.Where(k => k.Id != keyId)];
-                if (others.Length == 0)
-                    throw new SealingKeyException(
-                        $"Key {keyId} is the only one in use that is at hand; 'presence-ledger keys rotate' makes another one first."
-                    );
-                var retired = new SealingKeyRetired(keyId, At(content), []);
-                if (await AppendAsync(content, retired with { Signatures = Sign(others, retired.SignedText()) }, Actor.Ledger))
-                {
-                    await book.RefreshAsync(ct);
-                    return;
-                }
+                await book.RefreshAsync(ct);
+                return;
             }
-            throw new LedgerUnavailableException("The ledger is sealed by too many at once.", null);
         }
-        finally
-        {
-            _one.Release();
-        }
+        throw new LedgerUnavailableException("The ledger is sealed by too many at once.", null);
     }
 
     /// <inheritdoc />

@@ -1,4 +1,5 @@
 using Npgsql;
+using PresenceLedger.Ledger.Postgres;
 
 namespace PresenceLedger.Ledger.Stores;
 
@@ -52,8 +53,7 @@ public sealed class StoreMemory(NpgsqlDataSource database, ILog log, string pref
             "insert into ledger.store (store, prefix) values ($1, $2) on conflict do nothing",
             connection
         );
-        remember.Parameters.Add(new() { Value = log.Store });
-        remember.Parameters.Add(new() { Value = prefix });
+        remember.Parameters.AddValues(log.Store, prefix);
         await remember.ExecuteNonQueryAsync(ct);
         await MarkAsync(ct);
     }
@@ -71,9 +71,7 @@ public sealed class StoreMemory(NpgsqlDataSource database, ILog log, string pref
             await using var mark = database.CreateCommand(
                 "insert into ledger.store_mark (stream, event_id, position) values ($1, $2, $3) on conflict do nothing"
             );
-            mark.Parameters.Add(new() { Value = stream });
-            mark.Parameters.Add(new() { Value = first.Record.EventId });
-            mark.Parameters.Add(new() { Value = first.Position.ToString() });
+            mark.Parameters.AddValues(stream, first.Record.EventId, first.Position.ToString());
             await mark.ExecuteNonQueryAsync(ct);
             known = true;
         }
@@ -178,12 +176,8 @@ public sealed class StoreMemory(NpgsqlDataSource database, ILog log, string pref
 
     private static async Task<IReadOnlyList<Mark>> MarksAsync(NpgsqlConnection connection, CancellationToken ct)
     {
-        var marks = new List<Mark>();
         await using var command = new NpgsqlCommand("select stream, event_id, position from ledger.store_mark order by stream", connection);
-        await using var reader = await command.ExecuteReaderAsync(ct);
-        while (await reader.ReadAsync(ct))
-            marks.Add(new Mark(reader.GetString(0), reader.GetGuid(1), reader.GetString(2)));
-        return marks;
+        return await command.ReadAsync(row => new Mark(row.GetString(0), row.GetGuid(1), row.GetString(2)), ct);
     }
 
     private static async Task<Mark?> FirstOfDatabaseAsync(NpgsqlConnection connection, CancellationToken ct)

@@ -8,6 +8,7 @@ using PresenceLedger.Ledger.Agents;
 using PresenceLedger.Ledger.Configurations;
 using PresenceLedger.Ledger.Events;
 using PresenceLedger.Ledger.Heartbeats;
+using PresenceLedger.Ledger.Postgres;
 using PresenceLedger.Ledger.Reasons;
 
 namespace PresenceLedger.Ledger.Timers;
@@ -119,9 +120,7 @@ public sealed class DueWorker(
             await using var command = database.CreateCommand(
                 "delete from ledger.handover where from_agent_id = $1 and conversation_id = $2 and to_agent_id = $3"
             );
-            command.Parameters.Add(new() { Value = from });
-            command.Parameters.Add(new() { Value = conversationId });
-            command.Parameters.Add(new() { Value = to });
+            command.Parameters.AddValues(from, conversationId, to);
             await command.ExecuteNonQueryAsync(ct);
         }
     }
@@ -139,14 +138,8 @@ public sealed class DueWorker(
                 returning h.from_agent_id, h.conversation_id, h.to_agent_id, h.to_version
             """
         );
-        command.Parameters.Add(new() { Value = clock.Now() });
-        command.Parameters.Add(new() { Value = Claim.Lasts });
-        command.Parameters.Add(new() { Value = AtMost });
-        var undone = new List<(string, string, string, long)>();
-        await using var reader = await command.ExecuteReaderAsync(ct);
-        while (await reader.ReadAsync(ct))
-            undone.Add((reader.GetString(0), reader.GetString(1), reader.GetString(2), reader.GetInt64(3)));
-        return undone;
+        command.Parameters.AddValues(clock.Now(), Claim.Lasts, AtMost);
+        return await command.ReadAsync(row => (row.GetString(0), row.GetString(1), row.GetString(2), row.GetInt64(3)), ct);
     }
 
     private async Task SettleAsync(string agentId, DateTimeOffset now, Dictionary<string, DateTimeOffset> due, CancellationToken ct)
@@ -175,14 +168,9 @@ public sealed class DueWorker(
                 returning d.agent_id, d.due_at
             """
         );
-        command.Parameters.Add(new() { Value = now });
-        command.Parameters.Add(new() { Value = AtMost });
-        command.Parameters.Add(new() { Value = Claim.Lasts });
-        var due = new Dictionary<string, DateTimeOffset>(StringComparer.Ordinal);
-        await using var reader = await command.ExecuteReaderAsync(ct);
-        while (await reader.ReadAsync(ct))
-            due[reader.GetString(0)] = reader.GetFieldValue<DateTimeOffset>(1);
-        return due;
+        command.Parameters.AddValues(now, AtMost, Claim.Lasts);
+        var due = await command.ReadAsync(row => (AgentId: row.GetString(0), At: row.GetFieldValue<DateTimeOffset>(1)), ct);
+        return due.ToDictionary(d => d.AgentId, d => d.At, StringComparer.Ordinal);
     }
 
     /// <summary>Nothing was due after all (the policy moved, or it is not known yet what other nodes heard): look again when it may be.</summary>
@@ -193,9 +181,7 @@ public sealed class DueWorker(
         await using var command = database.CreateCommand(
             "update ledger.due set due_at = $1, claimed_until = default where agent_id = $2 and due_at = $3"
         );
-        command.Parameters.Add(new() { Value = next > soonest ? next : soonest });
-        command.Parameters.Add(new() { Value = agent.AgentId });
-        command.Parameters.Add(new() { Value = dueAt });
+        command.Parameters.AddValues(next > soonest ? next : soonest, agent.AgentId, dueAt);
         await command.ExecuteNonQueryAsync(ct);
     }
 }

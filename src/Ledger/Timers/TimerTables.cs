@@ -1,5 +1,6 @@
 using Npgsql;
 using PresenceLedger.Domain.Agents;
+using PresenceLedger.Ledger.Postgres;
 
 namespace PresenceLedger.Ledger.Timers;
 
@@ -52,9 +53,7 @@ internal static class TimerTables
     public static async Task BeginAsync(NpgsqlConnection connection, LogPosition at, string store, CancellationToken ct)
     {
         await using var command = new NpgsqlCommand("insert into ledger.timers (position, prepare, store) values ($1, $2, $3)", connection);
-        command.Parameters.Add(new NpgsqlParameter<long> { TypedValue = at.Number });
-        command.Parameters.Add(new NpgsqlParameter<long> { TypedValue = at.Prepare });
-        command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = store });
+        command.Parameters.AddValues(at.Number, at.Prepare, store);
         await command.ExecuteNonQueryAsync(ct);
     }
 
@@ -66,8 +65,7 @@ internal static class TimerTables
             "update ledger.timers set position = $3, prepare = $4 where position = $1 and prepare = $2",
             connection
         );
-        foreach (var number in new[] { from.Number, from.Prepare, to.Number, to.Prepare })
-            command.Parameters.Add(new NpgsqlParameter<long> { TypedValue = number });
+        command.Parameters.AddValues(from.Number, from.Prepare, to.Number, to.Prepare);
         if (await command.ExecuteNonQueryAsync(ct) == 0)
             throw new InvalidOperationException("another node keeps them.");
     }
@@ -125,10 +123,10 @@ internal static class TimerTables
         );
         command.Parameters.Add(new NpgsqlParameter<string[]> { TypedValue = [.. changed.Select(c => c.Agent.AgentId)] });
         command.Parameters.Add(new NpgsqlParameter<DateTimeOffset[]> { TypedValue = [.. changed.Select(c => c.Agent.LastOccurredAt)] });
-        command.Parameters.Add(new NpgsqlParameter<string[]> { TypedValue = Array.ConvertAll(live, c => c.AgentId) });
-        command.Parameters.Add(new NpgsqlParameter<string[]> { TypedValue = Array.ConvertAll(live, c => c.Key) });
-        command.Parameters.Add(new NpgsqlParameter<DateTimeOffset[]> { TypedValue = Array.ConvertAll(live, c => c.OpenedAt) });
-        command.Parameters.Add(new NpgsqlParameter<DateTimeOffset?[]> { TypedValue = Array.ConvertAll(live, c => c.ClosingAt) });
+        command.Parameters.AddColumn(live, c => c.AgentId);
+        command.Parameters.AddColumn(live, c => c.Key);
+        command.Parameters.AddColumn(live, c => c.OpenedAt);
+        command.Parameters.AddColumn(live, c => c.ClosingAt);
         await command.ExecuteNonQueryAsync(ct);
     }
 
@@ -181,16 +179,11 @@ internal static class TimerTables
             connection
         );
         var seen = handovers.ToArray();
-        command.Parameters.Add(new NpgsqlParameter<string[]> { TypedValue = Array.ConvertAll(seen, h => h.Key.FromAgentId) });
-        command.Parameters.Add(new NpgsqlParameter<string[]> { TypedValue = Array.ConvertAll(seen, h => h.Key.ConversationId) });
-        command.Parameters.Add(new NpgsqlParameter<string[]> { TypedValue = Array.ConvertAll(seen, h => h.Key.ToAgentId) });
-        command.Parameters.Add(new NpgsqlParameter<long?[]> { TypedValue = Array.ConvertAll(seen, h => h.Value?.Version) });
-        command.Parameters.Add(
-            new NpgsqlParameter<DateTimeOffset?[]>
-            {
-                TypedValue = Array.ConvertAll(seen, h => h.Value?.RecordedAt + DueWorker.HandoverPatience),
-            }
-        );
+        command.Parameters.AddColumn(seen, h => h.Key.FromAgentId);
+        command.Parameters.AddColumn(seen, h => h.Key.ConversationId);
+        command.Parameters.AddColumn(seen, h => h.Key.ToAgentId);
+        command.Parameters.AddColumn(seen, h => h.Value?.Version);
+        command.Parameters.AddColumn(seen, h => h.Value?.RecordedAt + DueWorker.HandoverPatience);
         await command.ExecuteNonQueryAsync(ct);
     }
 

@@ -156,11 +156,7 @@ internal sealed class Judge(Streams streams, Alignment alignment)
                     standing is Standing.Extra ? FindingKind.Inserted
                     : fits ? FindingKind.Rechained
                     : FindingKind.Changed,
-                Stream = stream.Name,
-                Version = row.Version,
-                EventId = row.EventId,
-                Ordinal = told.Ordinal!.Value,
-                Seal = told.Seal,
+                First = told,
                 Fingerprint = row.Fingerprint,
                 Last = row.Version,
                 LastIsAltered = true,
@@ -194,11 +190,7 @@ internal sealed class Judge(Streams streams, Alignment alignment)
             new Run
             {
                 Kind = FindingKind.Changed,
-                Stream = stream.Name,
-                Version = row.Version,
-                EventId = row.EventId,
-                Ordinal = told.Ordinal!.Value,
-                Seal = told.Seal,
+                First = told,
                 Last = row.Version,
                 Fits = false,
                 IsUnsealed = told.Seal is null,
@@ -221,18 +213,9 @@ internal sealed class Judge(Streams streams, Alignment alignment)
         _open--;
         if (run is { Kind: FindingKind.Inserted, Followers: > 0 })
             run.Kind = FindingKind.Rechained;
-        var finding = new Finding(run.Kind, "")
-        {
-            Stream = run.Stream,
-            Version = run.Version,
-            EventId = run.EventId,
-            Ordinal = run.Ordinal,
-            Seal = run.Seal,
-            Followers = run.Followers,
-        };
         if (run.Fingerprint != 0)
             _strangers[run.Fingerprint] = _findings.Count;
-        Add(finding with { Text = Name(finding) + Told(run) });
+        Add(run.First with { Kind = run.Kind, Followers = run.Followers, Text = Name(run.First) + Told(run) });
     }
 
     private static string Told(Run run)
@@ -266,33 +249,26 @@ internal sealed class Judge(Streams streams, Alignment alignment)
         foreach (var one in lost.ToArray())
             if (_unsealed.TryGetValue(one.Fingerprint, out var later) && !_strangers.ContainsKey(one.Fingerprint))
             {
-                Add(
-                    later with
-                    {
-                        Kind = FindingKind.Reordered,
-                        Ordinal = one.Ordinal,
-                        Seal = one.Seal,
-                        Text = $"{Name(later)} was sealed at place {one.Ordinal} of the global order, and stands at {later.Ordinal}.",
-                    }
-                );
+                Add(Moved(later, one));
                 lost.Remove(one);
             }
             else if (_strangers.TryGetValue(one.Fingerprint, out var at) && at < _findings.Count)
             {
                 var finding = _findings[at];
                 streams.Find(finding.Stream!)?.Gaps.Remove(finding.Version!.Value);
-                _findings[at] = Mapped(
-                    finding with
-                    {
-                        Kind = FindingKind.Reordered,
-                        Ordinal = one.Ordinal,
-                        Seal = one.Seal,
-                        Text = $"{Name(finding)} was sealed at place {one.Ordinal} of the global order, and stands at {finding.Ordinal}.",
-                    }
-                );
+                _findings[at] = Mapped(Moved(finding, one));
                 lost.Remove(one);
             }
     }
+
+    private static Finding Moved(Finding found, Lost from) =>
+        found with
+        {
+            Kind = FindingKind.Reordered,
+            Ordinal = from.Ordinal,
+            Seal = from.Seal,
+            Text = $"{Name(found)} was sealed at place {from.Ordinal} of the global order, and stands at {found.Ordinal}.",
+        };
 
     private void TakeGaps(StreamState stream, List<Lost> lost)
     {

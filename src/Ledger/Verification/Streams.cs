@@ -93,11 +93,10 @@ internal sealed class StreamState(string name, int number)
 internal sealed class Run
 {
     public required FindingKind Kind { get; set; }
-    public required string Stream { get; init; }
-    public required long Version { get; init; }
-    public required Guid EventId { get; init; }
-    public required long Ordinal { get; init; }
-    public required long? Seal { get; init; }
+
+    /// <summary>The first event.</summary>
+    public required Finding First { get; init; }
+
     public ulong Fingerprint { get; init; }
     public long Last { get; set; }
     public long Followers { get; set; }

@@ -25,10 +25,7 @@ internal sealed record VerificationState(
     public static VerificationState Of(
         string store,
         long sinceSeal,
-        LogPosition position,
-        long ordinal,
-        long events,
-        long seals,
+        WindowCutter windows,
         Streams streams,
         Alignment alignment,
         Judge judge
@@ -36,10 +33,10 @@ internal sealed record VerificationState(
         new(
             store,
             sinceSeal,
-            position.ToString(),
-            ordinal,
-            events,
-            seals,
+            windows.Position.ToString(),
+            windows.Ordinal,
+            windows.Events,
+            windows.Seals,
             [
                 .. streams.All.Select(s => new OfStream(
                     s.Name,
@@ -56,7 +53,10 @@ internal sealed record VerificationState(
             alignment.Lost,
             alignment.Displaced,
             alignment.Early
-        );
+        )
+        {
+            Unused = windows.Unused,
+        };
 
     /// <summary>Reads what was kept.</summary>
     /// <exception cref="InvalidDataException">The file is none.</exception>

@@ -1,8 +1,8 @@
+using System.Collections.Immutable;
 using System.Data;
 using System.Globalization;
 using System.Text.Json.Nodes;
 using Npgsql;
-using NpgsqlTypes;
 using PresenceLedger.Ledger;
 using PresenceLedger.Projections.Presence;
 
@@ -18,6 +18,16 @@ internal sealed class ClosedFactsCheck : IAsyncDisposable
     private const int MostTold = 500;
 
     private const string Waits = "session_wait";
+
+    private static readonly string SelectAll =
+        string.Join(
+            "\nunion all\n",
+            FactTables.All.Select(table =>
+                $"select '{table.Name}', f.{table.FirstVersion}, f.{table.LastVersion}, to_json(f)::text "
+                + $"from (select {string.Join(", ", table.Columns)} from {PresenceModel.Schema}.{table.Name} where agent_id = $1) f"
+            )
+        ) + "\norder by 3, 2, 1";
+
     private readonly NpgsqlConnection _connection;
     private readonly NpgsqlTransaction _transaction;
     private readonly List<FactRow> _pending = [];
@@ -56,9 +66,9 @@ internal sealed class ClosedFactsCheck : IAsyncDisposable
             if (await check.BeginAsync(select, agentId, ct))
                 return check;
         }
-        catch (PostgresException e) when (e.SqlState is PostgresErrorCodes.UndefinedTable or PostgresErrorCodes.InvalidSchemaName)
+        catch (PostgresException e) when (ReadSide.IsNotBegun(e))
         {
-            // Not begun yet.
+            // Nothing to look at.
         }
         catch
         {
@@ -67,14 +77,6 @@ internal sealed class ClosedFactsCheck : IAsyncDisposable
         }
         await connection.DisposeAsync();
         return null;
-    }
-
-    /// <summary>The tables of what has ended.</summary>
-    public static async Task<IReadOnlyList<string>> TablesAsync()
-    {
-        var tables = new Selects(PresenceModel.Schema);
-        await ClosedFactsWriter.TellAsync(new ClosedFacts(), tables);
-        return tables.Tables;
     }
 
     private async Task<bool> BeginAsync((string Sql, Func<NpgsqlDataReader, Kept> Read) select, string agentId, CancellationToken ct)
@@ -89,9 +91,7 @@ internal sealed class ClosedFactsCheck : IAsyncDisposable
             if (!await reader.IsDBNullAsync(2, ct))
                 Open = select.Read(reader);
         }
-        var tables = new Selects(PresenceModel.Schema);
-        await ClosedFactsWriter.TellAsync(new ClosedFacts(), tables);
-        _command = new NpgsqlCommand(tables.Sql, _connection, _transaction) { CommandTimeout = 0 };
+        _command = new NpgsqlCommand(SelectAll, _connection, _transaction) { CommandTimeout = 0 };
         _command.Parameters.Add(new() { Value = agentId });
         _rows = await _command.ExecuteReaderAsync(ct);
         await MoveAsync(ct);
@@ -103,20 +103,26 @@ internal sealed class ClosedFactsCheck : IAsyncDisposable
     {
         for (; _next is { } row && row.Last <= version; await MoveAsync(ct))
             _pending.Add(row);
-        var expected = new Expected();
-        await ClosedFactsWriter.TellAsync(closed, expected);
-        foreach (var row in expected.Rows)
+        foreach (var table in FactTables.All)
         {
-            var at = _pending.FindIndex(r => r.Table == row.Table && r.Text == row.Text);
-            if (at >= 0)
-                _pending.RemoveAt(at);
-            else if (_missing.Count < MostTold)
-                _missing.Add(row);
+            var expected = new ExpectedRows(table);
+            await table.WriteAsync(closed, expected);
+            foreach (var row in expected.Rows)
+                Match(row);
         }
         // When a wait ended is known before its session has: that ends with a later event.
         foreach (var row in _pending.Where(r => r.Table != Waits))
             AddSurplus(row);
         _pending.RemoveAll(r => r.Table != Waits);
+    }
+
+    private void Match(FactRow expected)
+    {
+        var at = _pending.FindIndex(row => row.Table == expected.Table && row.Text == expected.Text);
+        if (at >= 0)
+            _pending.RemoveAt(at);
+        else if (_missing.Count < MostTold)
+            _missing.Add(expected);
     }
 
     /// <summary>What differs, once all events were folded.</summary>
@@ -221,88 +227,38 @@ internal sealed class ClosedFactsCheck : IAsyncDisposable
                 : string.Create(CultureInfo.InvariantCulture, $"{Table}[{First}-{Last}]");
     }
 
-    private static readonly string[] Began = ["started_version", "assigned_version"];
-
-    /// <summary>The columns with the events that a fact began and ended with.</summary>
-    private static (string First, string Last) Edges(string columns)
-    {
-        var names = columns.Split(',', StringSplitOptions.TrimEntries).ToHashSet(StringComparer.Ordinal);
-        var last = names.Contains("ended_version") ? "ended_version" : "version";
-        return (Began.FirstOrDefault(names.Contains) ?? last, last);
-    }
-
-    /// <summary>Makes one statement of the columns of all tables.</summary>
-    private sealed class Selects(string schema) : IFactTables
-    {
-        private readonly List<string> _selects = [];
-
-        public List<string> Tables { get; } = [];
-
-        public string Sql => string.Join("\nunion all\n", _selects) + "\norder by 3, 2, 1";
-
-        public Task TakeAsync<T>(
-            string table,
-            string columns,
-            IReadOnlyList<(string AgentId, T Fact)> facts,
-            Action<IFactRow, string, T> write
-        )
-        {
-            var (first, last) = Edges(columns);
-            Tables.Add(table);
-            _selects.Add(
-                $"select '{table}', f.{first}, f.{last}, to_json(f)::text from (select {columns} from {schema}.{table} where agent_id = $1) f"
-            );
-            return Task.CompletedTask;
-        }
-    }
-
     /// <summary>Makes of facts what is to be in their rows.</summary>
-    private sealed class Expected : IFactTables
+    private sealed class ExpectedRows(FactTable table) : IFactRows
     {
-        public List<FactRow> Rows { get; } = [];
+        private readonly List<JsonObject> _documents = [];
 
-        public Task TakeAsync<T>(
-            string table,
-            string columns,
-            IReadOnlyList<(string AgentId, T Fact)> facts,
-            Action<IFactRow, string, T> write
-        )
+        public IEnumerable<FactRow> Rows =>
+            _documents.Select(row => new FactRow(table.Name, (long)row[table.FirstVersion]!, (long)row[table.LastVersion]!, row));
+
+        public Task BeginAsync()
         {
-            if (facts.Count == 0)
-                return Task.CompletedTask;
-            var names = columns.Split(',', StringSplitOptions.TrimEntries);
-            var (first, last) = Edges(columns);
-            foreach (var (agentId, fact) in facts)
-            {
-                var row = new Written(names);
-                write(row, agentId, fact);
-                Rows.Add(new FactRow(table, (long)row.Document[first]!, (long)row.Document[last]!, row.Document));
-            }
+            _documents.Add([]);
             return Task.CompletedTask;
         }
-    }
 
-    /// <summary>A row as it would be written.</summary>
-    private sealed class Written(string[] columns) : IFactRow
-    {
-        private int _next;
+        public void Text(string? value) => Add(value);
 
-        public JsonObject Document { get; } = [];
+        public void Texts(ImmutableArray<string> value) => Add(new JsonArray([.. value.Select(text => (JsonNode?)text)]));
 
-        public void Write<T>(T value, NpgsqlDbType type) =>
-            Document[columns[_next++]] = value switch
-            {
-                null => null,
-                DateTime at => Instant.Format(new DateTimeOffset(at)),
-                string json when type is NpgsqlDbType.Json => JsonNode.Parse(json),
-                string text => text,
-                bool flag => flag,
-                int number => number,
-                long number => number,
-                string[] texts => new JsonArray([.. texts.Select(t => (JsonNode?)t)]),
-                _ => throw new NotSupportedException($"A fact has a {typeof(T).Name}."),
-            };
+        public void Json(string? value) => Add(value is null ? null : JsonNode.Parse(value));
 
-        public void WriteNull() => Document[columns[_next++]] = null;
+        public void Flag(bool value) => Add(value);
+
+        public void Number(int? value) => Add(value);
+
+        public void Version(long? value) => Add(value);
+
+        public void Instant(DateTimeOffset? value) => Add(value is { } at ? Ledger.Instant.Format(at) : null);
+
+        private void Add(JsonNode? value)
+        {
+            var row = _documents[^1];
+            row.Add(table.Columns[row.Count], value);
+        }
     }
 }

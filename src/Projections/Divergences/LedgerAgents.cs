@@ -1,5 +1,6 @@
 using Npgsql;
 using PresenceLedger.Ledger;
+using PresenceLedger.Ledger.Postgres;
 using PresenceLedger.Projections.Presence;
 
 namespace PresenceLedger.Projections.Divergences;
@@ -22,8 +23,8 @@ public sealed class LedgerAgents(ILog log, NpgsqlDataSource database)
         all.UnionWith(await StreamsAsync(ct) ?? await RegisteredAsync(ct));
         foreach (var table in new[] { PresenceModel.Agents, PresenceModel.States })
             all.UnionWith(await TextsAsync($"select distinct agent_id from {table}", null, ct));
-        foreach (var table in await ClosedFactsCheck.TablesAsync())
-            all.UnionWith(await TextsAsync(Distinct($"{PresenceModel.Schema}.{table}"), null, ct));
+        foreach (var table in FactTables.All)
+            all.UnionWith(await TextsAsync(Distinct($"{PresenceModel.Schema}.{table.Name}"), null, ct));
         return [.. all];
     }
 
@@ -46,18 +47,14 @@ public sealed class LedgerAgents(ILog log, NpgsqlDataSource database)
         await using var command = database.CreateCommand(select);
         if (limit is { } most)
             command.Parameters.Add(new() { Value = most });
-        var texts = new List<string>();
         try
         {
-            await using var reader = await command.ExecuteReaderAsync(ct);
-            while (await reader.ReadAsync(ct))
-                texts.Add(reader.GetString(0));
+            return await command.ReadAsync(row => row.GetString(0), ct);
         }
-        catch (PostgresException e) when (e.SqlState is PostgresErrorCodes.UndefinedTable or PostgresErrorCodes.InvalidSchemaName)
+        catch (PostgresException e) when (ReadSide.IsNotBegun(e))
         {
-            // A read model that is not begun yet has none.
+            return [];
         }
-        return texts;
     }
 
     /// <summary>The agents of a log that keeps no list of its streams: by their first events.</summary>

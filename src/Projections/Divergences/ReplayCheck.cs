@@ -200,9 +200,8 @@ public sealed class ReplayCheck(ILog log, NpgsqlDataSource database, IReasonText
             }
             return rows is null ? [] : [rows];
         }
-        catch (PostgresException e) when (e.SqlState is PostgresErrorCodes.UndefinedTable or PostgresErrorCodes.InvalidSchemaName)
+        catch (PostgresException e) when (ReadSide.IsNotBegun(e))
         {
-            // Not begun yet.
             return [];
         }
     }

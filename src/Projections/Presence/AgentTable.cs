@@ -1,13 +1,16 @@
 using Npgsql;
-using NpgsqlTypes;
 using PresenceLedger.Domain.Agents;
 using PresenceLedger.Ledger.Events;
+using PresenceLedger.Ledger.Postgres;
 
 namespace PresenceLedger.Projections.Presence;
 
 /// <summary>The table <c>agent</c>: a row for each agent with what goes on now as JSON, and beside it what lists are filtered by.</summary>
 internal static class AgentTable
 {
+    // What is written as it is; behind it come the lists, each split from one text.
+    private const string Written = "agent_id, version, registered_at, base, status_id, signed_in, open_sessions, disputing, state";
+
     public static string Sql(string schema) =>
         $"""
             create table {schema}.agent (
@@ -46,13 +49,9 @@ internal static class AgentTable
         OpenFacts[] rows = [.. agents];
         await using var command = new NpgsqlCommand(
             $"""
-            insert into {schema}.agent (
-                    agent_id, version, registered_at, base, status_id, signed_in, open_sessions, disputing, state, queues, skills, profiles
-                )
-                select t.agent_id, t.version, t.registered_at, t.base, t.status_id, t.signed_in, t.open_sessions, t.disputing, t.state,
-                    string_to_array(t.queues, E'\x1f'), string_to_array(t.skills, E'\x1f'), string_to_array(t.profiles, E'\x1f')
-                from unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
-                    as t (agent_id, version, registered_at, base, status_id, signed_in, open_sessions, disputing, state, queues, skills, profiles)
+            insert into {schema}.agent ({Written}, queues, skills, profiles)
+                select {Written}, string_to_array(queues, E'\x1f'), string_to_array(skills, E'\x1f'), string_to_array(profiles, E'\x1f')
+                from unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) as t ({Written}, queues, skills, profiles)
                 order by t.agent_id collate "C"
                 on conflict (agent_id) do update set version = excluded.version, base = excluded.base, status_id = excluded.status_id,
                     signed_in = excluded.signed_in, open_sessions = excluded.open_sessions, queues = excluded.queues,
@@ -60,23 +59,19 @@ internal static class AgentTable
             """,
             connection
         );
-        command.Parameters.Add(Column(o => o.Agent.AgentId));
-        command.Parameters.Add(Column(o => o.Agent.Version));
-        command.Parameters.Add(Column(o => o.Registered.At));
-        command.Parameters.Add(Column(o => Words.Of(o.Status.Base)));
-        command.Parameters.Add(Column(o => o.Status.StatusId));
-        command.Parameters.Add(Column(o => o.Agent.SignedIn));
-        command.Parameters.Add(Column(o => o.Sessions.Count));
-        command.Parameters.Add(Column(o => o.Agent.Disputes is not null));
-        var states = Column(o => LedgerJson.Write(o));
-        states.NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Json;
-        command.Parameters.Add(states);
-        command.Parameters.Add(Column(o => Joined(o.Agent.Settings.Queues)));
-        command.Parameters.Add(Column(o => Joined(SkillsOf(o.Agent))));
-        command.Parameters.Add(Column(o => Joined(ProfilesOf(o.Agent))));
+        command.Parameters.AddColumn(rows, o => o.Agent.AgentId);
+        command.Parameters.AddColumn(rows, o => o.Agent.Version);
+        command.Parameters.AddColumn(rows, o => o.Registered.At);
+        command.Parameters.AddColumn(rows, o => Words.Of(o.Status.Base));
+        command.Parameters.AddColumn(rows, o => o.Status.StatusId);
+        command.Parameters.AddColumn(rows, o => o.Agent.SignedIn);
+        command.Parameters.AddColumn(rows, o => o.Sessions.Count);
+        command.Parameters.AddColumn(rows, o => o.Agent.Disputes is not null);
+        command.Parameters.AddJsonColumn(rows, o => LedgerJson.Write(o));
+        command.Parameters.AddColumn(rows, o => Joined(o.Agent.Settings.Queues));
+        command.Parameters.AddColumn(rows, o => Joined(SkillsOf(o.Agent)));
+        command.Parameters.AddColumn(rows, o => Joined(ProfilesOf(o.Agent)));
         await command.ExecuteNonQueryAsync(ct);
-
-        NpgsqlParameter<T[]> Column<T>(Func<OpenFacts, T> of) => new() { TypedValue = Array.ConvertAll(rows, o => of(o)) };
     }
 
     /// <summary>What the column <c>skills</c> has.</summary>

@@ -1,132 +1,83 @@
+using System.Collections.Immutable;
+using Npgsql;
+using NpgsqlTypes;
+using PresenceLedger.Domain.Reporting;
+using PresenceLedger.Ledger.Events;
+
 namespace PresenceLedger.Projections.Presence;
 
 /// <summary>
-/// The tables of the facts under the reports, one row for each that has ended. Facts are only ever added, in the order of the log. Each edge
-/// has three columns: when it was, since when that is known, and the event's version.
+/// The tables of the facts under the reports, one row for each that has ended. Facts are only ever added, in the order of the log. What reads
+/// them (<see cref="FactsWindowReader"/>) names its columns itself: a report takes some of them, and makes records of those.
 /// </summary>
 internal static class FactTables
 {
-    public static string Sql(string schema) =>
-        $"""
-            create table {schema}.status_interval (
-                agent_id text collate "C" not null,
-                status_id text not null,
-                base text not null,
-                origin text not null,
-                rule text,
-                actor_kind text,
-                actor_id text,
-                signed_in boolean not null,
-                started_at timestamptz not null,
-                ended_at timestamptz not null,
-                started_known_at timestamptz not null,
-                ended_known_at timestamptz not null,
-                started_version bigint not null,
-                ended_version bigint not null
-            );
+    /// <summary>All of them.</summary>
+    public static IReadOnlyList<FactTable> All { get; } =
+    [
+        new FactTable<StatusInterval>("status_interval", closed => closed.Statuses)
+            .Text("status_id", status => status.StatusId)
+            .Text("base", status => Words.Of(status.Base))
+            .Text("origin", status => Words.Of(status.Origin))
+            .Text("rule", status => status.Rule, nullable: true)
+            .Actor(status => status.Actor)
+            .Flag("signed_in", status => status.SignedIn)
+            .Edge("started", status => status.Start)
+            .Edge("ended", status => status.End),
+        new FactTable<LoginInterval>("login_interval", closed => closed.Logins)
+            .Text("ended", login => Words.Of(login.Ended!.Value))
+            .Edge("started", login => login.Start)
+            .Edge("ended", login => login.End),
+        new FactTable<Session>("session", closed => closed.Sessions)
+            .Text("conversation_id", session => session.ConversationId)
+            .Text("channel", session => session.Channel, nullable: true)
+            .Text("queue", session => session.Queue, nullable: true)
+            .Text("workstream", session => session.Workstream, nullable: true)
+            .Number("units", session => session.Units)
+            .Texts("profiles", session => session.Profiles)
+            .Instant("created_at", session => session.CreatedAt, nullable: true)
+            .Flag("outbound", session => session.Outbound)
+            .Text("outcome", session => session.Outcome is { } outcome ? Words.Of(outcome) : null, nullable: true)
+            .Text("ended_by", session => session.EndedBy is { } endedBy ? Words.Of(endedBy) : null, nullable: true)
+            .Number("waits", session => session.Waits.Length)
+            .Edge("assigned", session => session.Assigned)
+            .Edge("accepted", session => session.Accepted, nullable: true)
+            .Edge("wrap_up", session => session.WrapUp, nullable: true)
+            .Edge("block_ended", session => session.BlockEnded, nullable: true)
+            .Edge("ended", session => session.Ended),
+        new FactTable<(Session Session, Waiting Wait)>(
+            "session_wait",
+            closed => closed.Sessions.SelectMany(s => s.Fact.Waits.Select(wait => (s.AgentId, (s.Fact, wait))))
+        )
+            .Version("session_version", of => of.Session.Assigned.Version)
+            .Edge("started", of => of.Wait.Start)
+            .Edge("ended", of => of.Wait.End),
+        new FactTable<Participation>("participation", closed => closed.Participations)
+            .Text("conversation_id", participation => participation.ConversationId)
+            .Text("mode", participation => Words.Of(participation.Mode))
+            .Edge("started", participation => participation.Joined)
+            .Edge("ended", participation => participation.Left),
+        new FactTable<CapacityInterval>("capacity_interval", closed => closed.Capacity)
+            .Number("units_total", capacity => capacity.UnitsTotal, nullable: true)
+            .Number("units_used", capacity => capacity.UnitsUsed)
+            .Json("profiles", capacity => capacity.Profiles.IsEmpty ? null : LedgerJson.Write(capacity.Profiles))
+            .Edge("started", capacity => capacity.Start)
+            .Edge("ended", capacity => capacity.End),
+        new FactTable<QueueInterval>("queue_interval", closed => closed.Queues)
+            .Texts("queues", interval => interval.Queues)
+            .Edge("started", interval => interval.Start)
+            .Edge("ended", interval => interval.End),
+        new FactTable<Correction>("correction", closed => closed.Corrections)
+            .Instant("from_at", correction => correction.From)
+            .Instant("to_at", correction => correction.To)
+            .Text("status_id", correction => correction.StatusId)
+            .Text("base", correction => Words.Of(correction.Base))
+            .Actor(correction => correction.Actor)
+            .Edge("recorded_at", "known_at", "version", correction => correction.Recorded),
+    ];
 
-            create table {schema}.login_interval (
-                agent_id text collate "C" not null,
-                ended text not null,
-                started_at timestamptz not null,
-                ended_at timestamptz not null,
-                started_known_at timestamptz not null,
-                ended_known_at timestamptz not null,
-                started_version bigint not null,
-                ended_version bigint not null
-            );
-
-            create table {schema}.session (
-                agent_id text collate "C" not null,
-                conversation_id text not null,
-                channel text,
-                queue text,
-                workstream text,
-                units int not null,
-                profiles text[] not null,
-                created_at timestamptz,
-                outbound boolean not null,
-                outcome text,
-                ended_by text,
-                waits int not null,
-                assigned_at timestamptz not null,
-                accepted_at timestamptz,
-                wrap_up_at timestamptz,
-                block_ended_at timestamptz,
-                ended_at timestamptz not null,
-                assigned_known_at timestamptz not null,
-                accepted_known_at timestamptz,
-                wrap_up_known_at timestamptz,
-                block_ended_known_at timestamptz,
-                ended_known_at timestamptz not null,
-                assigned_version bigint not null,
-                accepted_version bigint,
-                wrap_up_version bigint,
-                block_ended_version bigint,
-                ended_version bigint not null
-            );
-
-            create table {schema}.session_wait (
-                agent_id text collate "C" not null,
-                session_version bigint not null,
-                started_at timestamptz not null,
-                ended_at timestamptz not null,
-                started_known_at timestamptz not null,
-                ended_known_at timestamptz not null,
-                started_version bigint not null,
-                ended_version bigint not null
-            );
-
-            create table {schema}.participation (
-                agent_id text collate "C" not null,
-                conversation_id text not null,
-                mode text not null,
-                started_at timestamptz not null,
-                ended_at timestamptz not null,
-                started_known_at timestamptz not null,
-                ended_known_at timestamptz not null,
-                started_version bigint not null,
-                ended_version bigint not null
-            );
-
-            create table {schema}.capacity_interval (
-                agent_id text collate "C" not null,
-                units_total int,
-                units_used int not null,
-                profiles json,
-                started_at timestamptz not null,
-                ended_at timestamptz not null,
-                started_known_at timestamptz not null,
-                ended_known_at timestamptz not null,
-                started_version bigint not null,
-                ended_version bigint not null
-            );
-
-            create table {schema}.queue_interval (
-                agent_id text collate "C" not null,
-                queues text[] not null,
-                started_at timestamptz not null,
-                ended_at timestamptz not null,
-                started_known_at timestamptz not null,
-                ended_known_at timestamptz not null,
-                started_version bigint not null,
-                ended_version bigint not null
-            );
-
-            create table {schema}.correction (
-                agent_id text collate "C" not null,
-                from_at timestamptz not null,
-                to_at timestamptz not null,
-                status_id text not null,
-                base text not null,
-                actor_kind text,
-                actor_id text,
-                recorded_at timestamptz not null,
-                known_at timestamptz not null,
-                version bigint not null
-            );
-
-            """;
+    /// <summary>Creates them.</summary>
+    public static string Sql(string schema) => string.Concat(All.Select(table => table.Sql(schema)));
 
     /// <summary>
     /// What ended within a window is next to each other in the index, with what a report needs of it: a report of a month reads a
@@ -148,4 +99,54 @@ internal static class FactTables
             create index on {schema}.correction (agent_id, version);
 
             """;
+
+    /// <summary>Adds facts that have ended, to each table by one COPY.</summary>
+    public static async Task WriteAsync(NpgsqlConnection connection, string schema, ClosedFacts closed, CancellationToken ct)
+    {
+        foreach (var table in All.Where(table => table.HasAny(closed)))
+        {
+            await using var import = await connection.BeginBinaryImportAsync(
+                $"copy {schema}.{table.Name} ({string.Join(", ", table.Columns)}) from stdin (format binary)",
+                ct
+            );
+            await table.WriteAsync(closed, new CopiedRows(import, ct));
+            await import.CompleteAsync(ct);
+        }
+    }
+
+    private sealed class CopiedRows(NpgsqlBinaryImporter import, CancellationToken ct) : IFactRows
+    {
+        public Task BeginAsync() => import.StartRowAsync(ct);
+
+        public void Text(string? value) => Write(value, NpgsqlDbType.Text);
+
+        public void Texts(ImmutableArray<string> value) => import.Write(value.ToArray(), NpgsqlDbType.Array | NpgsqlDbType.Text);
+
+        public void Json(string? value) => Write(value, NpgsqlDbType.Json);
+
+        public void Flag(bool value) => import.Write(value, NpgsqlDbType.Boolean);
+
+        public void Number(int? value) => Write(value, NpgsqlDbType.Integer);
+
+        public void Version(long? value) => Write(value, NpgsqlDbType.Bigint);
+
+        public void Instant(DateTimeOffset? value) => Write(value?.UtcDateTime, NpgsqlDbType.TimestampTz);
+
+        private void Write(string? value, NpgsqlDbType type)
+        {
+            if (value is null)
+                import.WriteNull();
+            else
+                import.Write(value, type);
+        }
+
+        private void Write<T>(T? value, NpgsqlDbType type)
+            where T : struct
+        {
+            if (value is { } given)
+                import.Write(given, type);
+            else
+                import.WriteNull();
+        }
+    }
 }

@@ -79,9 +79,8 @@ public sealed class PastStates(NpgsqlDataSource database, ILog log) : IKeptState
                 return (version, null);
             }
         }
-        catch (PostgresException e) when (e.SqlState is PostgresErrorCodes.UndefinedTable or PostgresErrorCodes.InvalidSchemaName)
+        catch (PostgresException e) when (ReadSide.IsNotBegun(e))
         {
-            // Not begun yet.
             return null;
         }
     }

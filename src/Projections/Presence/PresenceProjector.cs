@@ -129,7 +129,7 @@ public sealed class PresenceProjector(string schema, Configuration configuration
 
         public async Task WriteAsync(NpgsqlConnection connection, CancellationToken ct)
         {
-            await ClosedFactsWriter.WriteAsync(connection, schema, closed, ct);
+            await FactTables.WriteAsync(connection, schema, closed, ct);
             if (states.Count > 0)
                 await StateTable.WriteAsync(connection, schema, states, ct);
             if (open.Count > 0)

@@ -1,7 +1,7 @@
 using Npgsql;
-using NpgsqlTypes;
 using PresenceLedger.Ledger.Agents;
 using PresenceLedger.Ledger.Events;
+using PresenceLedger.Ledger.Postgres;
 
 namespace PresenceLedger.Projections.Presence;
 
@@ -50,16 +50,12 @@ internal static class StateTable
             """,
             connection
         );
-        command.Parameters.Add(Column(row => row.Agent.AgentId));
-        command.Parameters.Add(Column(row => row.Agent.Version));
-        command.Parameters.Add(Column(row => row.Agent.LastOccurredAt));
-        command.Parameters.Add(Column(row => row.KnownAt));
-        command.Parameters.Add(Column(row => row.Hash));
-        var json = Column(row => LedgerJson.Write(row.Agent));
-        json.NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Json;
-        command.Parameters.Add(json);
+        command.Parameters.AddColumn(rows, row => row.Agent.AgentId);
+        command.Parameters.AddColumn(rows, row => row.Agent.Version);
+        command.Parameters.AddColumn(rows, row => row.Agent.LastOccurredAt);
+        command.Parameters.AddColumn(rows, row => row.KnownAt);
+        command.Parameters.AddColumn(rows, row => row.Hash);
+        command.Parameters.AddJsonColumn(rows, row => LedgerJson.Write(row.Agent));
         await command.ExecuteNonQueryAsync(ct);
-
-        NpgsqlParameter<T[]> Column<T>(Func<PastState, T> of) => new() { TypedValue = Array.ConvertAll(rows, row => of(row)) };
     }
 }

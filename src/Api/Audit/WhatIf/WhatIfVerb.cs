@@ -1,6 +1,8 @@
 using System.CommandLine;
 using System.Globalization;
+using JasperFx;
 using Marten;
+using Marten.Exceptions;
 using Npgsql;
 using PresenceLedger.Api.Hosting;
 using PresenceLedger.Api.Http;
@@ -137,7 +139,7 @@ internal static class WhatIfVerb
         {
             return database is null ? new Dictionary<string, string>() : await NamesOfAsync(database, agents, ct);
         }
-        catch (PostgresException e) when (e.SqlState is PostgresErrorCodes.UndefinedTable or PostgresErrorCodes.InvalidSchemaName)
+        catch (MartenCommandException e) when (e.InnerException is PostgresException inner && ReadSide.IsNotBegun(inner))
         {
             // No service has made the directory here.
             return new Dictionary<string, string>();
@@ -150,7 +152,12 @@ internal static class WhatIfVerb
         CancellationToken ct
     )
     {
-        await using var store = DocumentStore.For(options => ReadSide.Configure(options, database));
+        await using var store = DocumentStore.For(options =>
+        {
+            ReadSide.Configure(options, database);
+            // The verb writes nothing.
+            options.AutoCreateSchemaObjects = AutoCreate.None;
+        });
         return await new Names(store).ReadAsync(agents, ct);
     }
 
