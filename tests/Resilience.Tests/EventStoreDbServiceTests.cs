@@ -100,8 +100,10 @@ public sealed class EventStoreDbServiceTests
     {
         await using var database = await TestPostgres.CreateDatabaseAsync();
         await using var secured = await FakeEventStore.StartAsync(tls: true, user: "ledger", password: "right");
-        var wrong = secured.ConnectionString.Replace(":right@", ":s3cr3t@", StringComparison.Ordinal);
-        var nobody = secured.ConnectionString.Replace("ledger:right@", "", StringComparison.Ordinal);
+        // On a busy machine three starts at once take longer than a user would wait.
+        var patient = secured.ConnectionString + "&defaultDeadline=60000";
+        var wrong = patient.Replace(":right@", ":s3cr3t@", StringComparison.Ordinal);
+        var nobody = patient.Replace("ledger:right@", "", StringComparison.Ordinal);
 
         var ended = await Task.WhenAll(
             StartAsync(database, "esdb://ledger:s3cr3t@127.0.0.1:1?tls=false"),

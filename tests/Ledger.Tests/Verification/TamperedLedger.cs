@@ -95,7 +95,7 @@ public sealed class TamperedLedger : IAsyncLifetime
         await using var connection = await Superuser.OpenConnectionAsync();
         await using (var off = new NpgsqlCommand("set session_replication_role = replica", connection))
             await off.ExecuteNonQueryAsync();
-        await using var command = new NpgsqlCommand(sql, connection);
+        await using var command = new NpgsqlCommand(sql, connection) { CommandTimeout = 0 };
         foreach (var parameter in parameters)
             command.Parameters.Add(new NpgsqlParameter { Value = parameter });
         var rows = await command.ExecuteNonQueryAsync();
