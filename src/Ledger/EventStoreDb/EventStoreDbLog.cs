@@ -251,11 +251,12 @@ public sealed class EventStoreDbLog : BackgroundService, ILog
         {
             try
             {
+                var reached = Reached;
                 var end = await EndAsync(stopping);
                 if (end != seen)
                     _appended.Give();
                 seen = end;
-                Compare(end);
+                Compare(end, reached);
             }
             catch (Exception e) when (e is OperationCanceledException or LedgerUnavailableException)
             {
@@ -365,7 +366,8 @@ public sealed class EventStoreDbLog : BackgroundService, ILog
     {
         while (!member.IsChecked || _trouble is not null)
         {
-            member.IsChecked = Compare(await EndAsync(member, ct));
+            var reached = Reached;
+            member.IsChecked = Compare(await EndAsync(member, ct), reached);
             if (_trouble is { } trouble)
                 throw new LedgerUnavailableException(trouble, null);
             if (!member.IsChecked)
@@ -373,21 +375,31 @@ public sealed class EventStoreDbLog : BackgroundService, ILog
         }
     }
 
-    /// <summary>Compares the end of the log with what was read; false where it ends before that, which is told after a grace.</summary>
-    private bool Compare(LogPosition end)
+    /// <summary>How far was read or appended; to be asked for before the end of the log is, for it goes on meanwhile.</summary>
+    private LogPosition Reached
+    {
+        get
+        {
+            lock (_lock)
+                return _reached;
+        }
+    }
+
+    /// <summary>Compares the end of the log with what was read before it was looked up; false where it ends before that, which is told after a grace.</summary>
+    private bool Compare(LogPosition end, LogPosition reached)
     {
         lock (_lock)
         {
-            if (end >= _reached)
+            if (end >= reached)
             {
-                (_reached, _olderSince, _trouble) = (end, null, null);
+                (_reached, _olderSince, _trouble) = (end > _reached ? end : _reached, null, null);
                 return true;
             }
             // A leader that was elected this moment may not know yet all that the old one told.
             _olderSince ??= Stopwatch.GetTimestamp();
             if (Stopwatch.GetElapsedTime(_olderSince.Value) > Grace)
                 _trouble =
-                    $"The log ends at {end}, before the position {_reached} that was read up to: it was restored to an older state, or is another "
+                    $"The log ends at {end}, before the position {reached} that was read up to: it was restored to an older state, or is another "
                     + "one. Nothing is recorded until that is cleared up (docs/operations.md).";
             return false;
         }

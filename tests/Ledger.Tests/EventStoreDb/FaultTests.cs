@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Diagnostics;
 using Microsoft.Extensions.Logging.Abstractions;
 using PresenceLedger.Ledger.EventStoreDb;
 using PresenceLedger.Ledger.Tests.Log;
@@ -21,6 +22,22 @@ public sealed class FaultTests : IAsyncLifetime
         _open.Reverse();
         foreach (var one in _open)
             await one.DisposeAsync();
+    }
+
+    [Fact]
+    public async Task Appends_while_the_end_of_the_log_is_looked_up_are_no_sign_of_an_older_server()
+    {
+        var (store, log) = await StartAsync();
+        await log.AppendAsync(Some.Commit("a", -1));
+        store.Faults.DelayBy = TimeSpan.FromMilliseconds(300);
+        store.Faults.Randomly("read", 1, seed: 1, Fault.Delay);
+
+        // For longer than the end of the log has to be behind before that is said.
+        var began = Stopwatch.GetTimestamp();
+        for (var version = 0L; Stopwatch.GetElapsedTime(began) < TimeSpan.FromSeconds(4); version++)
+            Assert.Equal(AppendVerdict.Appended, (await log.AppendAsync(Some.Commit("a", version))).Verdict);
+
+        Assert.Null(log.Trouble);
     }
 
     [Fact]

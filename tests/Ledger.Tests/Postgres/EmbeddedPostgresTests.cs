@@ -142,16 +142,22 @@ public sealed class EmbeddedPostgresTests : IDisposable
     {
         var server = await StartAsync(Folder);
         // As long as another user seems to be there, our own end leaves the server running, as kill -9 would.
+        var another = Path.Combine(Folder, "postgres", "users", "another");
         using (
-            var user = new FileStream(
-                Path.Combine(Folder, "postgres", "users", "another"),
-                FileMode.Create,
-                FileAccess.Write,
-                FileShare.None
-            )
+            var user = Process.Start(
+                new ProcessStartInfo("flock", [another, "sh", "-c", "echo here; cat"])
+                {
+                    UseShellExecute = false,
+                    RedirectStandardInput = true,
+                    RedirectStandardOutput = true,
+                }
+            )!
         )
         {
+            Assert.Equal("here", await user.StandardOutput.ReadLineAsync());
             await server.DisposeAsync();
+            user.StandardInput.Close();
+            await user.WaitForExitAsync();
         }
 
         Assert.True(IsRunning(server.ProcessId));
