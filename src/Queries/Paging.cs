@@ -31,7 +31,7 @@ public sealed record Paging(int Limit, string? After)
         return bytes is not null && Utf8.IsValid(bytes) ? Encoding.UTF8.GetString(bytes) : null;
     }
 
-    /// <summary>A page of what comes after the page before; it may be asked for one more than it shows.</summary>
+    /// <summary>A page of what comes after the page before. It takes one item more than it shows, to know whether there are more.</summary>
     /// <param name="rest">What comes after, in order.</param>
     /// <param name="cursor">The cursor that begins after an item.</param>
     /// <param name="item">An item as it is shown.</param>

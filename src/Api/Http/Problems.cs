@@ -71,32 +71,6 @@ internal static class Problems
 
     public static IResult Of(Refusal refusal) => Results.Problem(Details(refusal));
 
-    /// <summary>Why a request is not answered; null where the exception is none of those that say so.</summary>
-    public static IResult? Of(Exception exception, HttpContext http)
-    {
-        switch (exception)
-        {
-            case InvalidQueryException invalid:
-                return Validation(
-                    invalid.Errors.GroupBy(e => e.Field, e => e.Error, StringComparer.Ordinal).ToDictionary(g => g.Key, g => g.ToArray())
-                );
-            case RefusedException refused:
-                return Of(refused.Refusal);
-            case BehindException:
-                http.Response.Headers.RetryAfter = "1";
-                return Of(StatusCodes.Status503ServiceUnavailable, "projection-behind", exception.Message);
-            case TooManyException tooMany:
-                http.Response.Headers.RetryAfter = tooMany.RetryAfter.ToString(System.Globalization.CultureInfo.InvariantCulture);
-                return Of(StatusCodes.Status429TooManyRequests, "too-many-requests", exception.Message);
-            case SealingKeyException:
-                return Of(StatusCodes.Status409Conflict, "sealing-key-missing", exception.Message);
-            case SealNoteException:
-                return Of(StatusCodes.Status409Conflict, "seal-missing", exception.Message);
-            default:
-                return null;
-        }
-    }
-
     /// <summary>A request that cannot be read, at the part of it that has no field.</summary>
     public static ProblemDetails Unreadable(int status, string error) =>
         Details(status, RefusalCodes.Validation, error, status == StatusCodes.Status400BadRequest ? Errors("request", error) : null);
@@ -151,13 +125,12 @@ internal sealed class FailureHandler(ILogger<FailureHandler> logger, Unavailabil
         var problem = Problem(exception);
         if (problem.Status is StatusCodes.Status500InternalServerError)
             logger.LogError(exception, "A request failed: {Method} {Path}", httpContext.Request.Method, httpContext.Request.Path);
-        if (problem.Status is StatusCodes.Status503ServiceUnavailable)
-        {
-            httpContext.Response.Headers.RetryAfter = "1";
+        if (RetryAfter(exception, problem) is { } seconds)
+            httpContext.Response.Headers.RetryAfter = seconds.ToString(System.Globalization.CultureInfo.InvariantCulture);
+        if (problem.Status is StatusCodes.Status503ServiceUnavailable && exception is not BehindException)
             unavailable
                 .Of(httpContext.Request)
                 .Is("Requests are answered with 503: " + (exception.InnerException?.Message ?? exception.Message));
-        }
         await Results.Problem(problem).ExecuteAsync(httpContext);
         return true;
     }
@@ -166,6 +139,14 @@ internal sealed class FailureHandler(ILogger<FailureHandler> logger, Unavailabil
     public static ProblemDetails Problem(Exception exception) =>
         exception switch
         {
+            InvalidQueryException invalid => Problems.Details(
+                invalid.Errors.GroupBy(e => e.Field, e => e.Error, StringComparer.Ordinal).ToDictionary(g => g.Key, g => g.ToArray())
+            ),
+            RefusedException refused => Problems.Details(refused.Refusal),
+            BehindException => Problems.Details(StatusCodes.Status503ServiceUnavailable, "projection-behind", exception.Message),
+            TooManyException => Problems.Details(StatusCodes.Status429TooManyRequests, "too-many-requests", exception.Message),
+            SealingKeyException => Problems.Details(StatusCodes.Status409Conflict, "sealing-key-missing", exception.Message),
+            SealNoteException => Problems.Details(StatusCodes.Status409Conflict, "seal-missing", exception.Message),
             BadHttpRequestException { StatusCode: StatusCodes.Status413PayloadTooLarge } => Problems.Details(
                 StatusCodes.Status413PayloadTooLarge,
                 RefusalCodes.Validation,
@@ -185,6 +166,12 @@ internal sealed class FailureHandler(ILogger<FailureHandler> logger, Unavailabil
                 "Something went wrong inside; the log has it under this trace id."
             ),
         };
+
+    /// <summary>After how many seconds it may be tried again; null where that is of no use.</summary>
+    private static int? RetryAfter(Exception exception, ProblemDetails problem) =>
+        exception is TooManyException { RetryAfter: var seconds } ? seconds
+        : problem.Status is StatusCodes.Status503ServiceUnavailable ? 1
+        : null;
 
     /// <summary>The database answers, and does not take what it is asked.</summary>
     private static bool IsOurFault(Exception e) => e is PostgresException { SqlState: ['2', '2' or '3', ..] or ['4', '2', ..] };

@@ -56,23 +56,7 @@ internal sealed class RequestChecks(RequestDelegate next)
         if (bad is { } problem)
             await problem.ExecuteAsync(http);
         else
-            await AnswerAsync(http);
-    }
-
-    /// <summary>Answers, or says why not.</summary>
-    private async Task AnswerAsync(HttpContext http)
-    {
-        IResult problem;
-        try
-        {
             await next(http);
-            return;
-        }
-        catch (Exception e) when (!http.Response.HasStarted && Problems.Of(e, http) is { } known)
-        {
-            problem = known;
-        }
-        await problem.ExecuteAsync(http);
     }
 
     private static IResult? Forbidden(HttpContext http, RouteEndpoint endpoint)

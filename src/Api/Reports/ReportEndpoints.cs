@@ -108,7 +108,7 @@ internal static class ReportEndpoints
         );
         var paging = PageQuery.Read(http, CoverageReport.IsCursor);
         await ledger.BeginAsync(http.RequestAborted);
-        await using var facts = await ReportEndpoint.OpenAsync(http, ledger, new ReportWindow { KnownAt = query.KnownAt });
+        var facts = await ReportEndpoint.OpenAsync(http, ledger, new ReportWindow { KnownAt = query.KnownAt });
         return Results.Json(await coverage.AnswerAsync(facts, query, paging, http.RequestAborted), WireJson.Options);
     }
 }

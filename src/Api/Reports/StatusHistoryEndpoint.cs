@@ -61,20 +61,20 @@ internal static class StatusHistoryEndpoint
         var paging = PageQuery.Read(http);
         var (facts, asOf) = await ReportEndpoint.OfAgentAsync(http, ledger, window, agentId);
         var history = new StatusHistory(facts, window, asOf);
-        var page = history.Page(paging);
+        var items = history.Items(paging);
         await recording.RecordAsync(http, agentId, "statuses", window.From, window.To);
         switch (format)
         {
             case ReportFormat.Csv:
                 var name = (await names.ReadAsync([agentId], http.RequestAborted)).GetValueOrDefault(agentId);
-                var rows = history.Items(null).Select(i => new Row(agentId, name, i, configuration.Current.StatusText(i.StatusId)));
+                var rows = items.Select(i => new Row(agentId, name, i, configuration.Current.StatusText(i.StatusId)));
                 await WriteCsvAsync(http, window, new(new(http.Response.BodyWriter, style), columns), rows);
                 return Results.Empty;
             case ReportFormat.Ndjson:
-                await WriteLinesAsync(http, window, history.Items(null));
+                await WriteLinesAsync(http, window, items);
                 return Results.Empty;
             default:
-                return Results.Json(page, WireJson.Options);
+                return Results.Json(history.Page(paging), WireJson.Options);
         }
     }
 

@@ -49,7 +49,7 @@ public static class Buckets
     /// shows a multiple of their length, and where the zone's offset changes: an hour that the clock shows twice is two buckets.
     /// </summary>
     /// <exception cref="InvalidQueryException">There would be too many.</exception>
-    public static IReadOnlyList<DateTimeOffset> Edges(DateTimeOffset from, DateTimeOffset to, Bucket bucket, DateTimeZone zone)
+    public static DateTimeOffset[] Edges(DateTimeOffset from, DateTimeOffset to, Bucket bucket, DateTimeZone zone)
     {
         var (first, last) = (Instant.FromDateTimeOffset(from), Instant.FromDateTimeOffset(to));
         var between = bucket switch
@@ -69,7 +69,7 @@ public static class Buckets
                 found.Add(at);
         found.Add(to);
         return found.Count <= Most + 1
-            ? found
+            ? [.. found]
             : throw new InvalidQueryException("bucket", $"must be longer, or the window shorter: at most {Most} buckets for each agent");
     }
 

@@ -40,20 +40,20 @@ public sealed class CoverageReport(LatestAgents latest, ILog log, Reasons given,
     public static bool IsCursor(string? text) =>
         long.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var at) && Math.Abs(at) < 100_000_000_000_000;
 
-    /// <summary>Answers from the facts.</summary>
+    /// <summary>Answers from the facts, and disposes of them as soon as they are read.</summary>
     /// <exception cref="InvalidQueryException">The window is too long, or not of the past.</exception>
     public async Task<CoverageAnswer> AnswerAsync(ReportFacts facts, CoverageQuery query, Paging paging, CancellationToken ct)
     {
         var end = query.To < facts.AsOf ? query.To.Value : facts.AsOf;
         var start = query.From ?? end - DefaultWindow;
-        if (start >= end)
-            throw new InvalidQueryException("from", "must be earlier than 'to', and not in the future");
-        if (end - start > LongestWindow)
-            throw new InvalidQueryException("from", "must be at most 31 days before 'to'");
         var agents = new List<AgentFacts>();
         // Given back before anything else is read: who holds a connection and waits for another may wait for ever.
         await using (facts)
         {
+            if (start >= end)
+                throw new InvalidQueryException("from", "must be earlier than 'to', and not in the future");
+            if (end - start > LongestWindow)
+                throw new InvalidQueryException("from", "must be at most 31 days before 'to'");
             var snapshot = facts.Snapshot;
             var ids = (await snapshot.AllOpenAsync(latest, ct))
                 .Where(open => open.Queues.Queues.Contains(query.Queue))

@@ -17,20 +17,18 @@ namespace PresenceLedger.Queries.Historical;
 public sealed record HistoricalQuery(
     ReportWindow Window,
     Bucket Bucket,
-    IReadOnlyList<DateTimeOffset> Edges,
+    DateTimeOffset[] Edges,
     SessionFilter Filter,
     SortedSet<string>? Agents,
     SortedSet<string>? Statuses
 )
 {
-    private readonly DateTimeOffset[] _edges = [.. Edges];
+    public DateTimeOffset From => Edges[0];
 
-    public DateTimeOffset From => _edges[0];
-
-    public DateTimeOffset To => _edges[^1];
+    public DateTimeOffset To => Edges[^1];
 
     /// <summary>How many buckets an agent has.</summary>
-    public int Buckets => _edges.Length - 1;
+    public int Buckets => Edges.Length - 1;
 
     /// <summary>What a reader of these numbers has to know about the filters.</summary>
     public IEnumerable<string> Notes()
@@ -80,7 +78,7 @@ public sealed record HistoricalQuery(
     {
         var totals = new Cell[Buckets];
         for (var bucket = 0; bucket < totals.Length; bucket++)
-            totals[bucket] = Cell.Empty(_edges[bucket], _edges[bucket + 1]);
+            totals[bucket] = Cell.Empty(Edges[bucket], Edges[bucket + 1]);
         // Not the sum of the buckets: a stretch over several of them is one episode, and a conversation is one.
         var whole = Cell.Empty(From, To);
         var agents = await AgentsAsync(facts, "", int.MaxValue, ct);
@@ -88,7 +86,7 @@ public sealed record HistoricalQuery(
         await foreach (var record in FactsAhead.ReadAsync(facts.Snapshot, agents, window, ct))
         {
             var seen = Window.See(record.Facts, facts.AsOf);
-            var cells = Arithmetic.Of(seen, _edges, facts.AsOf, Filter);
+            var cells = Arithmetic.Of(seen, Edges, facts.AsOf, Filter);
             for (var bucket = 0; bucket < totals.Length; bucket++)
                 totals[bucket].Add(cells[bucket]);
             whole.Add(cells.Count == 1 ? cells[0] : Arithmetic.Of(seen, [From, To], facts.AsOf, Filter)[0]);
@@ -105,16 +103,13 @@ public sealed record HistoricalQuery(
         if (parts.Count == 0)
             yield break;
         var partOf = parts.ToDictionary(p => p.AgentId, StringComparer.Ordinal);
-        var window = new FactsWindow(_edges[parts.Min(p => p.First)], _edges[parts.Max(p => p.First + p.Count)])
-        {
-            KnownAt = Window.KnownAt,
-        };
+        var window = new FactsWindow(Edges[parts.Min(p => p.First)], Edges[parts.Max(p => p.First + p.Count)]) { KnownAt = Window.KnownAt };
         await foreach (var record in FactsAhead.ReadAsync(facts.Snapshot, [.. partOf.Keys], window, ct))
         {
             var part = partOf[record.Facts.AgentId];
             yield return new AgentCells(
                 part.AgentId,
-                Arithmetic.Of(Window.See(record.Facts, facts.AsOf), _edges[part.First..(part.First + part.Count + 1)], facts.AsOf, Filter)
+                Arithmetic.Of(Window.See(record.Facts, facts.AsOf), Edges[part.First..(part.First + part.Count + 1)], facts.AsOf, Filter)
             );
         }
     }
@@ -126,7 +121,7 @@ public sealed record HistoricalQuery(
         var room = paging.Limit;
         foreach (var agentId in agents)
         {
-            var first = agentId == paging.AgentId ? _edges.Count(e => e <= paging.Start) : 0;
+            var first = agentId == paging.AgentId ? Edges.Count(e => e <= paging.Start) : 0;
             if (first >= Buckets)
                 continue;
             var count = Math.Min(room, Buckets - first);

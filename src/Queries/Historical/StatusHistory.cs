@@ -14,22 +14,25 @@ public sealed class StatusHistory(AgentFacts agent, ReportWindow window, DateTim
 
     public DateTimeOffset To { get; } = window.To ?? asOf;
 
-    /// <summary>The statuses, from the first that begins after an instant; from the first of all where that is null.</summary>
-    public IEnumerable<StatusItem> Items(DateTimeOffset? after) =>
-        window
+    /// <summary>The statuses that come after the page before.</summary>
+    /// <exception cref="InvalidQueryException">The cursor is of another list.</exception>
+    public IEnumerable<StatusItem> Items(Paging paging)
+    {
+        DateTimeOffset? after = paging.AfterNumber is { } last
+            ? DateTimeOffset.FromUnixTimeMilliseconds(Math.Min(last, DateTimeOffset.MaxValue.ToUnixTimeMilliseconds()))
+            : null;
+        return window
             .See(agent, asOf)
             .Statuses.Where(s => s.End is { } end ? s.Start.At < end.At && end.At > From : s.Start.At <= asOf)
             .Where(s => s.Start.At < To || (window.To is null && s.End is null))
             .Where(s => after is null || s.Start.At > after)
             .Select(s => StatusItem.Of(s, From, To < asOf ? To : asOf));
+    }
 
     /// <summary>A page of them.</summary>
     public StatusHistoryAnswer Page(Paging paging)
     {
-        DateTimeOffset? after = paging.AfterNumber is { } last
-            ? DateTimeOffset.FromUnixTimeMilliseconds(Math.Min(last, DateTimeOffset.MaxValue.ToUnixTimeMilliseconds()))
-            : null;
-        var page = paging.Of(Items(after), s => Cursor(s.Start), s => s);
+        var page = paging.Of(Items(paging), s => Cursor(s.Start), s => s);
         return new StatusHistoryAnswer(
             agent.AgentId,
             asOf,

@@ -55,14 +55,8 @@ public sealed class Presences(NpgsqlDataSource database, ReadPosition position, 
     )
     {
         var read = await position.ReadAsync(ct);
-        string[] named = query.Text is { } text
-            ?
-            [
-                .. (await names.ReadAsync(null, ct))
-                    .Where(n => n.Value.Contains(text, StringComparison.OrdinalIgnoreCase))
-                    .Select(n => n.Key),
-            ]
-            : [];
+        var all = query.Text is null ? null : await names.ReadAsync(null, ct);
+        string[] named = [.. all?.Where(n => n.Value.Contains(query.Text!, StringComparison.OrdinalIgnoreCase)).Select(n => n.Key) ?? []];
         var agents = new List<Agent>();
         await using (var command = database.CreateCommand(Sql))
         {
@@ -82,7 +76,7 @@ public sealed class Presences(NpgsqlDataSource database, ReadPosition position, 
             void Add(string name, NpgsqlDbType type, object? value) =>
                 command.Parameters.Add(new(name, type) { Value = value ?? DBNull.Value });
         }
-        var displayed = await names.ReadAsync([.. agents.Select(a => a.AgentId)], ct);
+        var displayed = all ?? await names.ReadAsync([.. agents.Select(a => a.AgentId)], ct);
         var page = paging.Of(
             agents,
             agent => agent.AgentId,

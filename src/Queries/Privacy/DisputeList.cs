@@ -74,17 +74,17 @@ public sealed class DisputeList(
             told.Add(
                 new Told(
                     one,
-                    await EventAsync(one.AgentId, one.Version),
-                    await EventAsync(one.AgentId, one.Dispute.RaisedBy),
-                    one.Dispute.AnsweredBy is { } answer ? await EventAsync(one.AgentId, answer) : null
+                    await EventAsync(one.AgentId, one.Version, ct),
+                    await EventAsync(one.AgentId, one.Dispute.RaisedBy, ct),
+                    one.Dispute.AnsweredBy is { } answer ? await EventAsync(one.AgentId, answer, ct) : null
                 )
             );
         var read = await reasons.ReadAsync(told.SelectMany(t => t.Reasons), ct);
         return new Page<DisputeItem>([.. told.Select(t => t.Show(read))]) { Next = disputes.Next };
     }
 
-    private async Task<EventRecord> EventAsync(string agentId, long version) =>
-        (await log.ReadStreamAsync(StreamNames.Agent(agentId), version, 1, CancellationToken.None))[0].Record;
+    private async Task<EventRecord> EventAsync(string agentId, long version, CancellationToken ct) =>
+        (await log.ReadStreamAsync(StreamNames.Agent(agentId), version, 1, ct))[0].Record;
 
     private static int Compare((long At, string AgentId, long Version) a, (long At, string AgentId, long Version) b) =>
         a.At != b.At ? a.At.CompareTo(b.At)

@@ -135,30 +135,23 @@ internal static class WhatIfVerb
         CancellationToken ct
     )
     {
-        try
-        {
-            return database is null ? new Dictionary<string, string>() : await NamesOfAsync(database, agents, ct);
-        }
-        catch (MartenCommandException e) when (e.InnerException is PostgresException inner && ReadSide.IsNotBegun(inner))
-        {
-            // No service has made the directory here.
+        if (database is null)
             return new Dictionary<string, string>();
-        }
-    }
-
-    private static async Task<IReadOnlyDictionary<string, string>> NamesOfAsync(
-        NpgsqlDataSource database,
-        IReadOnlyList<string> agents,
-        CancellationToken ct
-    )
-    {
         await using var store = DocumentStore.For(options =>
         {
             ReadSide.Configure(options, database);
             // The verb writes nothing.
             options.AutoCreateSchemaObjects = AutoCreate.None;
         });
-        return await new Names(store).ReadAsync(agents, ct);
+        try
+        {
+            return await new Names(store).ReadAsync(agents, ct);
+        }
+        catch (MartenCommandException e) when (e.InnerException is PostgresException inner && ReadSide.IsNotBegun(inner))
+        {
+            // No service has made the directory here.
+            return new Dictionary<string, string>();
+        }
     }
 
     private static DateTimeOffset? ReadInstant(string option, string? text) =>
